@@ -1,0 +1,173 @@
+"""Every error the bridge raises, in one tree.
+
+    BridgeError
+    ├── SettingsError              the operator's: a setting is missing, unknown or wrong
+    ├── ContractError              the contract author's: a WSDL or schema cannot be used as it is
+    │   └── OperationUnavailable   one operation of an otherwise usable contract
+    ├── HandlerError               ours: a handler is missing, misnamed, or broke its promise
+    │   └── CallInsideTransaction  a partner was called while a write transaction was open
+    ├── DecodeError                the sender's: a value that the schema admits but the codec cannot carry
+    ├── EncodeError                ours: values that do not fit the contract
+    ├── InvalidMessage             a message breaks its contract; `violations` lists every breach
+    │   ├── InvalidRequest         the sender's: correct the request, then repeat it
+    │   └── InvalidReply           ours: nothing was stored; repeating is safe and will not help
+    ├── Refusal                    the sender's: the request was refused before it was acted on
+    └── StoreError                 ours: the store cannot be used as it is
+
+`whose` says who has to act, `repeat` whether the same request may be sent again unchanged without
+doing anything twice, `advice` what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from bridge.contract.explain import Violation
+
+Whose = Literal["sender", "ours", "operator", "contract"]
+Repeat = Literal["safe", "useless", "unknown"]
+
+
+class BridgeError(Exception):
+    """Base of every error raised by the bridge: one `except` is enough."""
+
+    whose: ClassVar[Whose] = "ours"
+    repeat: ClassVar[Repeat] = "unknown"
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip() if self.advice else self.message
+
+
+class SettingsError(BridgeError):
+    """A setting is missing, unknown, out of range or contradicts another one."""
+
+    whose = "operator"
+    repeat = "useless"
+
+
+class ContractError(BridgeError):
+    """A WSDL or one of its schemas cannot be used as it is.
+
+    `file` is the document as the user named it, `line` the line in it (1-based) where known.
+    """
+
+    whose = "contract"
+    repeat = "useless"
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, advice: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {super().__str__()}" if place else super().__str__()
+
+
+class OperationUnavailable(ContractError):
+    """One operation cannot be served or called; the rest of its contract can."""
+
+
+class HandlerError(BridgeError):
+    """A handler is missing, bound to a name the contract does not have, or returned the wrong thing."""
+
+
+class CallInsideTransaction(HandlerError):
+    """A partner was called while a write transaction was open: the store would wait for the partner."""
+
+
+class DecodeError(BridgeError):
+    """A value that the schema's validator admits and the codec cannot carry (libxml2 takes `1e` for a double)."""
+
+    whose = "sender"
+    repeat = "useless"
+
+    def __init__(self, message: str, *, path: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.path = path
+
+
+class EncodeError(BridgeError):
+    """Values given for a message do not fit the contract: wrong type, unknown field, missing choice."""
+
+    repeat = "useless"
+
+    def __init__(self, message: str, *, path: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.path = path
+
+
+class InvalidMessage(BridgeError):
+    """A message breaks its contract. `violations` is never empty; `truncated` tells that more were found."""
+
+    repeat = "useless"
+
+    def __init__(
+        self, message: str, violations: Sequence[Violation], *, truncated: bool = False, advice: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.violations = tuple(violations)
+        self.truncated = truncated
+
+
+class InvalidRequest(InvalidMessage):
+    """A request breaks the contract: the sender corrects it, then repeats it."""
+
+    whose = "sender"
+
+
+class InvalidReply(InvalidMessage):
+    """A reply of ours breaks the contract: it never leaves and nothing of the exchange is committed."""
+
+    whose = "ours"
+
+
+RefusalCode = Literal[
+    "Client", "Server", "MustUnderstand", "VersionMismatch", "DataEncodingUnknown"
+]
+
+
+class Refusal(BridgeError):
+    """A request refused before it was acted on; becomes a Fault with this code and HTTP status.
+
+    `code` is SOAP 1.1's word (Client, Server …); a SOAP 1.2 Fault says Sender and Receiver.
+    `status` overrides the HTTP status that the SOAP version prescribes (413, 415, 405 …).
+    `headers` are HTTP headers the answer must carry (`Allow`), `not_understood` the Clark names of
+    the header blocks a MustUnderstand fault reports.
+    """
+
+    whose = "sender"
+    repeat = "useless"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: RefusalCode = "Client",
+        status: int | None = None,
+        advice: str = "",
+        subcode: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        not_understood: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.code = code
+        self.status = status
+        self.subcode = subcode
+        self.headers = tuple(headers)
+        self.not_understood = tuple(not_understood)
+
+
+class StoreError(BridgeError):
+    """The store cannot be used as it is: schema too old or too new, file not writable, wrong engine."""
+
+    whose = "operator"
