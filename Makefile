@@ -1,0 +1,72 @@
+# `make run` starts a bridge, `make test` runs everything that can be run here. Both make .venv first.
+# Needs: git, make, Python 3.11 or later with venv (Debian: apt-get install git make python3-venv).
+#   make run PORT=8081          another port
+#   make test PYTHON=python3.12 another Python (remove .venv first: `make clean`)
+#   make test ARGS="tests/unit -k settings"
+
+PYTHON ?= python3
+VENV   ?= .venv
+HOST   ?= 127.0.0.1
+PORT   ?= 8080
+ARGS   ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench docs dist clean
+
+help:
+	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
+	@echo "make test    the whole test suite"
+	@echo "make lint    ruff, formatting, types"
+	@echo "make format  let ruff put the code in shape"
+	@echo "make bench   measure, and compare with plain Spyne and a hand-written server"
+	@echo "make docs    write the generated pages anew (settings)"
+	@echo "make dist    wheel and sdist in ./dist"
+	@echo "make clean   remove .venv and caches; ./data stays"
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or later, or say PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: say PYTHON=python3.11 or later"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv here: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# The stamps: installed anew when the metadata changes, and only then.
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
+	@echo "installing soapbridge into $(VENV) (once)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg pyproject.toml
+	@echo "installing soapbridge with its test tools into $(VENV) (once)"
+	@$(PIP) install --editable '.[postgres,dev]'
+	@touch $@ $(VENV)/.installed
+
+run: $(VENV)/.installed
+	@$(BIN)/soapbridge serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.installed
+	$(BIN)/soapbridge settings --markdown > docs/settings.md
+	$(BIN)/soapbridge settings --toml > bridge.toml
+
+dist: $(VENV)/.installed-dev
+	$(PIP) wheel --no-deps --wheel-dir dist .
+	$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('dist')"
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
