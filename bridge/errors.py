@@ -20,8 +20,8 @@ doing anything twice, `advice` what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from bridge.contract.explain import Violation
@@ -46,10 +46,21 @@ class BridgeError(Exception):
 
 
 class SettingsError(BridgeError):
-    """A setting is missing, unknown, out of range or contradicts another one."""
+    """A setting is missing, unknown, out of range or contradicts another one. `mistakes` has a line for each."""
 
     whose = "operator"
     repeat = "useless"
+
+    def __init__(self, message: str, *, advice: str = "", mistakes: Sequence[str] = ()) -> None:
+        super().__init__(message, advice=advice)
+        self.mistakes = tuple(mistakes) or (message,)
+
+    @classmethod
+    def of(cls, mistakes: Sequence[str]) -> Self:
+        """One error for all mistakes found, each written `place: what is wrong`."""
+        count = "One mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        lines = "".join(f"\n  {mistake}" for mistake in mistakes)
+        return cls(f"{count} in the settings:{lines}", mistakes=mistakes)
 
 
 class ContractError(BridgeError):
@@ -61,9 +72,7 @@ class ContractError(BridgeError):
     whose = "contract"
     repeat = "useless"
 
-    def __init__(
-        self, message: str, *, file: str = "", line: int | None = None, advice: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, file: str = "", line: int | None = None, advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.file = file
         self.line = line
@@ -131,9 +140,7 @@ class InvalidReply(InvalidMessage):
     whose = "ours"
 
 
-RefusalCode = Literal[
-    "Client", "Server", "MustUnderstand", "VersionMismatch", "DataEncodingUnknown"
-]
+RefusalCode = Literal["Client", "Server", "MustUnderstand", "VersionMismatch", "DataEncodingUnknown"]
 
 
 class Refusal(BridgeError):
@@ -143,6 +150,8 @@ class Refusal(BridgeError):
     `status` overrides the HTTP status that the SOAP version prescribes (413, 415, 405 …).
     `headers` are HTTP headers the answer must carry (`Allow`), `not_understood` the Clark names of
     the header blocks a MustUnderstand fault reports.
+    `subcodes` are Clark names from the general to the special one (SOAP 1.2 nests them, 1.1 sends the last).
+    `translations` holds message and advice in further languages, by BCP 47 tag.
     """
 
     whose = "sender"
@@ -155,16 +164,18 @@ class Refusal(BridgeError):
         code: RefusalCode = "Client",
         status: int | None = None,
         advice: str = "",
-        subcode: str | None = None,
+        subcodes: Sequence[str] = (),
         headers: Sequence[tuple[str, str]] = (),
         not_understood: Sequence[str] = (),
+        translations: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(message, advice=advice)
         self.code = code
         self.status = status
-        self.subcode = subcode
+        self.subcodes = tuple(subcodes)
         self.headers = tuple(headers)
         self.not_understood = tuple(not_understood)
+        self.translations = dict(translations or {})
 
 
 class StoreError(BridgeError):

@@ -1,0 +1,102 @@
+"""Logs as data: one event, its fields, the exchange's id. Secrets are masked, payloads never written.
+
+    log = structlog.get_logger(__name__)
+    log.info("request refused", contract="purchasing", status=413)
+
+Loggers of libraries (Spyne, zeep, SQLAlchemy, granian) go the same way, so that a log has one format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import Iterator, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from bridge.settings import Log
+
+_SECRET_FIELD = re.compile(
+    r"pass(word|wd)?$|secret|token|authorization|cookie|api_?key|credential", re.IGNORECASE
+)
+_PAYLOAD_FIELD = re.compile(r"^(payload|body|envelope|document|xml)$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
+_LONGEST = 2_000
+"""Characters of one text field; what is longer is cut, saying so: a log line is not a place for documents."""
+
+# At debug these write whole messages or parameters: never below info, whatever the level.
+_TALKATIVE = ("spyne", "zeep", "urllib3", "sqlalchemy", "alembic")
+
+
+def configure(settings: Log, stream: TextIO | None = None) -> None:
+    """Send every event to `stream` (standard error unless given) in the form and from the level of `settings`."""
+    stream = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    people = settings.format == "console" or (settings.format == "auto" and stream.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    # Traces become text before masking: an exception's message may quote a URL with its password.
+    last: list[structlog.typing.Processor] = (
+        [mask, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        if people
+        else [mask, structlog.processors.JSONRenderer(ensure_ascii=False, default=str)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                *last,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.INFO))
+
+
+@contextlib.contextmanager
+def exchange_bound(exchange_id: str) -> Iterator[None]:
+    """Every event logged inside carries this exchange's id, from any module, in this thread."""
+    with structlog.contextvars.bound_contextvars(exchange=exchange_id):
+        yield
+
+
+def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: hides secrets by field name and in URLs, replaces payloads by their size."""
+    for name, value in event.items():
+        if _SECRET_FIELD.search(name):
+            event[name] = "***"
+        elif isinstance(value, bytes) or _PAYLOAD_FIELD.match(name):
+            size = len(value) if isinstance(value, bytes | str) else None
+            event[name] = (
+                "(not logged; see the journal)" if size is None else f"({size} not logged; see the journal)"
+            )
+        elif isinstance(value, str):
+            text = _URL_PASSWORD.sub(r"\1***@", value)
+            event[name] = (
+                text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more)"
+            )
+    return event

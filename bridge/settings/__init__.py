@@ -1,0 +1,33 @@
+"""Settings as data: what can be set, what it means, and where a value came from.
+
+A value is taken from the first of: the command line, `SOAPBRIDGE_<SECTION>_<KEY>` in the environment, for
+secrets the file named by `SOAPBRIDGE_<SECTION>_<KEY>_FILE`, bridge.toml, the default. All mistakes are reported at once.
+"""
+
+from bridge.settings.keys import (
+    Contracts,
+    Data,
+    Journal,
+    Key,
+    Log,
+    Server,
+    Settings,
+    Store,
+    keys,
+    shown,
+)
+from bridge.settings.load import load
+
+__all__ = [
+    "Contracts",
+    "Data",
+    "Journal",
+    "Key",
+    "Log",
+    "Server",
+    "Settings",
+    "Store",
+    "keys",
+    "load",
+    "shown",
+]

@@ -1,0 +1,215 @@
+"""What can be set: every key is a field of a section, with its default, unit and help beside it.
+
+The loader, the command `soapbridge settings`, docs/settings.md and the commented bridge.toml are made from these fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+ENVIRONMENT_PREFIX = "SOAPBRIDGE_"
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    unit: str = "",
+    least: float | None = None,
+    most: float | None = None,
+    secret: bool = False,
+    shown_default: str = "",
+) -> Any:
+    """A field of a section. `text` is its help: what it does, and what happens at the edges.
+
+    `least` and `most` are inclusive, in `unit`. `shown_default` describes a default that is worked out.
+    """
+    meta = {
+        "help": text,
+        "unit": unit,
+        "least": least,
+        "most": most,
+        "secret": secret,
+        "shown": shown_default,
+    }
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Where the bridge keeps what it writes."""
+
+    folder: Path = setting(
+        Path("data"), "Folder for the SQLite file and caches; made on first use, readable by the owner only."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The HTTP entrance."""
+
+    host: str = setting(
+        "127.0.0.1", "Address to listen on; `0.0.0.0` for every interface, behind a proxy or a firewall."
+    )
+    port: int = setting(8080, "Port to listen on.", least=1, most=65535)
+    workers: int = setting(1, "Processes that answer. More than one needs PostgreSQL.", least=1, most=256)
+    threads: int = setting(8, "Requests answered at the same time by one process.", least=1, most=256)
+    public_url: str = setting(
+        "",
+        "What clients reach the bridge by (`https://bridge.example.com/erp`); written into every WSDL's addresses. "
+        "Empty: taken from the request.",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",
+    )
+    header_timeout: float = setting(
+        10.0,
+        "A request whose headers have not all arrived by then is closed.",
+        unit="seconds",
+        least=0.1,
+        most=600,
+    )
+    body_timeout: float = setting(
+        20.0,
+        "A request whose body has not all arrived by then is refused.",
+        unit="seconds",
+        least=0.1,
+        most=3600,
+    )
+    grace: float = setting(
+        30.0, "On SIGTERM, requests in flight have this long to finish.", unit="seconds", least=0, most=3600
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The database that owns the truth."""
+
+    url: str = setting(
+        "",
+        "SQLAlchemy URL: `sqlite:////var/lib/bridge/bridge.sqlite` or `postgresql+psycopg://user:password@host/name`.",
+        secret=True,
+        shown_default="bridge.sqlite in the data folder",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The record of every envelope in and out with its verdict."""
+
+    keep_bodies: Literal["all", "refused", "none"] = setting(
+        "all", "Which envelopes are kept whole, beside their verdict: all, those refused, or none."
+    )
+    refused_per_minute: int = setting(
+        600,
+        "Refused requests written to the journal; those above are only counted.",
+        unit="per minute",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts:
+    """Where contracts find the documents they import."""
+
+    catalog: tuple[Path, ...] = setting(
+        (), "Folders with schemas that contracts import by namespace or by an address on the network."
+    )
+    remote: bool = setting(
+        False, "Fetch imported documents over the network where neither file nor catalog has them."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written to standard error. Never payloads: those are in the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is written.")
+    format: Literal["auto", "console", "json"] = setting(
+        "auto", "Lines for people, or one JSON object a line; auto: console on a terminal, else json."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that was set, checked. `sources` tells where each value came from, by key (`server.port`)."""
+
+    data: Data = field(default_factory=Data)
+    server: Server = field(default_factory=Server)
+    store: Store = field(default_factory=Store)
+    journal: Journal = field(default_factory=Journal)
+    contracts: Contracts = field(default_factory=Contracts)
+    log: Log = field(default_factory=Log)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
+
+    @property
+    def store_url(self) -> str:
+        """The store's SQLAlchemy URL, worked out from the data folder where none was set."""
+        return self.store.url or f"sqlite:///{(self.data.folder / 'bridge.sqlite').absolute()}"
+
+
+SECTIONS: Mapping[str, type] = {
+    "data": Data,
+    "server": Server,
+    "store": Store,
+    "journal": Journal,
+    "contracts": Contracts,
+    "log": Log,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One thing that can be set, as the loader and the documentation see it."""
+
+    section: str
+    name: str
+    type: Any
+    default: Any
+    help: str
+    unit: str
+    least: float | None
+    most: float | None
+    secret: bool
+    shown: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        return f"{ENVIRONMENT_PREFIX}{self.section}_{self.name}".upper()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+
+def keys() -> Iterator[Key]:
+    """Every key, in the order of the documentation."""
+    for section, cls in SECTIONS.items():
+        types = get_type_hints(cls)
+        for one in dataclasses.fields(cls):
+            yield Key(
+                section=section, name=one.name, type=types[one.name], default=one.default, **one.metadata
+            )
+
+
+def shown(key: Key, value: Any) -> str:
+    """A value as people may see it: of a secret URL the password is hidden, any other secret altogether."""
+    if key.secret and value:
+        text = str(value)
+        return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text) if "://" in text else "***"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,270 @@
+"""Read settings from command line, environment, files of secrets and bridge.toml, and report all mistakes at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.errors import SettingsError
+from bridge.settings.keys import ENVIRONMENT_PREFIX, SECTIONS, Key, Settings, keys
+
+FILE_NAME = "bridge.toml"
+FILE_VARIABLE = "SOAPBRIDGE_CONFIG"
+"""Names another settings file than ./bridge.toml."""
+
+
+def load(
+    file: str | os.PathLike[str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    command_line: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read settings.
+
+    Args:
+        file: bridge.toml; None takes `$SOAPBRIDGE_CONFIG`, else ./bridge.toml where there is one.
+        environ: the environment, os.environ unless given.
+        command_line: by key (`server.port`); None values count as not given.
+
+    Raises:
+        SettingsError: with every mistake found, in file and environment together.
+    """
+    environ = os.environ if environ is None else environ
+    return _Loader(_find_file(file, environ), environ, command_line or {}).load()
+
+
+def _find_file(file: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
+    named = file or environ.get(FILE_VARIABLE)
+    if named is None:
+        here = Path(FILE_NAME)
+        return here if here.is_file() else None
+    path = Path(named)
+    if not path.is_file():
+        raise SettingsError(
+            f"There is no settings file {path}.", advice="Name an existing file, or leave it out."
+        )
+    return path
+
+
+class _Loader:
+    def __init__(
+        self, file: Path | None, environ: Mapping[str, str], command_line: Mapping[str, Any]
+    ) -> None:
+        self.file = file
+        self.environ = environ
+        self.command_line = command_line
+        self.mistakes: list[str] = []
+        self.text = ""
+        self.keys = {key.path: key for key in keys()}
+
+    def load(self) -> Settings:
+        table = self._read_file()
+        self._refuse_unknown_variables()
+        values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        sources: dict[str, str] = {}
+        for key in self.keys.values():
+            found = self._find(key, table)
+            sources[key.path] = "default" if found is None else found[1]
+            if found is None:
+                continue
+            raw, place, base = found
+            try:
+                values[key.section][key.name] = _typed(key, raw, base)
+            except ValueError as error:
+                self.mistakes.append(f"{place}: {key.path} {error}")
+        sections = {name: cls(**values[name]) for name, cls in SECTIONS.items()}
+        settings = Settings(**sections, sources=sources, file=self.file)
+        self.mistakes.extend(_contradictions(settings, sources))
+        if self.mistakes:
+            raise SettingsError.of(self.mistakes)
+        return settings
+
+    def _find(self, key: Key, table: Mapping[str, Any]) -> tuple[Any, str, Path] | None:
+        """(raw value, the place it stands, the folder relative paths start from), or None: the default."""
+        here = Path()
+        if (given := self.command_line.get(key.path)) is not None:
+            return given, "command line", here
+        if key.variable in self.environ:
+            return self.environ[key.variable], key.variable, here
+        pointer = f"{key.variable}_FILE"
+        if key.secret and pointer in self.environ:
+            try:
+                return Path(self.environ[pointer]).read_text("utf-8").strip(), pointer, here
+            except (OSError, UnicodeDecodeError) as error:
+                self.mistakes.append(
+                    f"{pointer}: cannot read {self.environ[pointer]!r} ({type(error).__name__})"
+                )
+                return None
+        section = table.get(key.section)
+        if self.file is not None and isinstance(section, dict) and key.name in section:
+            return section[key.name], self._place(key.section, key.name), self.file.parent
+        return None
+
+    def _read_file(self) -> dict[str, Any]:
+        if self.file is None:
+            return {}
+        try:
+            self.text = self.file.read_text("utf-8")
+            table = tomllib.loads(self.text)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError.of([f"{self.file}: {error}"]) from error
+        for section, content in table.items():
+            if section not in SECTIONS:
+                real = [*SECTIONS, *self.keys]
+                self.mistakes.append(
+                    f"{self._place(section)}: there is no section [{section}]{_nearest(section, real)}"
+                )
+            elif not isinstance(content, dict):
+                self.mistakes.append(
+                    f"{self._place(section)}: {section} is a section: write [{section}] and its keys below"
+                )
+            else:
+                for name in content:
+                    if f"{section}.{name}" not in self.keys:
+                        self._refuse_key(section, name)
+        return table
+
+    def _refuse_key(self, section: str, name: str) -> None:
+        in_section = [key.name for key in self.keys.values() if key.section == section]
+        elsewhere = [key.path for key in self.keys.values() if key.name == name]
+        hint = f"; did you mean {elsewhere[0]}?" if elsewhere else _nearest(name, in_section)
+        hint = hint or f"; there are {', '.join(in_section)}"
+        self.mistakes.append(f"{self._place(section, name)}: there is no key {section}.{name}{hint}")
+
+    def _refuse_unknown_variables(self) -> None:
+        """Only below a section's prefix: Kubernetes makes SOAPBRIDGE_PORT and SOAPBRIDGE_SERVICE_* by itself."""
+        real = [key.variable for key in self.keys.values()]
+        real += [f"{key.variable}_FILE" for key in self.keys.values() if key.secret]
+        ours = tuple(f"{ENVIRONMENT_PREFIX}{section}_".upper() for section in SECTIONS)
+        for name in sorted(self.environ):
+            if name.startswith(ours) and name not in real:
+                self.mistakes.append(f"{name}: no setting reads this variable{_nearest(name, real)}")
+
+    def _place(self, section: str, name: str = "") -> str:
+        return f"{self.file}:{_line_of(self.text, section, name)}"
+
+
+def _line_of(text: str, section: str, name: str) -> int:
+    """The line (1-based) where a key, or with no name a section, stands; the section's, else 1, where it hides."""
+    current, best = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*[\"']?([^\]\"']+?)[\"']?\s*\]+", line):
+            current = header[1]
+            if current == section or current.startswith(section + "."):
+                best = number
+                if not name:
+                    return number
+        elif (assigned := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and current in (section, ""):
+            written = assigned[1].replace('"', "").replace("'", "")
+            dotted = written if current == "" else f"{current}.{written}"
+            wanted = f"{section}.{name}" if name else section
+            if dotted == wanted or dotted.startswith(wanted + "."):
+                return number
+    return best
+
+
+def _nearest(name: str, real: list[str]) -> str:
+    near = difflib.get_close_matches(name, real, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _typed(key: Key, raw: Any, base: Path) -> Any:
+    """The value in the key's type. Text (environment, command line) is read, TOML's own types are checked."""
+    if key.choices:
+        return _choice(key, raw)
+    if key.type is bool:
+        return _boolean(raw)
+    if key.type in (int, float):
+        return _number(key, raw)
+    if key.type == tuple[str, ...]:
+        return tuple(_list(raw))
+    if key.type == tuple[Path, ...]:
+        return tuple(base / one for one in _list(raw))
+    if not isinstance(raw, str | os.PathLike):
+        raise ValueError(f"must be text in quotes, not {raw!r}")
+    return base / raw if key.type is Path else str(raw)
+
+
+def _choice(key: Key, raw: Any) -> str:
+    if raw not in key.choices:
+        raise ValueError(
+            f"must be one of {', '.join(key.choices)}, not {raw!r}{_nearest(str(raw), list(key.choices))}"
+        )
+    return str(raw)
+
+
+def _boolean(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if not isinstance(raw, str) or raw.strip().lower() not in words:
+        raise ValueError(f"must be true or false, not {raw!r}")
+    return words[raw.strip().lower()]
+
+
+def _number(key: Key, raw: Any) -> int | float:
+    unit = f" {key.unit}" if key.unit else ""
+    kind: type[int | float] = key.type
+    what = "a whole number" if kind is int else "a number"
+    if (
+        isinstance(raw, bool)
+        or not isinstance(raw, int | float | str)
+        or (kind is int and isinstance(raw, float))
+    ):
+        raise ValueError(f"must be {what}{unit and f' of{unit}'}, not {raw!r}")
+    try:
+        value = kind(raw)
+    except ValueError:
+        raise ValueError(f"must be {what}{unit and f' of{unit}'}, not {raw!r}") from None
+    # `not (a <= b)` rather than `a > b`: NaN is refused too.
+    if key.least is not None and not value >= key.least:
+        raise ValueError(f"must be at least {key.least:g}{unit}, not {value!r}")
+    if key.most is not None and not value <= key.most:
+        raise ValueError(f"must be at most {key.most:g}{unit}, not {value!r}")
+    return value
+
+
+def _list(raw: Any) -> list[str]:
+    if isinstance(raw, str):
+        return [one.strip() for one in raw.split(",") if one.strip()]
+    if not isinstance(raw, list | tuple) or not all(isinstance(one, str) for one in raw):
+        raise ValueError(f'must be a list of texts (["a", "b"]), not {raw!r}')
+    return list(raw)
+
+
+def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """Values that are right one by one and wrong together, or of a form that only code can tell."""
+    server = settings.server
+    if server.workers > 1 and settings.store_url.startswith("sqlite"):
+        yield (
+            f"{sources['server.workers']}: server.workers is {server.workers}, and the store is SQLite, which one process "
+            "writes: set store.url to a PostgreSQL database, or server.workers to 1"
+        )
+    if server.public_url:
+        parts = urlsplit(server.public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            yield (
+                f"{sources['server.public_url']}: server.public_url must be like https://bridge.example.com/erp, "
+                f"without ? and #, not {server.public_url!r}"
+            )
+    for network in server.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            yield f"{sources['server.trusted_proxies']}: server.trusted_proxies: {network!r} is no address and no network"

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import SettingsError
+from bridge.settings import keys, load, shown
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(text: str, folder: Path | None = None) -> Path:
+    file = (folder or Path()) / "bridge.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def mistakes(text: str = "", environ: dict[str, str] | None = None, **given: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(written(text), environ=environ or {}, command_line=given)
+    return caught.value.mistakes
+
+
+def test_with_nothing_set_the_defaults_hold() -> None:
+    settings = load(environ={})
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
+    assert settings.store_url == f"sqlite:///{Path('data/bridge.sqlite').absolute()}"
+    assert set(settings.sources.values()) == {"default"}
+
+
+def test_command_line_beats_environment_beats_secret_file_beats_toml_beats_default() -> None:
+    written('[store]\nurl = "sqlite:///toml"\n')
+    Path("secret").write_text("sqlite:///secret\n")
+    environ: dict[str, str] = {}
+    assert load(environ=environ).store.url == "sqlite:///toml"
+    environ["SOAPBRIDGE_STORE_URL_FILE"] = "secret"
+    assert load(environ=environ).store.url == "sqlite:///secret"
+    environ["SOAPBRIDGE_STORE_URL"] = "sqlite:///environment"
+    assert load(environ=environ).store.url == "sqlite:///environment"
+    settings = load(environ=environ, command_line={"store.url": "sqlite:///given", "server.port": None})
+    assert (settings.store.url, settings.server.port) == ("sqlite:///given", 8080)
+    assert settings.sources["store.url"] == "command line"
+
+
+def test_a_value_says_the_file_and_line_it_came_from() -> None:
+    settings = load(written('# first\n[log]\nlevel = "debug"\n'), environ={})
+    assert settings.sources["log.level"] == "bridge.toml:3"
+
+
+def test_environment_values_are_read_into_the_type_of_their_key() -> None:
+    environ = {
+        "SOAPBRIDGE_SERVER_PORT": "9000",
+        "SOAPBRIDGE_SERVER_GRACE": "2.5",
+        "SOAPBRIDGE_CONTRACTS_REMOTE": "yes",
+        "SOAPBRIDGE_SERVER_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1",
+    }
+    settings = load(environ=environ)
+    assert settings.server.port == 9000
+    assert settings.server.grace == 2.5
+    assert settings.contracts.remote is True
+    assert settings.server.trusted_proxies == ("10.0.0.0/8", "192.0.2.1")
+
+
+def test_paths_in_the_file_start_at_the_file_and_others_at_the_working_folder() -> None:
+    Path("etc").mkdir()
+    file = written('[data]\nfolder = "here"\n[contracts]\ncatalog = ["a", "/b"]\n', Path("etc"))
+    settings = load(file, environ={})
+    assert settings.data.folder == Path("etc/here")
+    assert settings.contracts.catalog == (Path("etc/a"), Path("/b"))
+    assert load(file, environ={"SOAPBRIDGE_DATA_FOLDER": "there"}).data.folder == Path("there")
+
+
+def test_all_mistakes_are_reported_at_once_each_with_its_place() -> None:
+    found = mistakes(
+        '[server]\nprot = 1\nport = 70000\n\n[servr]\nhost = "x"\n\n[log]\nlevel = "loud"\n',
+        {"SOAPBRIDGE_SERVER_WORKERS": "two", "SOAPBRIDGE_LOG_LEVL": "info"},
+    )
+    assert sorted(found) == [
+        "SOAPBRIDGE_LOG_LEVL: no setting reads this variable; did you mean SOAPBRIDGE_LOG_LEVEL?",
+        "SOAPBRIDGE_SERVER_WORKERS: server.workers must be a whole number, not 'two'",
+        "bridge.toml:2: there is no key server.prot; did you mean port?",
+        "bridge.toml:3: server.port must be at most 65535, not 70000",
+        "bridge.toml:5: there is no section [servr]; did you mean server?",
+        "bridge.toml:9: log.level must be one of debug, info, warning, error, not 'loud'",
+    ]
+
+
+def test_a_key_in_the_wrong_section_is_sent_to_the_right_one() -> None:
+    assert mistakes("[log]\nport = 1\n") == (
+        "bridge.toml:2: there is no key log.port; did you mean server.port?",
+    )
+
+
+def test_dotted_and_quoted_keys_are_found_at_their_line() -> None:
+    assert mistakes('\nserver.port = "x"\n')[0].startswith(
+        "bridge.toml:2: server.port must be a whole number"
+    )
+    assert mistakes('[server]\n\n"port" = true\n')[0].startswith("bridge.toml:3: ")
+
+
+def test_a_file_that_is_no_toml_names_the_line() -> None:
+    (mistake,) = mistakes("[server\n")
+    assert "bridge.toml" in mistake
+    assert "line 1" in mistake
+
+
+def test_variables_that_an_orchestrator_makes_for_a_service_of_our_name_are_left_alone() -> None:
+    load(environ={"SOAPBRIDGE_PORT": "tcp://10.0.0.1:8080", "SOAPBRIDGE_SERVICE_HOST": "10.0.0.1"})
+
+
+def test_several_workers_on_sqlite_are_refused_with_the_way_out() -> None:
+    (mistake,) = mistakes("[server]\nworkers = 2\n")
+    assert mistake.startswith("bridge.toml:2: ")
+    assert "PostgreSQL" in mistake
+    load(written("[server]\nworkers = 2\n[store]\nurl = 'postgresql+psycopg://h/n'\n"), environ={})
+
+
+@pytest.mark.parametrize("url", ["bridge.example.com", "ftp://x", "https://x?wsdl", "https://"])
+def test_a_public_url_that_clients_cannot_reach_is_refused(url: str) -> None:
+    (mistake,) = mistakes(f"[server]\npublic_url = '{url}'\n")
+    assert "server.public_url" in mistake
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e9", "true"])
+def test_a_number_out_of_range_or_no_number_is_refused(value: str) -> None:
+    assert len(mistakes(f"[server]\ngrace = {value}\n")) == 1
+
+
+def test_a_secret_file_that_cannot_be_read_is_a_mistake_not_a_default() -> None:
+    (mistake,) = mistakes(environ={"SOAPBRIDGE_STORE_URL_FILE": "/nowhere"})
+    assert "SOAPBRIDGE_STORE_URL_FILE" in mistake
+
+
+def test_a_settings_file_named_and_missing_is_a_mistake() -> None:
+    with pytest.raises(SettingsError, match=r"no settings file other\.toml"):
+        load(environ={"SOAPBRIDGE_CONFIG": "other.toml"})
+
+
+def test_passwords_are_not_shown() -> None:
+    (url,) = [key for key in keys() if key.path == "store.url"]
+    assert shown(url, "postgresql+psycopg://me:pa:ss@host/n") == "postgresql+psycopg://me:***@host/n"
+
+
+def test_every_key_has_help_that_is_a_sentence_and_a_unit_where_it_is_measured() -> None:
+    for key in keys():
+        assert key.help.endswith("."), key.path
+        assert key.type is not float or key.unit, key.path
+
+
+def test_every_default_would_be_accepted_if_it_were_set() -> None:
+    for key in keys():
+        if key.default != "" and key.default != ():
+            load(environ={key.variable: shown(key, key.default)})

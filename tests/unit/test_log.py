@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from bridge import log
+from bridge.settings import Log
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def events(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    stream = io.StringIO()
+    log.configure(Log(format="json", level="debug"), stream)
+    return stream
+
+
+def test_an_event_is_one_json_object_with_time_level_and_fields(stream: io.StringIO) -> None:
+    structlog.get_logger("bridge.inbound").info("refused", contract="purchasing", status=413)
+    (event,) = events(stream)
+    assert event.pop("timestamp").endswith("Z")
+    assert event == {
+        "event": "refused",
+        "level": "info",
+        "logger": "bridge.inbound",
+        "contract": "purchasing",
+        "status": 413,
+    }
+
+
+def test_events_of_libraries_take_the_same_form_and_carry_the_exchange(stream: io.StringIO) -> None:
+    with log.exchange_bound("E-1"):
+        logging.getLogger("zeep").warning("slow %s", "partner")
+    logging.getLogger("zeep").warning("after")
+    first, second = events(stream)
+    assert (first["event"], first["exchange"]) == ("slow partner", "E-1")
+    assert "exchange" not in second
+
+
+def test_libraries_that_write_messages_at_debug_stay_silent_there(stream: io.StringIO) -> None:
+    logging.getLogger("spyne.protocol.xml").debug("<soap:Envelope>…")
+    logging.getLogger("zeep.transports").debug("<soap:Envelope>…")
+    assert events(stream) == []
+
+
+def test_secrets_are_masked_by_name_in_urls_and_in_traces(stream: io.StringIO) -> None:
+    logger = structlog.get_logger("x")
+    try:
+        raise ValueError("cannot reach postgresql://me:hunter2@host/n")
+    except ValueError:
+        logger.exception(
+            "failed", password="hunter2", Authorization="Basic hunter2", url="https://me:hunter2@host"
+        )
+    assert "hunter2" not in stream.getvalue()
+    (event,) = events(stream)
+    assert "ValueError" in event["exception"]
+
+
+def test_payloads_and_bytes_are_replaced_by_their_size(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("got", envelope="<secret/>", anything=b"<secret/>")
+    assert "secret" not in stream.getvalue()
+    assert events(stream)[0]["anything"] == "(9 not logged; see the journal)"
+
+
+def test_a_long_text_is_cut_and_says_so(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("got", text="a" * 5_000)
+    assert events(stream)[0]["text"].endswith("a… (3000 more)")
+
+
+def test_what_lies_below_the_level_is_not_written() -> None:
+    stream = io.StringIO()
+    log.configure(Log(format="json", level="warning"), stream)
+    structlog.get_logger("x").info("no")
+    structlog.get_logger("x").warning("yes")
+    assert [event["event"] for event in events(stream)] == ["yes"]
+
+
+def test_the_console_form_is_for_people() -> None:
+    stream = io.StringIO()
+    log.configure(Log(format="console"), stream)
+    structlog.get_logger("x").info("started", port=8080)
+    assert "started" in stream.getvalue()
+    assert "port=8080" in stream.getvalue()
