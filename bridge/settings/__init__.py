@@ -5,6 +5,7 @@ secrets the file named by `SOAPBRIDGE_<SECTION>_<KEY>_FILE`, bridge.toml, the de
 """
 
 from bridge.settings.keys import (
+    SECTIONS,
     Contracts,
     Data,
     Journal,
@@ -19,6 +20,7 @@ from bridge.settings.keys import (
 from bridge.settings.load import load
 
 __all__ = [
+    "SECTIONS",
     "Contracts",
     "Data",
     "Journal",
