@@ -98,10 +98,14 @@ def _help(key: Key) -> str:
     if key.choices:
         return f"{key.help} One of {', '.join(f'`{choice}`' for choice in key.choices)}."
     if key.least is not None and key.most is not None:
-        return f"{key.help} {key.least:g} to {key.most:g}."
+        return f"{key.help} {_plain(key.least)} to {_plain(key.most)}."
     if key.least is not None:
-        return f"{key.help} At least {key.least:g}."
+        return f"{key.help} At least {_plain(key.least)}."
     return key.help
+
+
+def _plain(number: float) -> str:
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
 
 
 def _unit(key: Key) -> str:
