@@ -12,7 +12,9 @@
     │   ├── InvalidRequest         the sender's: correct the request, then repeat it
     │   └── InvalidReply           ours: nothing was stored; repeating is safe and will not help
     ├── Refusal                    the sender's: the request was refused before it was acted on
-    └── StoreError                 ours: the store cannot be used as it is
+    └── StoreError                 the operator's: the store cannot be used as it is
+        ├── StoreBusy              ours: nothing was stored, others were writing for too long
+        └── CommitInDoubt          ours: the connection broke during a commit; ask before repeating
 
 `whose` says who has to act, `repeat` whether the same request may be sent again unchanged without
 doing anything twice, `advice` what to do next.
@@ -182,3 +184,17 @@ class StoreError(BridgeError):
     """The store cannot be used as it is: schema too old or too new, file not writable, wrong engine."""
 
     whose = "operator"
+
+
+class StoreBusy(StoreError):
+    """Another writer held the store for longer than we wait; nothing was stored."""
+
+    whose = "ours"
+    repeat = "safe"
+
+
+class CommitInDoubt(StoreError):
+    """The connection to the database broke while a commit was on its way: it may have been done or not."""
+
+    whose = "ours"
+    repeat = "unknown"
