@@ -183,7 +183,7 @@ class Refusal(BridgeError):
 class StoreError(BridgeError):
     """The store cannot be used as it is: schema too old or too new, file not writable, wrong engine."""
 
-    whose = "operator"
+    whose: ClassVar[Whose] = "operator"
 
 
 class StoreBusy(StoreError):
