@@ -1,0 +1,396 @@
+"""HTTP/1.1 between a socket and a WSGI application: whole requests in, whole replies out.
+
+llhttp (httptools) parses, uvicorn owns sockets, signals and processes, uvloop the event loop. What is here is the
+piece between: a request is handed to a worker thread only when its last byte has arrived, so a slow client holds a
+few kilobytes and never a thread, and every limit is kept while the bytes come in:
+
+    header_bytes, headers     431, before they are all read
+    body_bytes                413, from Content-Length before `100 Continue` is sent, or while chunks arrive
+    header_timeout            the connection is closed
+    body_timeout              408
+    requests waiting          503 with Retry-After
+
+A reply is written in one piece. A client that does not read its reply is cut off after `write_timeout`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any, Literal, Protocol
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+WITHOUT_BODY = frozenset({204, 304})
+LINGER = 2.0
+"""Seconds that a refused client has to read why, while what it still sends is thrown away."""
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """What a connection may cost. Bytes, seconds, counts; the defaults fit an ERP's documents."""
+
+    header_bytes: int = 32 * 1024
+    headers: int = 100
+    body_bytes: int = 10 * 1024 * 1024
+    header_timeout: float = 10.0
+    body_timeout: float = 20.0
+    idle_timeout: float = 60.0
+    write_timeout: float = 30.0
+    connections: int = 2_000
+
+
+@dataclass(slots=True)
+class Request:
+    """One whole request, as the worker gets it. `headers` have lower-case names, in order of arrival."""
+
+    connection: Connection
+    method: bytes
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    keep_alive: bool
+
+    def environ(self) -> dict[str, Any]:
+        """PEP 3333's environ without `wsgi.input`; names with an underscore are dropped, for `X_Forwarded_For`
+        would become the same key as `X-Forwarded-For`. SSL_CLIENT_CERT is the client's certificate in PEM."""
+        connection = self.connection
+        parsed = httptools.parse_url(self.url)
+        path = parsed.path or b"/"
+        if b"%" in path:
+            path = unquote_to_bytes(path)
+        query = parsed.query
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.method.decode("latin-1"),
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path.decode("latin-1"),
+            "QUERY_STRING": query.decode("latin-1") if query else "",
+            "wsgi.url_scheme": connection.scheme,
+        }
+        for name, value in self.headers:
+            key = ENVIRON_NAMES.get(name)
+            if key is None:
+                if b"_" in name:
+                    continue
+                key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+        environ.update(connection.environ)
+        return environ
+
+
+ENVIRON_NAMES = {
+    name.encode(): name.upper().replace("-", "_") for name in ("content-type", "content-length")
+} | {
+    name.encode(): "HTTP_" + name.upper().replace("-", "_")
+    for name in ("host", "soapaction", "user-agent", "accept", "accept-encoding", "connection", "authorization",
+                 "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "content-encoding", "idempotency-key")
+}  # fmt: skip
+
+
+class Dispatcher(Protocol):
+    """Whoever takes whole requests off the connection: the pool of worker threads."""
+
+    def submit(self, request: Request) -> bool:
+        """Takes the request, to answer it with `connection.reply` in the loop's thread; False when too much waits."""
+
+
+@dataclass(slots=True, eq=False)
+class Entrance:
+    """What the connections of one process share."""
+
+    limits: HttpLimits
+    dispatcher: Dispatcher
+    connections: set[Any] = field(default_factory=set)
+    sweeper: asyncio.TimerHandle | None = None
+
+    def sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once a second, closes what is overdue: one timer for all, instead of one for each request."""
+        now = loop.time()
+        for connection in list(self.connections):
+            if connection.deadline < now:
+                connection.overdue()
+        self.sweeper = loop.call_later(1.0, self.sweep, loop) if self.connections else None
+
+
+class Connection(asyncio.Protocol):
+    """One connection: what is being received and what is being answered, each in its own state.
+
+    Requests of a pipeline are answered one after the other; reading pauses while one of them waits.
+    """
+
+    def __init__(self, entrance: Entrance, uvicorn_state: Any) -> None:
+        self.entrance = entrance
+        self.limits = entrance.limits
+        self.uvicorn = uvicorn_state
+        self.loop = asyncio.get_running_loop()
+        self.parser = httptools.HttpRequestParser(self)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.environ: dict[str, Any] = {}
+        self.scheme = "http"
+        self.deadline = 0.0
+        # what is being received
+        self.receiving: Literal["", "headers", "body"] = ""
+        self.began_in_this_chunk = False
+        self.header_bytes = 0
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.body_bytes = 0
+        self.owes_continue = False
+        # what is being answered
+        self.answering: Request | None = None
+        self.waiting: deque[Request] = deque()
+        self.write_paused = False
+        self.last = False  # the request at hand is the last one of this connection
+        self.closing = False
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        entrance = self.entrance
+        if len(entrance.connections) >= self.limits.connections:
+            self._refuse(503, "Too many connections.", ("Retry-After", "5"))
+            return
+        entrance.connections.add(self)
+        self.uvicorn.connections.add(self)
+        if entrance.sweeper is None:
+            entrance.sweeper = self.loop.call_later(1.0, entrance.sweep, self.loop)
+        self.deadline = self.loop.time() + self.limits.header_timeout
+        self._describe_peer()
+
+    def _describe_peer(self) -> None:
+        peer = self.transport.get_extra_info("peername")
+        here = self.transport.get_extra_info("sockname")
+        if isinstance(peer, tuple):
+            self.environ["REMOTE_ADDR"], self.environ["REMOTE_PORT"] = str(peer[0]), str(peer[1])
+        if isinstance(here, tuple):
+            self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = str(here[0]), str(here[1])
+        session = self.transport.get_extra_info("ssl_object")
+        if session is not None:
+            self.scheme = "https"
+            certificate = session.getpeercert(binary_form=True)
+            if certificate:
+                self.environ["SSL_CLIENT_CERT"] = ssl.DER_cert_to_PEM_cert(certificate)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self.waiting.clear()
+        self.body.clear()
+        self.deadline = float("inf")
+        self.entrance.connections.discard(self)
+        self.uvicorn.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing or self.last:
+            return
+        self.began_in_this_chunk = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # `Upgrade: h2c` (Java's client sends it) is an offer; answering in HTTP/1.1 declines it. llhttp has
+            # given us the whole request by now; whatever follows on this connection would not be HTTP.
+            self._take_no_more()
+        except httptools.HttpParserError:
+            self._refuse(400, "This is not an HTTP/1.1 request.")
+        else:
+            if self.receiving == "headers" and not self.began_in_this_chunk:
+                self.header_bytes += len(data)
+                if self.header_bytes > self.limits.header_bytes:
+                    self._refuse(431, f"The headers are larger than {self.limits.header_bytes} bytes.")
+
+    def eof_received(self) -> bool:
+        # Half-closed, the reply may still be read; TLS knows no such state.
+        return self.answering is not None and self.scheme == "http"
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self.transport.pause_reading()
+        self._set_deadline()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if not self.waiting and not self.last:
+            self.transport.resume_reading()
+        self._set_deadline()
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        self.url, self.headers, self.body, self.body_bytes = b"", [], [], 0
+        self.owes_continue = False
+        self.receiving = "headers"
+        self.header_bytes = 0
+        self.began_in_this_chunk = True
+        self._set_deadline()
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect":
+            self.owes_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self.closing or self.last:
+            return
+        self.receiving = "body"
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            # llhttp has seen to it that there is one length, and that it is digits
+            if name == b"content-length" and int(value) > self.limits.body_bytes:
+                self._too_large()
+                return
+        if size > self.limits.header_bytes or len(self.headers) > self.limits.headers:
+            self._refuse(431, "The headers are larger, or more, than this service takes.")
+            return
+        self._set_deadline()
+        if self.owes_continue and self.answering is None:
+            self._continue()
+
+    def on_body(self, data: bytes) -> None:
+        if self.closing or self.last:
+            return
+        self.body_bytes += len(data)
+        if self.body_bytes > self.limits.body_bytes:
+            self._too_large()
+            return
+        self.body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self.closing or self.last:
+            return
+        self.receiving = ""
+        request = Request(
+            connection=self,
+            method=self.parser.get_method(),
+            url=self.url,
+            headers=self.headers,
+            body=self.body[0] if len(self.body) == 1 else b"".join(self.body),
+            keep_alive=self.parser.should_keep_alive(),
+        )
+        self.body = []
+        if not request.keep_alive:
+            self._take_no_more()
+        if self.answering is None:
+            self._hand_over(request)
+        else:
+            self.waiting.append(request)
+            self.transport.pause_reading()
+
+    # Answering
+
+    def _hand_over(self, request: Request) -> None:
+        self.answering = request
+        self._set_deadline()
+        if not self.entrance.dispatcher.submit(request):
+            headers = [("Retry-After", "5"), ("Content-Type", "text/plain; charset=utf-8")]
+            self.reply(request, 503, headers, b"Too many requests are waiting; repeat this one later.\n")
+
+    def reply(self, request: Request, status: int, headers: Headers, body: bytes) -> None:
+        """Writes the reply to `request`, then begins with the next one of the pipeline. In the loop's thread."""
+        if self.closing or self.answering is not request:
+            return
+        final = self.last and not self.waiting
+        self.transport.write(self._encode(request.method, status, headers, body, final))
+        self.uvicorn.total_requests += 1
+        self.answering = None
+        if final:
+            self._close()
+            return
+        if self.waiting:
+            self._hand_over(self.waiting.popleft())
+        elif not self.write_paused:
+            self.transport.resume_reading()
+            if self.owes_continue and self.receiving == "body":
+                self._continue()
+        self._set_deadline()
+
+    def _continue(self) -> None:
+        self.owes_continue = False
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _encode(self, method: bytes, status: int, headers: Headers, body: bytes, final: bool) -> bytes:
+        head = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()
+        for name, value in self.uvicorn.default_headers:  # Date
+            head += name + b": " + value + b"\r\n"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        length = "" if status in WITHOUT_BODY else f"Content-Length: {len(body)}\r\n"
+        close = "Connection: close\r\n" if final else ""
+        head += f"{lines}{length}{close}\r\n".encode("latin-1", "replace")
+        return head if method == b"HEAD" or status in WITHOUT_BODY else head + body
+
+    # Ending
+
+    def _set_deadline(self) -> None:
+        """Until when the present state may last. Arriving bytes do not move it, so dripping does not help."""
+        limits = self.limits
+        if self.closing or self.write_paused:
+            allowed = limits.write_timeout
+        elif self.answering is not None:
+            allowed = float("inf")  # the time a worker takes is the pool's affair
+        elif self.receiving:
+            allowed = limits.header_timeout if self.receiving == "headers" else limits.body_timeout
+        else:
+            allowed = limits.idle_timeout
+        self.deadline = self.loop.time() + allowed
+
+    def _too_large(self) -> None:
+        self._refuse(413, f"The body is larger than {self.limits.body_bytes} bytes; send less, or in parts.")
+
+    def _refuse(self, status: int, reason: str, *headers: tuple[str, str]) -> None:
+        """Says why and closes, for where this request ends cannot be told. An earlier request that is being
+        answered gets its reply first; then the connection closes, and this one stays unanswered."""
+        if self.answering is not None:
+            self._take_no_more()
+            return
+        lines = [*headers, ("Content-Type", "text/plain; charset=utf-8")]
+        self.transport.write(self._encode(b"", status, lines, reason.encode() + b"\n", True))
+        self.closing = True
+        self.deadline = self.loop.time() + LINGER
+        if self.transport.can_write_eof():
+            # Closed at once, with bytes unread, the system would reset the connection and the reply might be lost.
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _take_no_more(self) -> None:
+        self.last = True
+        self.receiving = ""
+        self.body.clear()
+
+    def _close(self) -> None:
+        self.closing = True
+        self.transport.close()
+        self._set_deadline()
+
+    def overdue(self) -> None:
+        """The deadline of the present state has passed."""
+        if self.closing or self.write_paused:
+            self.transport.abort()
+        elif self.receiving == "body":
+            self._refuse(408, f"The body did not arrive within {self.limits.body_timeout:g} s.")
+        else:
+            self._close()
+
+    def shutdown(self) -> None:
+        """uvicorn's call at a graceful stop: a request that is in our hands is answered, then we close."""
+        if self.answering is not None:
+            self._take_no_more()
+        elif self.receiving != "body":
+            self._close()
+        # else its body is on the way; the sweep closes what idles after it
+        self.limits = replace(self.limits, idle_timeout=0.0)

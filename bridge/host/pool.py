@@ -1,0 +1,155 @@
+"""The threads that answer: whole requests in from the event loop, replies out to it.
+
+A thread that has been busy with one request for `stuck_after` seconds is written off: another takes its place, and
+it ends when (if) its request is done; that reply still goes out. Nothing can interrupt libxml2 or a database driver
+in a thread, so replacing it is all there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+from typing import Any
+
+from bridge.host.http import Headers, Request
+
+log = logging.getLogger(__name__)
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+Reply = tuple[Request, int, Headers, bytes]
+
+ENVIRON: dict[str, Any] = {
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "SERVER_NAME": "localhost",
+    "SERVER_PORT": "0",
+    "SERVER_SOFTWARE": "soapbridge",
+}
+
+
+class _Start:
+    """`start_response` of one request: keeps what it was given until the body is whole."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: Headers = []
+
+    def __call__(self, status: str, headers: Headers, exc_info: object = None) -> None:
+        self.status = int(status[:3])
+        self.headers = headers
+
+
+class _Worker(threading.Thread):
+    """One thread. `since` is when its present request began (monotonic), 0.0 while it waits for one."""
+
+    def __init__(self, pool: Pool, number: int) -> None:
+        super().__init__(name=f"soapbridge-{number}", daemon=True)
+        self.pool = pool
+        self.since = 0.0
+        self.written_off = False
+
+    def run(self) -> None:
+        take = self.pool.queue.get
+        while not self.written_off:
+            request = take()
+            if request is None:
+                return
+            self.since = time.monotonic()
+            self.pool.finish(self.pool.answer(request))
+            self.since = 0.0
+
+
+class Pool:
+    """`threads` workers in front of a WSGI application.
+
+    `waiting` requests may queue; one more gets 503, because a queue longer than that is answered too late anyway.
+    """
+
+    def __init__(
+        self, application: WsgiApplication, *, threads: int = 8, waiting: int = 256, stuck_after: float = 30.0
+    ) -> None:
+        self.application = application
+        self.loop = asyncio.get_running_loop()
+        self.queue: SimpleQueue[Request | None] = SimpleQueue()
+        self.threads = threads
+        self.waiting = waiting
+        self.stuck_after = stuck_after
+        self.replies: deque[Reply] = deque()
+        self.waking = False
+        self.workers: list[_Worker] = []
+        self.started = 0
+        for _ in range(threads):
+            self._start_worker()
+        self.loop.call_later(1.0, self._watch)
+
+    def submit(self, request: Request) -> bool:
+        """Queues a request; False when too many wait. In the loop's thread."""
+        if self.queue.qsize() >= self.waiting:
+            return False
+        self.queue.put(request)
+        return True
+
+    def answer(self, request: Request) -> Reply:
+        """Runs the application, in a worker. Whatever it raises becomes a 500 without details."""
+        start = _Start()
+        try:
+            environ = ENVIRON | request.environ()
+            environ["wsgi.input"] = io.BytesIO(request.body)
+            environ.setdefault("CONTENT_LENGTH", str(len(request.body)))
+            result = self.application(environ, start)
+            body = result[0] if isinstance(result, list) and len(result) == 1 else b"".join(result)
+            if not isinstance(result, list) and hasattr(result, "close"):
+                result.close()
+        except Exception:  # the last line: a worker must outlive any request
+            log.exception("the application failed on %s", request.method)
+            return request, 500, [("Content-Type", "text/plain; charset=utf-8")], b"Internal error.\n"
+        headers = [pair for pair in start.headers if pair[0] != "Content-Length"]
+        return request, start.status, headers, body
+
+    def finish(self, reply: Reply) -> None:
+        """Hands a reply to the loop. One wake-up serves all replies that are ready by then."""
+        self.replies.append(reply)
+        if not self.waking:
+            self.waking = True
+            try:
+                self.loop.call_soon_threadsafe(self._send)
+            except RuntimeError:  # the loop has closed: the grace was over before this reply was ready
+                log.warning("a reply was ready after the server had stopped")
+
+    def _send(self) -> None:
+        self.waking = False  # before the replies are taken: one that comes later wakes us again
+        while self.replies:
+            request, status, headers, body = self.replies.popleft()
+            request.connection.reply(request, status, headers, body)
+
+    def _start_worker(self) -> None:
+        self.started += 1
+        worker = _Worker(self, self.started)
+        self.workers.append(worker)
+        worker.start()
+
+    def _watch(self) -> None:
+        """Once a second: replaces workers that are stuck, up to four times as many as there should be."""
+        overdue = time.monotonic() - self.stuck_after
+        for worker in list(self.workers):
+            if worker.since and worker.since < overdue and self.started < self.threads * 4:
+                log.error("a request has run for %g s; its thread is replaced", self.stuck_after)
+                worker.written_off = True
+                self.workers.remove(worker)
+                self._start_worker()
+        self.loop.call_later(1.0, self._watch)
