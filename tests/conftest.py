@@ -1,0 +1,78 @@
+"""Every test that takes `listed_sample` runs once for each line of samples/**/expected.txt (format: samples/README.md).
+
+One that takes `refused_sample` runs only for those that break their contract.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+_LINE = re.compile(
+    r"(?P<file>\S+)\s+(?P<status>\d{3}) (?P<verdict>\w+)"
+    r"(?: violations(?P<relation>>?=)(?P<count>\d+)(?: (?P<paths>/\S+))?)?"
+    r"(?: fault=(?P<fault>\w+))?(?: after=(?P<after>\S+))?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One line of an expected.txt."""
+
+    file: Path
+    contract: str
+    operation: str
+    soap_version: str  # "1.1" or "1.2", by the file's name; 1.1 where the name does not say
+    status: int
+    verdict: str  # "valid", or the fault's code: Client, Sender, MustUnderstand, VersionMismatch
+    violations: int | None  # None where the request is refused before, or not by, its contract
+    exact: bool  # False where `violations` and `paths` are only the least that must be told
+    paths: tuple[str, ...]
+    fault: str | None  # name of the declared fault that answers a valid request
+    after: Path | None  # the sample that must have been sent before
+
+    def __str__(self) -> str:
+        return f"{self.operation}/{self.file.stem}"
+
+
+def read_expected(path: Path) -> list[Sample]:
+    """All lines of one expected.txt; a line that cannot be read is an error naming file and line."""
+    samples = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{path}:{number}: not of the form explained in samples/README.md: {line!r}")
+        samples.append(
+            Sample(
+                file=path.parent / match["file"],
+                contract=path.parent.parent.name,
+                operation=path.parent.name,
+                soap_version="1.2" if match["file"].endswith("-soap12.xml") else "1.1",
+                status=int(match["status"]),
+                verdict=match["verdict"],
+                violations=int(match["count"]) if match["count"] else None,
+                exact=match["relation"] == "=",
+                paths=tuple(match["paths"].split(",")) if match["paths"] else (),
+                fault=match["fault"],
+                after=(path.parent / match["after"]).resolve() if match["after"] else None,
+            )
+        )
+    return samples
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = {"listed_sample", "refused_sample"} & set(metafunc.fixturenames)
+    if wanted:
+        every = [
+            sample for path in sorted(SAMPLES.glob("*/*/expected.txt")) for sample in read_expected(path)
+        ]
+        refused = [sample for sample in every if sample.violations is not None]
+        for name in wanted:
+            metafunc.parametrize(name, refused if name == "refused_sample" else every, ids=str)
