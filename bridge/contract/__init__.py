@@ -1,0 +1,199 @@
+"""A contract: a WSDL with its schemas, read once, then asked for operations, model, codec and guard."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from bridge.contract import wsdl
+from bridge.contract.bundle import Bundle, build
+from bridge.contract.catalog import Catalog, CatalogSource
+from bridge.contract.components import namespace_of
+from bridge.contract.document import Document, Library
+from bridge.contract.operations import Header, Operation, Port, SoapVersion, describe
+from bridge.contract.schemas import Gathering
+from bridge.contract.served import Address, Served
+from bridge.contract.wrappers import Wrappers
+from bridge.contract.wsdl import Definitions
+from bridge.errors import ContractError, OperationUnavailable
+
+if TYPE_CHECKING:
+    from bridge.contract.codec import Codec
+    from bridge.contract.guard import Guard
+    from bridge.contract.reader import SchemaModel
+
+__all__ = ["Catalog", "Contract", "Definitions", "Header", "Operation", "Port", "SoapVersion", "load"]
+
+_VERSIONED = re.compile(r"(?P<name>.+)-(?P<major>[0-9]+)")
+
+
+def load(
+    location: str | os.PathLike[str], *, catalog: CatalogSource = None, remote: bool = False
+) -> Contract:
+    """Read a WSDL 1.1 with everything it imports; nothing is compiled yet.
+
+    `catalog` names local files for namespaces or absolute locations: a Catalog, a mapping, or a folder of schemas.
+    With `remote` documents are fetched that neither a file nor the catalog provides.
+
+    Raises ContractError, with file and line, when the WSDL itself cannot be read. What is wrong with single
+    operations or schemas is in `Contract.problems` and in each operation's `problem`.
+    """
+    library = Library(Catalog.of(catalog), remote=remote)
+    document = library.start(location)
+    definitions = wsdl.read(document, library)
+    wrappers = Wrappers()
+    description = describe(definitions, wrappers)
+    gathering = Gathering(library)
+    gathering.add_inline(definitions.schemas)
+    for root, file in wrappers.schemas():
+        gathering.add_synthesised(root, file)
+    needed = {namespace_of(element) for found in description.operations for element in found.elements}
+    bundle = build(gathering, needed)
+    served = Served(document, definitions, gathering.references)
+    problems = [*definitions.problems, *description.problems]
+    return Contract(document, definitions, bundle, description.operations, description.ports, served, problems)
+
+
+class Contract:
+    """One contract. Everything here may be used by several threads.
+
+    `operations` by key, `ports` as the WSDL lists them. `file` is the WSDL as the user named it; `name` and `major`
+    come from it: `purchasing-1.wsdl` is ('purchasing', 1), a name without a number is major 1.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        definitions: Definitions,
+        bundle: Bundle,
+        operations: list[Operation],
+        ports: list[Port],
+        served: Served,
+        problems: list[ContractError],
+    ) -> None:
+        stem = Path(document.file).stem
+        versioned = _VERSIONED.fullmatch(stem)
+        self.file = document.file
+        self.name = versioned["name"] if versioned else stem
+        self.major = int(versioned["major"]) if versioned else 1
+        self.definitions = definitions
+        self.bundle = bundle
+        self.operations: dict[str, Operation] = {found.key: _judged(found, bundle) for found in operations}
+        self.ports = tuple(ports)
+        self._served = served
+        self._problems = problems
+        self._by_body: dict[str | None, list[str]] = {}
+        for found in operations:
+            self._by_body.setdefault(found.input, []).append(found.key)
+
+    @property
+    def problems(self) -> tuple[ContractError, ...]:
+        """Every mistake found so far, once each: first the WSDL's, then the schemas', then the operations' own."""
+        found = [*self._problems, *self.bundle.problems]
+        found += [operation.problem for operation in self.operations.values() if operation.problem is not None]
+        return tuple({(str(error), error.file, error.line): error for error in found}.values())
+
+    def compile(self) -> etree.XMLSchema:
+        """Compile the schemas (once). What libxml2 refuses becomes the `problem` of the operations that need it.
+
+        Raises ContractError when nothing can be compiled.
+        """
+        known = len(self.bundle.faults)
+        schema = self.bundle.compile()
+        if len(self.bundle.faults) != known:
+            self.operations = {key: _judged(found, self.bundle) for key, found in self.operations.items()}
+        return schema
+
+    @cached_property
+    def model(self) -> SchemaModel:
+        """The schemas' components, read lazily."""
+        from bridge.contract.reader import SchemaModel
+
+        return SchemaModel(self.bundle.documents)
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Payload ⇄ values."""
+        from bridge.contract.codec import Codec
+
+        return Codec(self.model)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The validator; compiles the schemas."""
+        from bridge.contract.guard import Guard
+
+        self.compile()
+        return Guard(self.bundle, self.model)
+
+    def operation(self, name: str) -> Operation:
+        """The operation with this key. Raises OperationUnavailable when it does not exist or cannot be used."""
+        found = self.operations.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.operations)) or "none"
+            raise OperationUnavailable(f"There is no operation {name}.", file=self.file, advice=f"There are: {known}.")
+        if found.problem is not None:
+            raise found.problem
+        return found
+
+    def dispatch(
+        self, body: str | None, soap_version: SoapVersion | None = None, soap_action: str | None = None
+    ) -> Operation | None:
+        """The operation whose input is this Body child (None: an empty Body); None when there is none.
+
+        The action is looked at only where several operations have the same input (WS-I BP R2710 forbids that), and
+        never says otherwise than the Body; where it does not decide either, the answer is None.
+        """
+        found = [self.operations[key] for key in self._by_body.get(body, ())]
+        if len(found) <= 1:
+            return found[0] if found else None
+        for narrower in (
+            [operation for operation in found if operation.problem is None],
+            [operation for operation in found if operation.bound],
+        ):
+            found = narrower or found
+        if soap_version is not None:
+            found = [operation for operation in found if soap_version in operation.soap_versions] or found
+        if len(found) > 1 and soap_action:
+            found = [operation for operation in found if soap_action in operation.soap_actions]
+        return found[0] if len(found) == 1 else None
+
+    # -- serving the contract -----------------------------------------------------------------------------------
+
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """The user's own bytes under the fixed names that `?wsdl=` and `?xsd=` know; the WSDL itself comes first."""
+        return self._served.documents
+
+    def served_wsdl(self, addresses: Address, base_url: str) -> bytes:
+        """The WSDL with our addresses and locations in it; everything else is the user's own, byte for byte.
+
+        `addresses` gives the URL for (service, port): a mapping or a function; a port it does not know keeps its own.
+        `base_url` is what `?wsdl=` and `?xsd=` are appended to.
+        """
+        return self._served.document(next(iter(self.documents)), base_url, addresses)
+
+    def served_document(self, name: str, base_url: str, addresses: Address | None = None) -> bytes:
+        """Another document of the contract with our locations in it. KeyError for a name that is not in `documents`."""
+        return self._served.document(name, base_url, addresses or {})
+
+
+def _judged(operation: Operation, bundle: Bundle) -> Operation:
+    """The operation with the first mistake in the schemas that it depends on."""
+    if operation.problem is not None:
+        return operation
+    for element in operation.elements:
+        fault = bundle.fault_of(element)
+        if fault is not None:
+            file, line = (fault.file, fault.line) if fault.file else (operation.source.file, operation.source.line)
+            problem = OperationUnavailable(
+                f"{operation.name} cannot be used: {fault.message}", file=file, line=line, advice=fault.advice
+            )
+            return replace(operation, problem=problem)
+    return operation

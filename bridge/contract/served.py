@@ -1,0 +1,119 @@
+"""The contract as it is given out: the user's own bytes, with only addresses and locations changed.
+
+Names are fixed when the contract is loaded, so that whatever else is asked for does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import quote, urlsplit
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+from bridge.contract.document import Document, encoding_of, is_schema, is_url
+from bridge.contract.model import XSD
+from bridge.contract.wsdl import SOAP11, SOAP12, WSDL, Definitions
+
+Address: TypeAlias = "Mapping[tuple[str, str], str] | Callable[[str, str], str | None]"
+"""(service, port) → URL: both local names as the WSDL has them."""
+
+_ADDRESSES = frozenset({f"{SOAP11} address", f"{SOAP12} address"})
+_LINKS = {
+    f"{WSDL} import": "location",
+    f"{XSD} import": "schemaLocation",
+    f"{XSD} include": "schemaLocation",
+    f"{XSD} redefine": "schemaLocation",
+}
+_ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Served:
+    """The documents of a contract under their public names."""
+
+    def __init__(
+        self, start: Document, definitions: Definitions, references: Mapping[tuple[str, str], Document]
+    ) -> None:
+        self._links = {**references, **definitions.references}
+        self._names: dict[str, str] = {}
+        self._by_name: dict[str, Document] = {}
+        for document in (start, *definitions.documents, *self._links.values()):
+            if document.location not in self._names:
+                name = self._free_name(document)
+                self._names[document.location] = name
+                self._by_name[name] = document
+        self.documents: dict[str, bytes] = {name: found.content for name, found in self._by_name.items()}
+
+    def document(self, name: str, base_url: str, addresses: Address) -> bytes:
+        """One document, rewritten. KeyError when there is no such name."""
+        document = self._by_name[name]
+        encoding = encoding_of(document.content)
+        text = document.content.decode(encoding).encode("utf-8")
+        rewriter = _Rewriter(text, lambda value: self._public(document, value, base_url), addresses)
+        return rewriter.run().decode("utf-8").encode(encoding)
+
+    def _public(self, document: Document, reference: str, base_url: str) -> str | None:
+        target = self._links.get((document.location, reference.strip()))
+        if target is None:
+            return None
+        kind = "xsd" if is_schema(target.root) else "wsdl"
+        return f"{base_url}?{kind}={quote(self._names[target.location])}"
+
+    def _free_name(self, document: Document) -> str:
+        path = urlsplit(document.location).path if is_url(document.location) else document.location
+        stem, ending = os.path.splitext(os.path.basename(path.rstrip("/")))
+        ending = ending if ending in (".xsd", ".wsdl") else (".xsd" if is_schema(document.root) else ".wsdl")
+        stem = _UNSAFE.sub("-", stem).strip(".-") or "document"
+        name, number = f"{stem}{ending}", 1
+        while name in self._by_name:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+        return name
+
+
+class _Rewriter:
+    """Finds the attribute values to change by their place in the text, so that nothing else is touched."""
+
+    def __init__(self, text: bytes, link: Callable[[str], str | None], addresses: Address) -> None:
+        self._text = text
+        self._link = link
+        self._address = addresses if callable(addresses) else lambda *port: addresses.get(port)
+        self._edits: list[tuple[int, int, bytes]] = []
+        self._service = self._port = ""
+        # The text is UTF-8 by now, whatever its declaration says.
+        self._expat = expat.ParserCreate("utf-8", " ")
+        self._expat.StartElementHandler = self._start
+        self._expat.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+
+    def run(self) -> bytes:
+        self._expat.Parse(self._text, True)
+        pieces, at = [], 0
+        for start, end, value in self._edits:
+            pieces += [self._text[at:start], value]
+            at = end
+        return b"".join([*pieces, self._text[at:]])
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == f"{WSDL} service":
+            self._service = attributes.get("name", "")
+        elif name == f"{WSDL} port":
+            self._port = attributes.get("name", "")
+        elif name in _ADDRESSES:
+            self._replace("location", self._address(self._service, self._port))
+        elif name in _LINKS and _LINKS[name] in attributes:
+            self._replace(_LINKS[name], self._link(attributes[_LINKS[name]]))
+
+    def _replace(self, attribute: str, value: str | None) -> None:
+        start = self._expat.CurrentByteIndex
+        if value is None or self._text[start : start + 1] != b"<":  # an element out of an entity has no place
+            return
+        at = start + 1
+        while (found := _ATTRIBUTE.search(self._text, at)) is not None:
+            if found[1] == attribute.encode():
+                quoted = b'"' + escape(value, {'"': "&quot;"}).encode() + b'"'
+                self._edits.append((found.start(2), found.end(2), quoted))
+                return
+            at = found.end()
