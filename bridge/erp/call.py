@@ -1,0 +1,53 @@
+"""What the ERP's handlers need of the host: the second argument of every handler."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from bridge.store import Session
+
+
+class Partner(Protocol):
+    """Who sent the request."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Call(Protocol):
+    """One request being answered."""
+
+    @property
+    def exchange_id(self) -> str:
+        """Id of the exchange; kept with every row it writes."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """When the request came in, in UTC: one moment for everything it does."""
+        ...
+
+    @property
+    def session(self) -> Session:
+        """For writing; opens the write transaction when first asked for."""
+        ...
+
+    @property
+    def reading(self) -> Session:
+        """For reading one snapshot without a lock."""
+        ...
+
+    @property
+    def partner(self) -> Partner | None:
+        """None where callers are not told apart."""
+        ...
+
+    def fault(self, name: str, /, **fields: Any) -> Exception:
+        """A fault that the operation declares, to be raised; `fields` are its detail's elements."""
+        ...
+
+
+def sender(call: Call) -> str:
+    """Whose request ids these are: two partners may use the same one. Empty where callers are not told apart."""
+    return call.partner.name if call.partner is not None else ""

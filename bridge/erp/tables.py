@@ -1,0 +1,151 @@
+"""Tables of the shipped ERP, in the store's metadata. What makes them is the store's migrations.
+
+Figures are scaled integers (`figures.py`), moments microseconds since 1970 UTC, dates ISO 8601. `partner` is the
+sender's name, empty where callers are not told apart; with `request_id` it finds what a request made.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from bridge.store.tables import RowId, metadata
+
+warehouse = Table(
+    "warehouse",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("may_be_negative", SmallInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    CheckConstraint("may_be_negative IN (0, 1)", name="may_be_negative"),
+    UniqueConstraint("code", "may_be_negative"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("unit", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+stock_balance = Table(
+    "stock_balance",
+    metadata,
+    Column("sku", Text, ForeignKey("item.sku"), primary_key=True),
+    Column("warehouse", Text, primary_key=True),
+    Column("may_be_negative", SmallInteger, nullable=False),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    # The permission is a copy that the foreign key keeps true, so that the database itself can refuse.
+    ForeignKeyConstraint(
+        ["warehouse", "may_be_negative"],
+        ["warehouse.code", "warehouse.may_be_negative"],
+        onupdate="CASCADE",
+    ),
+    CheckConstraint("may_be_negative = 1 OR on_hand >= reserved", name="covered"),
+    CheckConstraint("reserved >= 0", name="reserved"),
+    CheckConstraint("on_hand BETWEEN -999999999999999999 AND 999999999999999999", name="on_hand"),
+    sqlite_with_rowid=False,
+)
+"""What is where, now. Always the sum of the movements."""
+
+stock_document = Table(
+    "stock_document",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("posting_date", Text, nullable=False),
+    Column("reference", Text),
+    Column("movement_count", Integer, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("posted_at", BigInteger, nullable=False),
+    UniqueConstraint("partner", "request_id"),
+)
+
+stock_movement = Table(
+    "stock_movement",
+    metadata,
+    Column("document_id", BigInteger, ForeignKey("stock_document.id"), primary_key=True),
+    Column("entry", Integer, primary_key=True),
+    Column("movement", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text),
+    Column("sku", Text, nullable=False),
+    Column("warehouse", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("on_hand_after", BigInteger, nullable=False),
+    Column("lot", Text),
+    Column("order_number", Text),
+    Column("note", Text),
+    Column("note_language", Text),
+    ForeignKeyConstraint(["sku", "warehouse"], ["stock_balance.sku", "stock_balance.warehouse"]),
+    CheckConstraint("quantity <> 0", name="quantity"),
+    CheckConstraint("kind IN ('receipt', 'issue', 'adjustment', 'transfer')", name="kind"),
+    sqlite_with_rowid=False,
+)
+"""Append-only: triggers refuse UPDATE and DELETE. `quantity` is signed; a transfer is two entries of one movement."""
+
+purchase_order = Table(
+    "purchase_order",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("buyer_reference", Text),
+    Column("order_date", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("supplier", Text, nullable=False),
+    Column("requested_delivery", Text),
+    Column("total", BigInteger, nullable=False),
+    # Parties, place, terms and notes as the contract's elements, JSON: read whole, never searched.
+    Column("details", Text, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    UniqueConstraint("partner", "request_id"),
+    CheckConstraint(
+        "state IN ('open', 'confirmed', 'partiallyReceived', 'received', 'closed', 'cancelled')", name="state"
+    ),
+    CheckConstraint("total BETWEEN 0 AND 999999999999999999", name="total"),
+    CheckConstraint("revision >= 1", name="revision"),
+)
+
+purchase_order_line = Table(
+    "purchase_order_line",
+    metadata,
+    Column("order_id", BigInteger, ForeignKey("purchase_order.id"), primary_key=True),
+    Column("line_number", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("description", Text),
+    Column("supplier_sku", Text),
+    Column("gtin", Text),
+    Column("hs_code", Text),
+    Column("origin_country", Text),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("unit_price", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("requested_delivery", Text),
+    Column("note", Text),
+    Column("note_language", Text),
+    CheckConstraint("quantity BETWEEN 1 AND 999999999999999999", name="quantity"),
+    CheckConstraint("unit_price BETWEEN 0 AND 999999999999999999", name="unit_price"),
+    CheckConstraint("amount BETWEEN 0 AND 999999999999999999", name="amount"),
+    sqlite_with_rowid=False,
+)
+"""`position` is the line's place in the caller's document, which its number need not follow."""

@@ -1,0 +1,137 @@
+"""The store: one object for one database, shared by all threads of a process."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from bridge.store import address, schema
+from bridge.store.journal import Journal
+from bridge.store.postgresql import PostgresqlDatabase
+from bridge.store.session import Link, Session, Transaction
+from bridge.store.sqlite import SqliteDatabase
+
+T = TypeVar("T")
+
+RUN_AGAIN = 3
+"""How often work is run again after the database ended it for another's sake."""
+
+
+class Database(Protocol):
+    """What SQLite and PostgreSQL each do their own way."""
+
+    def writing(self) -> Link: ...
+
+    def reading(self) -> Link: ...
+
+    def may_run_again(self, error: BaseException) -> bool: ...
+
+    def warnings(self) -> list[str]: ...
+
+    def close(self) -> None: ...
+
+
+class Store:
+    """The database that owns the truth. Making one touches nothing: the first transaction connects.
+
+    Args:
+        url: `sqlite:////path/to/file` or `postgresql+psycopg://user:password@host/name`.
+        wait: seconds a writer waits for its turn, and anyone for a connection, before StoreBusy.
+        pool: PostgreSQL only: connections used at most; at least one for each thread that answers.
+
+    Raises:
+        StoreError: the URL is none of these.
+    """
+
+    def __init__(self, url: str, *, wait: float = 10.0, pool: int = 16) -> None:
+        parsed = address.parse(url)
+        self.shown = address.shown(parsed)
+        """The URL without its password, for logs and messages."""
+        self.dialect = "sqlite" if parsed.drivername == "sqlite" else "postgresql"
+        self._database: Database
+        if self.dialect == "sqlite":
+            self._database = SqliteDatabase(parsed, wait=wait)
+        else:
+            self._database = PostgresqlDatabase(parsed, wait=wait, pool=pool)
+        self._checked = False
+        self._checking = threading.Lock()
+        self.journal = Journal(self.reading)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.shown}>"
+
+    def transaction(self) -> Transaction:
+        """A unit of work: `with store.transaction() as transaction: transaction.session.execute(...)`.
+
+        Opened lazily, committed on leaving, rolled back on an exception.
+        """
+        return Transaction(self._open_writing, self._open_reading)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reading one snapshot of what was committed; takes no lock."""
+        with self.transaction() as transaction:
+            yield transaction.reading
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a transaction and commit; run it again, at most 3 times, when PostgreSQL ended it for the
+        sake of another transaction (40001, 40P01) or the connection broke before the commit.
+
+        `work` must therefore do nothing outside the transaction that may not be done twice.
+        """
+        for again in range(RUN_AGAIN + 1):
+            try:
+                with self.transaction() as transaction:
+                    return work(transaction)
+            except Exception as error:
+                if again == RUN_AGAIN or not self._database.may_run_again(error):
+                    raise
+                # Two that collided would collide again if they came back in step.
+                time.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**again)  # noqa: S311 - not a secret
+        raise AssertionError("unreachable: the last round returns or raises")
+
+    def migrate(self) -> None:
+        """Make or upgrade the schema, in one transaction; does nothing when it is up to date.
+
+        Raises:
+            StoreError: the schema is newer than this program, or the database cannot be used.
+        """
+        with Transaction(self._database.writing, self._database.reading) as transaction:
+            schema.migrate(transaction.session.connection(), shown=self.shown)
+
+    def check(self) -> None:
+        """Refuse a store whose schema does not fit this program; done by itself before the first transaction.
+
+        Raises:
+            StoreError: with the command that mends it.
+        """
+        with Transaction(self._database.writing, self._database.reading) as transaction:
+            schema.require_current(transaction.reading.connection(), shown=self.shown)
+        self._checked = True
+
+    def warnings(self) -> list[str]:
+        """What `soapbridge check` should tell an operator about this database; empty when all is well."""
+        return self._database.warnings()
+
+    def close(self) -> None:
+        """Close the connections. The store may be used again; it then connects anew."""
+        self._database.close()
+
+    def _open_writing(self) -> Link:
+        if not self._checked:
+            self._check_once()
+        return self._database.writing()
+
+    def _open_reading(self) -> Link:
+        if not self._checked:
+            self._check_once()
+        return self._database.reading()
+
+    def _check_once(self) -> None:
+        with self._checking:
+            if not self._checked:
+                self.check()

@@ -1,0 +1,270 @@
+"""The journal: one row for every exchange, accepted or not, with its envelopes where they are kept.
+
+`record` writes it into the transaction of the exchange itself; `Journal` reads it for commands and screens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Row, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from bridge.store.clock import moment, stored
+from bridge.store.session import Session
+from bridge.store.statements import insertion
+from bridge.store.tables import journal as table
+
+Direction = Literal["in", "out"]
+
+Verdict = Literal["accepted", "refused", "invalid_request", "invalid_reply", "failed", "fault"]
+"""accepted: done and answered. refused: not acted on (envelope, media type, limits, security).
+invalid_request, invalid_reply: broke the contract. fault: the handler answered a declared fault.
+failed: an error of ours."""
+
+
+class ExchangeRecord(NamedTuple):
+    """What the journal keeps of an exchange. Immutable; give the fields by name.
+
+    `contract` and `operation` are None when the request was refused before they were known. `duration_us` is in
+    microseconds. `violations` are those listed, `violation_count` may be higher. `request` and `reply` are the
+    envelopes as they were on the wire (after content coding), None where bodies are not kept. `reference` is the
+    business document's number, for finding the exchange again.
+    """
+
+    exchange_id: str
+    received_at: datetime
+    duration_us: int
+    verdict: Verdict
+    direction: Direction = "in"
+    contract: str | None = None
+    operation: str | None = None
+    soap_version: str | None = None
+    partner: str | None = None
+    remote: str | None = None
+    http_status: int | None = None
+    fault_code: str | None = None
+    fault_reason: str | None = None
+    violation_count: int = 0
+    violations: Sequence[Mapping[str, object]] = ()
+    reference: str | None = None
+    request: bytes | None = None
+    reply: bytes | None = None
+
+
+class _JournalRow(NamedTuple):
+    """The table's columns, in its order."""
+
+    exchange_id: str
+    direction: str
+    contract: str | None
+    operation: str | None
+    soap_version: str | None
+    partner: str | None
+    remote: str | None
+    received_at: int
+    duration: int
+    verdict: str
+    http_status: int | None
+    fault_code: str | None
+    fault_reason: str | None
+    violation_count: int
+    violations: str | None
+    reference: str | None
+    request: bytes | None
+    reply: bytes | None
+
+
+_INSERT = insertion(table, _JournalRow)
+
+
+def record(session: Session, exchange: ExchangeRecord) -> None:
+    """Write an exchange into the journal, in the transaction of `session`: one INSERT."""
+    reason = exchange.fault_reason
+    violations = exchange.violations
+    session.run(
+        _INSERT,
+        _JournalRow(
+            exchange.exchange_id,
+            exchange.direction,
+            exchange.contract,
+            exchange.operation,
+            exchange.soap_version,
+            exchange.partner,
+            exchange.remote,
+            stored(exchange.received_at),
+            exchange.duration_us,
+            exchange.verdict,
+            exchange.http_status,
+            exchange.fault_code,
+            None if reason is None else _storable(reason),
+            exchange.violation_count or len(violations),
+            _storable(json.dumps(list(violations), ensure_ascii=False, default=str)) if violations else None,
+            exchange.reference,
+            exchange.request,
+            exchange.reply,
+        ),
+    )
+
+
+def _storable(text: str) -> str:
+    """Text that every database takes. Reasons may quote what a stranger sent: PostgreSQL refuses U+0000, and
+    neither stores half a surrogate pair; the journal must not fail where it is needed most."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of the journal. `id` grows with every commit and is what pages are counted by.
+
+    Lists leave `request` and `reply` out (None); the sizes, in bytes, tell whether they are kept (None: not).
+    """
+
+    id: int
+    exchange_id: str
+    direction: Direction
+    contract: str | None
+    operation: str | None
+    soap_version: str | None
+    partner: str | None
+    remote: str | None
+    received_at: datetime
+    duration_us: int
+    verdict: Verdict
+    http_status: int | None
+    fault_code: str | None
+    fault_reason: str | None
+    violation_count: int
+    violations: tuple[dict[str, Any], ...]
+    reference: str | None
+    request_size: int | None
+    reply_size: int | None
+    request: bytes | None = None
+    reply: bytes | None = None
+
+
+class _Position(FunctionElement[int]):
+    """Where bytes begin in bytes, from 1; 0 when they are not there. No name for it is common to both databases."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Position, "sqlite")
+def _position_sqlite(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Position, "postgresql")
+def _position_postgresql(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    whole, part = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"position({part} in {whole})"
+
+
+_BRIEF: tuple[ColumnElement[Any], ...] = (
+    *(column for column in table.columns if column.name not in {"request", "reply"}),
+    func.length(table.c.request).label("request_size"),
+    func.length(table.c.reply).label("reply_size"),
+)
+
+
+class Journal:
+    """The journal, for reading. Each call is a transaction of its own and takes no lock.
+
+    Args:
+        reading: opens a session for reading (`Store.reading`).
+    """
+
+    def __init__(self, reading: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._reading = reading
+
+    def list(
+        self,
+        *,
+        contract: str | None = None,
+        operation: str | None = None,
+        partner: str | None = None,
+        direction: Direction | None = None,
+        verdicts: Iterable[Verdict] = (),
+        reference: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> tuple[Entry, ...]:
+        """Entries newest first, at most `limit`, those that meet every condition given.
+
+        Args:
+            verdicts: any of these; none given means all.
+            since: received at or after (with a zone). until: received before.
+            before: the next page: the `id` of the last entry seen.
+        """
+        wanted = tuple(verdicts)
+        conditions: list[ColumnElement[bool]] = [
+            column == value
+            for column, value in (
+                (table.c.contract, contract),
+                (table.c.operation, operation),
+                (table.c.partner, partner),
+                (table.c.direction, direction),
+                (table.c.reference, reference),
+            )
+            if value is not None
+        ]
+        if wanted:
+            conditions.append(table.c.verdict.in_(wanted))
+            if "accepted" not in wanted:
+                conditions.append(table.c.verdict != literal("accepted", literal_execute=True))
+        if since is not None:
+            conditions.append(table.c.received_at >= stored(since))
+        if until is not None:
+            conditions.append(table.c.received_at < stored(until))
+        return self._newest(conditions, before, limit)
+
+    def find(self, text: str, *, before: int | None = None, limit: int = 50) -> tuple[Entry, ...]:
+        """Entries that hold `text`, newest first: in the exchange id, the reference, partner, operation, fault, a
+        violation, or, as UTF-8 and with exact case, in a kept envelope. Reads the whole journal if it must."""
+        names = ("exchange_id", "reference", "partner", "remote", "operation", "fault_reason", "violations")
+        needle = text.encode("utf-8", "replace")
+        envelopes = (table.c.request, table.c.reply)
+        return self._newest(
+            [
+                or_(
+                    *(table.c[name].icontains(text, autoescape=True) for name in names),
+                    *(_Position(body, literal(needle, LargeBinary)) > 0 for body in envelopes),
+                )
+            ],
+            before,
+            limit,
+        )
+
+    def show(self, exchange_id: str) -> Entry | None:
+        """One exchange with its envelopes, None when there is none of that id."""
+        statement = select(*_BRIEF, table.c.request, table.c.reply).where(table.c.exchange_id == exchange_id)
+        with self._reading() as session:
+            row = session.execute(statement).one_or_none()
+        return None if row is None else _entry(row)
+
+    def _newest(
+        self, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int
+    ) -> tuple[Entry, ...]:
+        statement = select(*_BRIEF).where(*conditions).order_by(table.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(table.c.id < before)
+        with self._reading() as session:
+            return tuple(_entry(row) for row in session.execute(statement))
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    fields = dict(row._mapping)
+    fields["received_at"] = moment(fields["received_at"])
+    fields["duration_us"] = fields.pop("duration")
+    fields["violations"] = tuple(json.loads(fields["violations"] or "[]"))
+    return Entry(**fields)

@@ -1,0 +1,322 @@
+"""SQLite: one file, one connection that writes, several that read.
+
+Writers of this process queue at a FIFO lock; only then does one of them say BEGIN IMMEDIATE on the single write
+connection. (A transaction that reads first and writes later fails at once with BUSY_SNAPSHOT whatever the
+timeout, so none is begun that way.) SQLite's file lock and its busy handler are left to settle matters with other
+processes.
+
+Durability is WAL with synchronous=FULL: a commit that returned has been synced to the disk.
+
+Checkpoints copy the WAL back into the file. SQLite before 3.51.3 can corrupt the file when one runs while another
+connection commits (sqlite.org/wal.html#walresetbug). In a process they run inside a commit, behind the FIFO lock,
+so nobody else commits meanwhile. Between processes the one that holds a lock on `<file>-checkpointer` does them;
+the others step in only when the WAL has grown to BACKSTOP_PAGES, which is when that process no longer writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import StaticPool
+
+from bridge.errors import StoreBusy, StoreError
+from bridge.store import address
+from bridge.store.fifo import FifoLock
+from bridge.store.session import Cursor
+from bridge.store.statements import DialectName, Parameters
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows: there every process checkpoints, as SQLite does by itself
+    fcntl = None
+
+FIXED_IN = (3, 51, 3)
+"""The version of SQLite without the WAL-reset bug."""
+
+CHECKPOINT_PAGES = 1000
+"""WAL pages (4 kB each) after which the checkpointing process copies them back: SQLite's own default."""
+
+BACKSTOP_PAGES = 20_000
+"""WAL pages (80 MB) after which any process does."""
+
+CACHE_KIB = 16_384
+"""Page cache of the write connection; 2 MB, the default, no longer holds the inner pages of a year's indexes."""
+
+_TAKE_ROLE_EVERY = 500
+"""Commits between two attempts to become the checkpointing process."""
+
+
+class SqliteDatabase:
+    """The store's file. Connections are opened on first use.
+
+    Args:
+        url: `sqlite:////path/to/file`; file and folder are made when missing, for the owner only.
+        wait: seconds a writer waits for its turn, in this process and then again for other processes.
+    """
+
+    dialect: DialectName = "sqlite"
+
+    def __init__(self, url: URL, *, wait: float) -> None:
+        self.file = Path(url.database or "").absolute()
+        self._shown = address.shown(url)
+        self._wait = wait
+        self._lock = FifoLock()
+        self._opening = threading.Lock()
+        self._writer: _Lane | None = None
+        self._idle_readers: deque[_Lane] = deque()
+        self._role: int | None = None
+        self._commits = 0
+
+    def writing(self) -> _Writing:
+        """Wait for the write lock and begin. Raises StoreBusy after `wait` seconds."""
+        if self._lock.owner == threading.get_ident():
+            raise StoreBusy(
+                "This thread has a write transaction open already and would wait for itself.",
+                advice="Use the open one (in a handler: call.session) instead of beginning another.",
+            )
+        if not self._lock.acquire(self._wait):
+            raise StoreBusy(
+                f"The store {self._shown} was not free for writing within {self._wait:g} s.",
+                advice="Something holds a write transaction open; see which handler is slow.",
+            )
+        try:
+            lane = self._writer or self._open_writer()
+            lane.dbapi.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._lock.release()
+            raise self._explained(error) from error
+        except BaseException:
+            self._lock.release()
+            raise
+        return _Writing(self, lane)
+
+    def reading(self) -> _Reading:
+        """Begin a read transaction: one snapshot, which neither waits nor makes others wait."""
+        try:
+            lane = self._idle_readers.pop()
+        except IndexError:
+            lane = self._open_reader()
+        lane.dbapi.execute("BEGIN")
+        return _Reading(self, lane)
+
+    def may_run_again(self, error: BaseException) -> bool:
+        """Never: behind BEGIN IMMEDIATE nothing fails that would succeed at the second attempt."""
+        return False
+
+    def warnings(self) -> list[str]:
+        """What an operator should know about this machine's SQLite; empty when all is well."""
+        if sqlite3.sqlite_version_info >= FIXED_IN:
+            return []
+        fixed = ".".join(map(str, FIXED_IN))
+        warning = (
+            f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug (sqlite.org/wal.html#walresetbug), which can "
+            "damage the file when several processes write to it. One process is safe. Before a worker runs "
+            f"beside it, use a Python with SQLite {fixed} or later, or PostgreSQL."
+        )
+        return [warning]
+
+    def close(self) -> None:
+        """Close every idle connection; the last one of all processes folds the WAL into the file."""
+        with self._opening:
+            while self._idle_readers:
+                self._idle_readers.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            if self._role is not None:
+                os.close(self._role)
+                self._role = None
+
+    # -- connections
+
+    def _open_writer(self) -> _Lane:
+        with self._opening:
+            lane = self._connect()
+            lane.dbapi.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            self._writer = lane
+            self._take_checkpoint_role(lane)
+            return lane
+
+    def _open_reader(self) -> _Lane:
+        if not self.file.exists():
+            # A reader would leave an empty file behind; the writer makes it with the right permissions.
+            raise StoreError(f"There is no store at {self._shown}.", advice="Run `soapbridge migrate`.")
+        lane = self._connect()
+        lane.dbapi.execute("PRAGMA query_only = ON")
+        return lane
+
+    def _connect(self) -> _Lane:
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
+            dbapi = sqlite3.connect(
+                self.file,
+                timeout=self._wait,
+                isolation_level=None,  # BEGIN and COMMIT are ours to say
+                check_same_thread=False,  # a connection changes threads, and is used by one at a time
+                cached_statements=256,
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"The store {self._shown} cannot be opened: {error}.",
+                advice="Name a file in a folder that this user may write to.",
+            ) from error
+        try:
+            dbapi.execute("PRAGMA journal_mode = WAL")
+            dbapi.execute("PRAGMA synchronous = FULL")
+            dbapi.execute("PRAGMA foreign_keys = ON")
+            dbapi.execute("PRAGMA wal_autocheckpoint = 0")
+            return _Lane(dbapi)
+        except sqlite3.Error as error:
+            dbapi.close()
+            raise self._explained(error) from error
+
+    def _explained(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StoreBusy(
+                f"The store {self._shown} was held by another process for more than {self._wait:g} s.",
+                advice="A backup or another tool may have it open for writing.",
+            )
+        if code.startswith("SQLITE_FULL"):
+            return StoreError(
+                f"The disk of the store {self._shown} is full.", advice="Make room, then repeat."
+            )
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return StoreError(f"The file of the store {self._shown} is damaged or no SQLite file: {error}.")
+        return StoreError(f"The store {self._shown} failed: {error}.")
+
+    # -- ends of transactions
+
+    def _committed(self, lane: _Lane) -> None:
+        self._commits += 1
+        if self._role is None and self._commits % _TAKE_ROLE_EVERY == 0:
+            self._take_checkpoint_role(lane)
+
+    def _take_checkpoint_role(self, lane: _Lane) -> None:
+        """Become the process that checkpoints, unless another one is."""
+        pages = CHECKPOINT_PAGES
+        if fcntl is not None:
+            role = os.open(f"{self.file}-checkpointer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(role, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._role = role
+            except OSError:
+                os.close(role)
+                pages = BACKSTOP_PAGES
+        lane.dbapi.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+
+    def _give_back(self, lane: _Lane) -> None:
+        self._idle_readers.append(lane)
+
+
+class _Lane:
+    """A connection and its SQLAlchemy face. The face is made at once: SQLAlchemy's first look at a database
+    ends with a rollback, which must not meet a transaction of ours."""
+
+    __slots__ = ("_engine", "dbapi")
+
+    def __init__(self, dbapi: sqlite3.Connection) -> None:
+        self.dbapi = dbapi
+        self._engine = create_engine(
+            "sqlite://",
+            creator=lambda: dbapi,
+            poolclass=StaticPool,
+            pool_reset_on_return=None,
+            hide_parameters=True,
+        )
+        self._engine.connect().close()
+
+    def face(self) -> Connection:
+        connection = self._engine.connect()
+        connection.begin()  # says nothing to the driver: BEGIN was said
+        return connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+        self.dbapi.close()
+
+
+class _Writing:
+    """A write transaction; holds the FIFO lock until its end."""
+
+    __slots__ = ("_database", "_face", "_lane", "dialect")
+
+    def __init__(self, database: SqliteDatabase, lane: _Lane) -> None:
+        self.dialect: DialectName = "sqlite"
+        self._database = database
+        self._lane: _Lane | None = lane
+        self._face: Connection | None = None
+
+    def execute(self, text: str, parameters: Parameters) -> Cursor:
+        return self._open_lane().dbapi.execute(text, parameters)
+
+    def execute_many(self, text: str, rows: Iterable[Parameters]) -> None:
+        self._open_lane().dbapi.executemany(text, rows)
+
+    @property
+    def connection(self) -> Connection:
+        if self._face is None:
+            self._face = self._open_lane().face()
+        return self._face
+
+    def _open_lane(self) -> _Lane:
+        if self._lane is None:
+            raise StoreError("This transaction has ended; its session can no longer be used.")
+        return self._lane
+
+    def commit(self) -> None:
+        lane = self._lane
+        if lane is None:
+            return
+        try:
+            if not lane.dbapi.in_transaction:  # SQLite itself rolls back on a full disk, on I/O errors
+                raise StoreError("The transaction was rolled back by the database; nothing was stored.")
+            lane.dbapi.execute("COMMIT")
+            self._database._committed(lane)
+        except sqlite3.Error as error:
+            raise self._database._explained(error) from error
+        finally:
+            self.rollback()
+
+    def rollback(self) -> None:
+        lane, self._lane = self._lane, None
+        if lane is None:
+            return
+        try:
+            if lane.dbapi.in_transaction:
+                lane.dbapi.execute("ROLLBACK")
+            if self._face is not None:
+                self._face.close()
+        finally:
+            self._database._lock.release()
+
+
+class _Reading(_Writing):
+    """A read transaction on a connection of its own."""
+
+    __slots__ = ()
+
+    def commit(self) -> None:
+        self.rollback()
+
+    def rollback(self) -> None:
+        lane, self._lane = self._lane, None
+        if lane is None:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            if lane.dbapi.in_transaction:
+                lane.dbapi.execute("ROLLBACK")
+            if self._face is not None:
+                self._face.close()
+        self._database._give_back(lane)
