@@ -377,3 +377,38 @@ class TestLimits:
     def test_an_update_holds_1_to_1000_movements(self, count: int, valid: bool) -> None:
         schema = etree.XMLSchema(file=_schema_of("inventory"))
         assert schema.validate(self._movements(count)) is valid, schema.error_log
+
+
+class TestTheirPage:
+    """docs/contracts.md speaks of what is there."""
+
+    PAGE = Path(__file__).resolve().parents[2] / "docs" / "contracts.md"
+
+    def _rows(self, heading: str) -> list[list[str]]:
+        _, _, section = self.PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+        lines = section.partition("\n## ")[0].splitlines()
+        rows = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")
+        ]
+        return rows[1:]
+
+    def test_it_lists_every_operation_with_its_faults(self) -> None:
+        listed = {(row[0], row[1]): row[3].split(", ") for row in self._rows("Operations") if len(row) == 4}
+        declared = {
+            (name, operation.get("name")): [fault.get("name") for fault in operation.iterfind(f"{WSDL}fault")]
+            for name in CONTRACTS
+            for operation in _definitions(name).iterfind(f"{WSDL}portType/{WSDL}operation")
+        }
+        assert listed == declared
+
+    def test_it_lists_every_declared_fault(self) -> None:
+        listed = [row[0] for row in self._rows("Operations") if len(row) == 3][1:]  # less the heading
+        assert sorted(listed) == sorted(_global_elements(shipped.XSD / "common" / "faults-1.xsd"))
+
+    def test_it_lists_every_shared_type(self) -> None:
+        listed = [name for row in self._rows("Shared types") for name in re.findall("`(\\w+)`", row[0])]
+        types = etree.parse(shipped.XSD / "common" / "types-1.xsd").getroot()
+        defined = [
+            component.get("name") for component in types.iterchildren(f"{XS}simpleType", f"{XS}complexType")
+        ]
+        assert sorted(listed) == sorted(defined)
