@@ -1,0 +1,115 @@
+"""Payload ⇄ values: the contract's codec.
+
+`decode` reads an element that the guard has admitted; `encode` gives the text of an element. Plain messages go through
+generated code, the others (xsi:nil, xsi:type, comments; dicts with XML names, subclasses, mistakes) through the complete
+reader and writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lxml import etree
+
+from bridge.contract.classes import Classes
+from bridge.contract.fields import Layouts
+from bridge.contract.generated import Generated
+from bridge.contract.markup import Prefixes
+from bridge.contract.model import ANY_TYPE, XSI, ComplexType, ElementDecl
+from bridge.contract.reader import SchemaModel
+from bridge.contract.reading import Reader
+from bridge.contract.values import ComplexValue
+from bridge.contract.writing import Writer
+from bridge.errors import DecodeError
+
+_needs_complete_reader = etree.XPath(
+    "boolean(descendant-or-self::*/@xsi:* | descendant::comment() | descendant::processing-instruction())",
+    namespaces={"xsi": XSI},
+)
+
+Decoder = Callable[[etree._Element], Any]
+Encoder = Callable[[Any], str]
+
+
+class Codec:
+    """Reads and writes the payloads of one contract. Safe to use from several threads."""
+
+    def __init__(self, model: SchemaModel) -> None:
+        self._model = model
+        self._layouts = Layouts(model)
+        self._classes = Classes(model, self._layouts)
+        self._reader = Reader(model, self._layouts, self._classes)
+        self._prefixes = Prefixes(model.prefixes())
+        self._generated = Generated(model, self._layouts, self._classes, self._reader, self._prefixes)
+        self._decoders: dict[str, tuple[Decoder, Decoder]] = {}
+        self._encoders: dict[str, Encoder] = {}
+
+    def decode(self, name: str, element: etree._Element, *, plain: bool | None = None) -> Any:
+        """The value of a global element (Clark name) that the schema has admitted.
+
+        `plain=True` promises that the element holds no xsi attribute, comment or processing instruction, and saves the look.
+        Raises DecodeError for what libxml2 admits and Python cannot read.
+        """
+        found = self._decoders.get(name)
+        if found is None:
+            found = self._decoders.setdefault(name, self._decoder(self._model.element(name)))
+        if plain is None:
+            plain = not _needs_complete_reader(element)
+        try:
+            return found[0](element) if plain else found[1](element)
+        except (ValueError, ArithmeticError) as error:
+            if plain:
+                return found[1](element)  # the complete reader says which element it was
+            raise DecodeError(f"{name} cannot be read: {error}"[:300]) from error
+
+    def encode(self, name: str, value: Any) -> str:
+        """The text of a global element (Clark name). Raises EncodeError with a path."""
+        encoder = self._encoders.get(name)
+        if encoder is None:
+            encoder = self._encoders.setdefault(name, self._encoder(self._model.element(name)))
+        return encoder(value)
+
+    def type(self, name: str) -> type[ComplexValue]:
+        """The class of a complex type, by Clark name, or by the Clark name of a global element of that type.
+
+        KeyError for a name that is neither.
+        """
+        ref = name if self._model.has_type(name) else self._model.element(name).type
+        found = self._model.type(ref)
+        if not isinstance(found, ComplexType):
+            raise KeyError(f"{name} is a simple type: its values are plain Python values")
+        return self._classes.of(found)
+
+    def _decoder(self, declaration: ElementDecl) -> tuple[Decoder, Decoder]:
+        def complete(element: etree._Element) -> Any:
+            return self._reader.element(declaration, element)
+
+        resolved = self._model.type(declaration.type)
+        if not isinstance(resolved, ComplexType) or resolved.name == ANY_TYPE or declaration.default:
+            return complete, complete
+        return self._generated.reader(resolved), complete
+
+    def _encoder(self, declaration: ElementDecl) -> Encoder:
+        def complete(value: Any) -> str:
+            return Writer(self._model, self._layouts, self._classes, self._prefixes).payload(
+                declaration, value
+            )
+
+        resolved = self._model.type(declaration.type)
+        if not isinstance(resolved, ComplexType) or resolved.name == ANY_TYPE:
+            return complete
+        generated = self._generated
+        number_of = resolved
+        tag = self._prefixes.qualified(declaration.name)
+        declarations = self._prefixes.declarations(generated.namespaces(declaration))
+        start = 1 + len(tag)
+
+        def encode(value: Any) -> str:
+            try:
+                text = generated.writer(number_of)(value, tag)
+            except (TypeError, AttributeError, ValueError, LookupError):
+                return complete(value)
+            return f"{text[:start]}{declarations}{text[start:]}"
+
+        return encode

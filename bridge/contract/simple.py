@@ -1,0 +1,398 @@
+"""Simple types: lexical text ⇄ Python value, losing nothing.
+
+`decode` gets text that the schema has already admitted; `encode` gets a value and refuses one of the wrong Python type
+with TypeError (a float for a decimal would silently change the amount). Both are plain functions, one pair a type,
+so that generated code can call them by name.
+
+Source: XML Schema 1.0 Part 2 section 3 (lexical and canonical forms), 4.1.2 (lists and unions), 4.3.6 (whiteSpace).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bridge.contract import values
+from bridge.contract.model import SimpleType
+from bridge.errors import DecodeError
+
+Decode = Callable[[str], Any]
+Encode = Callable[[Any], str]
+Scope = Mapping["str | None", str]
+
+XML_SPACE = " \t\n\r"
+"""The only white space XML knows: `str.split()` would also split at U+3000, which Chinese text uses."""
+
+
+# -- text -----------------------------------------------------------------------------------------------------
+
+
+def collapse(text: str) -> str:
+    """whiteSpace=collapse."""
+    if text.isalnum():
+        return text
+    text = text.strip(XML_SPACE)
+    if "  " in text or "\n" in text or "\t" in text or "\r" in text:
+        return " ".join(part for part in re.split("[ \t\n\r]+", text) if part)
+    return text
+
+
+def replace_space(text: str) -> str:
+    """whiteSpace=replace."""
+    return text.replace("\t", " ").replace("\n", " ").replace("\r", " ")
+
+
+def keep(text: str) -> str:
+    """whiteSpace=preserve."""
+    return text
+
+
+def put_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"expected str, got {type(value).__name__}")
+
+
+# -- numbers --------------------------------------------------------------------------------------------------
+
+
+def put_integer(value: Any) -> str:
+    if value.__class__ is int:
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise TypeError(f"expected int, got {type(value).__name__}")
+
+
+def put_decimal(value: Any) -> str:
+    """Plain digits, never an exponent: `1E+3` is no xs:decimal."""
+    if value.__class__ is Decimal:
+        text = str(value)
+        if "E" in text or "N" in text or "I" in text:
+            if not value.is_finite():
+                raise TypeError(f"{text} is no decimal number")
+            return format(value, "f")
+        return text
+    if isinstance(value, float):
+        raise TypeError("expected Decimal, got float; Decimal(str(value)) says which digits are meant")
+    return put_integer(value)
+
+
+class _Booleans(dict[str, bool]):
+    def __missing__(self, text: str) -> bool:
+        stripped = text.strip(XML_SPACE)
+        if stripped == text:
+            raise ValueError(f"{text!r} is no boolean")
+        return self[stripped]
+
+
+BOOLEANS = _Booleans({"true": True, "false": False, "1": True, "0": False})
+
+
+def put_boolean(value: Any) -> str:
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    raise TypeError(f"expected bool, got {type(value).__name__}")
+
+
+_SPECIAL_FLOATS = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
+
+
+def get_float(text: str) -> float:
+    text = text.strip(XML_SPACE)
+    special = _SPECIAL_FLOATS.get(text)
+    return float(text) if special is None else special
+
+
+def put_float(value: Any) -> str:
+    if not isinstance(value, float):
+        return put_integer(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "INF" if value > 0 else "-INF"
+    return repr(value)
+
+
+# -- dates and times ------------------------------------------------------------------------------------------
+
+
+def get_date(text: str) -> date | values.XsdDate:
+    if len(text) != 10:
+        text = text.strip(XML_SPACE)
+    if len(text) == 10:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:  # year 0000
+            pass
+    return values.XsdDate(text)
+
+
+def put_date(value: Any) -> str:
+    if value.__class__ is date or value.__class__ is values.XsdDate:
+        return str(value)
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise TypeError(f"expected date, got {type(value).__name__}")
+    return value.isoformat()
+
+
+_TOO_FINE = re.compile(r"\.\d{6}\d*[1-9]")
+
+
+def _fits(text: str, hour_at: int) -> bool:
+    """Whether Python's own type keeps everything: not the hour 24, not finer than microseconds."""
+    return text[hour_at : hour_at + 2] != "24" and ("." not in text or _TOO_FINE.search(text) is None)
+
+
+def get_datetime(text: str) -> datetime | values.XsdDateTime:
+    if text[:1] in XML_SPACE or text[-1:] in XML_SPACE:
+        text = text.strip(XML_SPACE)
+    if text[10:11] == "T" and _fits(text, 11):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:  # year 0000
+            pass
+    return values.XsdDateTime(text)
+
+
+def put_datetime(value: Any) -> str:
+    if isinstance(value, datetime):
+        text = value.isoformat()
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+    if isinstance(value, values.XsdDateTime):
+        return str(value)
+    raise TypeError(f"expected datetime, got {type(value).__name__}")
+
+
+def get_time(text: str) -> time | values.XsdTime:
+    text = text.strip(XML_SPACE)
+    return time.fromisoformat(text) if _fits(text, 0) else values.XsdTime(text)
+
+
+def put_time(value: Any) -> str:
+    if isinstance(value, time):
+        text = value.isoformat()
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+    if isinstance(value, values.XsdTime):
+        return str(value)
+    raise TypeError(f"expected time, got {type(value).__name__}")
+
+
+def put_duration(value: Any) -> str:
+    if isinstance(value, timedelta):
+        sign = "-" if value < timedelta(0) else ""
+        value = abs(value)
+        fraction = f".{value.microseconds:06d}" if value.microseconds else ""
+        return f"{sign}P{value.days}DT{value.seconds}{fraction}S"
+    return put_text(value)
+
+
+# -- bytes ----------------------------------------------------------------------------------------------------
+
+
+def get_base64(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+def put_base64(value: Any) -> str:
+    if not isinstance(value, bytes | bytearray):
+        raise TypeError(f"expected bytes, got {type(value).__name__}")
+    return base64.b64encode(value).decode("ascii")
+
+
+def get_hex(text: str) -> bytes:
+    return bytes.fromhex(text)
+
+
+def put_hex(value: Any) -> str:
+    if not isinstance(value, bytes | bytearray):
+        raise TypeError(f"expected bytes, got {type(value).__name__}")
+    return value.hex().upper()
+
+
+# -- types ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """How values of one simple type are read and written.
+
+    `scoped` says that the value is a QName (or holds some): reading and writing need the prefixes in scope, and
+    go through `decode_scoped` and `encode_scoped`.
+    """
+
+    type: SimpleType
+    decode: Decode
+    encode: Encode
+    python: str
+    """The Python type as an annotation spells it."""
+    scoped: bool = False
+
+
+def _lexical(kind: type[values.Lexical]) -> Decode:
+    return lambda text: kind(text.strip(XML_SPACE))
+
+
+_TEXTS = "string normalizedString anySimpleType"
+_INTEGERS = (
+    "integer nonPositiveInteger negativeInteger long int short byte nonNegativeInteger unsignedLong unsignedInt "
+    "unsignedShort unsignedByte positiveInteger"
+)
+_ATOMIC: dict[str, tuple[Decode, Encode, str]] = {
+    "boolean": (BOOLEANS.__getitem__, put_boolean, "bool"),
+    "decimal": (Decimal, put_decimal, "Decimal"),
+    "float": (get_float, put_float, "float"),
+    "double": (get_float, put_float, "float"),
+    "date": (get_date, put_date, "date | XsdDate"),
+    "dateTime": (get_datetime, put_datetime, "datetime | XsdDateTime"),
+    "time": (get_time, put_time, "time | XsdTime"),
+    "duration": (_lexical(values.XsdDuration), put_duration, "XsdDuration"),
+    "gYear": (_lexical(values.XsdGYear), put_text, "XsdGYear"),
+    "gYearMonth": (_lexical(values.XsdGYearMonth), put_text, "XsdGYearMonth"),
+    "gMonth": (_lexical(values.XsdGMonth), put_text, "XsdGMonth"),
+    "gMonthDay": (_lexical(values.XsdGMonthDay), put_text, "XsdGMonthDay"),
+    "gDay": (_lexical(values.XsdGDay), put_text, "XsdGDay"),
+    "base64Binary": (get_base64, put_base64, "bytes"),
+    "hexBinary": (get_hex, put_hex, "bytes"),
+    **dict.fromkeys(_INTEGERS.split(), (int, put_integer, "int")),
+}
+_SPACE: dict[str, Decode] = {"preserve": keep, "replace": replace_space, "collapse": collapse}
+
+
+def scalar(simple: SimpleType) -> Scalar:
+    """The reading and writing functions of a simple type."""
+    if simple.variety == "list":
+        return _list(simple)
+    if simple.variety == "union":
+        return _union(simple)
+    if simple.builtin in ("QName", "NOTATION"):
+        return Scalar(simple, keep, put_text, "str", scoped=True)
+    if simple.builtin in _ATOMIC:
+        return Scalar(simple, *_ATOMIC[simple.builtin])
+    return Scalar(simple, _SPACE[simple.white_space], put_text, "str")
+
+
+def _list(simple: SimpleType) -> Scalar:
+    assert simple.item is not None
+    item = scalar(simple.item)
+
+    def decode(text: str) -> list[Any]:
+        return [item.decode(part) for part in collapse(text).split(" ") if part]
+
+    def encode(value: Any) -> str:
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise TypeError(f"expected list, got {type(value).__name__}")
+        return " ".join([item.encode(part) for part in value])
+
+    return Scalar(simple, decode, encode, f"list[{item.python}]", item.scoped)
+
+
+_PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_PLAIN_FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?INF|NaN")
+_PLAIN_DATE = re.compile(r"-?\d{4,}-\d\d-\d\d(Z|[+-]\d\d:\d\d)?")
+_PLAIN_TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_SHAPES: dict[str, re.Pattern[str]] = {
+    "decimal": _PLAIN_NUMBER,
+    "float": _PLAIN_FLOAT,
+    "double": _PLAIN_FLOAT,
+    "date": _PLAIN_DATE,
+    "time": _PLAIN_TIME,
+    "dateTime": re.compile(
+        _PLAIN_DATE.pattern.removesuffix("(Z|[+-]\\d\\d:\\d\\d)?") + "T" + _PLAIN_TIME.pattern
+    ),
+    "boolean": re.compile("true|false|0|1"),
+    "hexBinary": re.compile("([0-9a-fA-F]{2})*"),
+    **{name: re.compile(r"[+-]?\d+") for name in _INTEGERS.split()},
+}
+
+
+def _may_be(member: SimpleType, text: str) -> bool:
+    """Whether the text may be meant as this member of a union: by its shape and its enumeration."""
+    if member.enumeration and text not in member.enumeration:
+        return False
+    shape = _SHAPES.get(member.builtin)
+    return shape is None or shape.fullmatch(text) is not None
+
+
+def _union(simple: SimpleType) -> Scalar:
+    """The first member that fits gives the value; what no member's Python type can hold stays text."""
+    members = [scalar(member) for member in simple.members]
+
+    def decode(text: str) -> Any:
+        for member in members:
+            candidate = text if member.type.white_space == "preserve" else collapse(text)
+            if member.type.variety == "atomic" and not _may_be(member.type, candidate):
+                continue
+            try:
+                return member.decode(candidate)
+            except (ValueError, ArithmeticError, DecodeError):
+                continue
+        return text
+
+    def encode(value: Any) -> str:
+        for member in members:
+            try:
+                return member.encode(value)
+            except (TypeError, AttributeError):
+                continue
+        expected = ", ".join(dict.fromkeys(member.python for member in members))
+        raise TypeError(f"expected one of {expected}, got {type(value).__name__}")
+
+    python = " | ".join(dict.fromkeys(member.python for member in members)) or "str"
+    return Scalar(simple, decode, encode, python, any(member.scoped for member in members))
+
+
+# -- QNames ---------------------------------------------------------------------------------------------------
+
+
+def decode_scoped(reader: Scalar, text: str, scope: Scope) -> Any:
+    """A value that is or holds QNames: each becomes a Clark name by the prefixes in scope."""
+    if reader.type.variety == "list":
+        assert reader.type.item is not None
+        item = scalar(reader.type.item)
+        return [decode_scoped(item, part, scope) for part in collapse(text).split(" ") if part]
+    if reader.type.variety == "union":
+        return _decode_scoped_union(reader, text, scope)
+    return clark_name(collapse(text), scope) if reader.scoped else reader.decode(text)
+
+
+def _decode_scoped_union(reader: Scalar, text: str, scope: Scope) -> Any:
+    for member in reader.type.members:
+        inner = scalar(member)
+        try:
+            return decode_scoped(inner, text, scope)
+        except (ValueError, ArithmeticError, DecodeError):
+            continue
+    return text
+
+
+def clark_name(text: str, scope: Scope) -> str:
+    """`prefix:local` as `{namespace}local`; an unprefixed name takes the default namespace."""
+    prefix, _, local = text.strip(XML_SPACE).rpartition(":")
+    namespace = scope.get(prefix or None)
+    if namespace is None and prefix:
+        raise DecodeError(f"The prefix {prefix!r} is not declared.", advice="Declare it with xmlns.")
+    return f"{{{namespace}}}{local}" if namespace else local
+
+
+def encode_scoped(writer: Scalar, value: Any, declarations: dict[str, str]) -> str:
+    """The text of a value that is or holds Clark names; adds namespace → prefix to `declarations`."""
+    if writer.type.variety == "list":
+        assert writer.type.item is not None
+        item = scalar(writer.type.item)
+        return " ".join(encode_scoped(item, part, declarations) for part in value)
+    if not isinstance(value, str):
+        return writer.encode(value)
+    namespace, brace, local = value.rpartition("}")
+    if not brace:
+        return value
+    prefix = declarations.setdefault(namespace[1:], f"q{len(declarations)}")
+    return f"{prefix}:{local}"
