@@ -114,7 +114,7 @@ def _unit(key: Key) -> str:
 
 def _toml_value(key: Key) -> str:
     """A default as TOML writes it. JSON's text, numbers, truth and lists are TOML's."""
-    default = key.default
+    default = "" if key.default is None else key.default
     if isinstance(default, Path):
         default = str(default)
     if isinstance(default, tuple):

@@ -14,6 +14,7 @@ from bridge.settings.keys import (
     Server,
     Settings,
     Store,
+    Tls,
     keys,
     shown,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Server",
     "Settings",
     "Store",
+    "Tls",
     "keys",
     "load",
     "shown",

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bridge.soap.limits import Limits
+
 ENVIRONMENT_PREFIX = "SOAPBRIDGE_"
 
 
@@ -68,6 +70,23 @@ class Server:
         (),
         "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",
     )
+    connections: int = setting(
+        2000,
+        "Open connections; further ones wait until one closes.",
+        unit="connections",
+        least=1,
+        most=100_000,
+    )
+    waiting: int = setting(
+        256,
+        "Requests that may wait for a thread; one more is told to come back later (503).",
+        least=0,
+        most=100_000,
+    )
+    max_header_bytes: int = setting(
+        32 * 1024, "Size of all HTTP headers of a request.", unit="bytes", least=1024, most=1024 * 1024
+    )
+    max_headers: int = setting(100, "HTTP headers of a request.", unit="headers", least=10, most=10_000)
     header_timeout: float = setting(
         10.0,
         "A request whose headers have not all arrived by then is closed.",
@@ -77,13 +96,40 @@ class Server:
     )
     body_timeout: float = setting(
         20.0,
-        "A request whose body has not all arrived by then is refused.",
+        "A request whose body has not all arrived by then is refused (408).",
         unit="seconds",
         least=0.1,
         most=3600,
     )
+    idle_timeout: float = setting(
+        60.0, "A connection without a request is closed after this time.", unit="seconds", least=1, most=3600
+    )
+    write_timeout: float = setting(
+        30.0, "A client that has not read its reply by then is cut off.", unit="seconds", least=0.1, most=3600
+    )
+    stuck_after: float = setting(
+        30.0,
+        "A thread busy with one request for this long is replaced by another.",
+        unit="seconds",
+        least=1,
+        most=3600,
+    )
     grace: float = setting(
-        30.0, "On SIGTERM, requests in flight have this long to finish.", unit="seconds", least=0, most=3600
+        30.0, "On SIGTERM, requests in flight have this long to finish.", unit="seconds", least=1, most=3600
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """TLS at the bridge itself; leave it empty behind a proxy that does it. Replaced files are taken up while running."""
+
+    certificate: Path | None = setting(None, "PEM file with the server's certificate and its chain.")
+    key: Path | None = setting(None, "PEM file with the certificate's key, not encrypted.")
+    client_ca: Path | None = setting(
+        None, "PEM file of the authorities whose client certificates are believed; empty: none is asked for."
+    )
+    client_certificate: Literal["required", "optional"] = setting(
+        "required", "With `client_ca`: whether a client without a certificate is sent away."
     )
 
 
@@ -96,6 +142,20 @@ class Store:
         "SQLAlchemy URL: `sqlite:////var/lib/bridge/bridge.sqlite` or `postgresql+psycopg://user:password@host/name`.",
         secret=True,
         shown_default="bridge.sqlite in the data folder",
+    )
+    wait: float = setting(
+        10.0,
+        "How long a writer waits for its turn before the request is refused.",
+        unit="seconds",
+        least=0.1,
+        most=600,
+    )
+    pool: int = setting(
+        16,
+        "PostgreSQL: connections of one process; at least one for each thread.",
+        unit="connections",
+        least=1,
+        most=500,
     )
 
 
@@ -142,6 +202,8 @@ class Settings:
 
     data: Data = field(default_factory=Data)
     server: Server = field(default_factory=Server)
+    limits: Limits = field(default_factory=Limits)
+    tls: Tls = field(default_factory=Tls)
     store: Store = field(default_factory=Store)
     journal: Journal = field(default_factory=Journal)
     contracts: Contracts = field(default_factory=Contracts)
@@ -158,6 +220,8 @@ class Settings:
 SECTIONS: Mapping[str, type] = {
     "data": Data,
     "server": Server,
+    "limits": Limits,
+    "tls": Tls,
     "store": Store,
     "journal": Journal,
     "contracts": Contracts,
@@ -208,6 +272,8 @@ def shown(key: Key, value: Any) -> str:
     if key.secret and value:
         text = str(value)
         return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text) if "://" in text else "***"
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

@@ -189,6 +189,8 @@ def _typed(key: Key, raw: Any, base: Path) -> Any:
         return tuple(base / one for one in _list(raw))
     if not isinstance(raw, str | os.PathLike):
         raise ValueError(f"must be text in quotes, not {raw!r}")
+    if key.type == Path | None:
+        return base / raw if raw else None
     return base / raw if key.type is Path else str(raw)
 
 
@@ -248,6 +250,15 @@ def _list(raw: Any) -> list[str]:
     return list(raw)
 
 
+def _unfit_tls(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    tls = settings.tls
+    for has, name, lacks in ((tls.certificate, "certificate", "key"), (tls.key, "key", "certificate")):
+        if has and getattr(tls, lacks) is None:
+            yield f"{sources[f'tls.{name}']}: tls.{name} is set and tls.{lacks} is not: set both or neither"
+    if tls.client_ca and not tls.certificate:
+        yield f"{sources['tls.client_ca']}: tls.client_ca needs tls.certificate and tls.key"
+
+
 def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """Values that are right one by one and wrong together, or of a form that only code can tell."""
     server = settings.server
@@ -255,6 +266,12 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
         yield (
             f"{sources['server.workers']}: server.workers is {server.workers}, and the store is SQLite, which one process "
             "writes: set store.url to a PostgreSQL database, or server.workers to 1"
+        )
+    yield from _unfit_tls(settings, sources)
+    if settings.store.pool < server.threads and not settings.store_url.startswith("sqlite"):
+        yield (
+            f"{sources['store.pool']}: store.pool is {settings.store.pool}, fewer connections than server.threads "
+            f"({server.threads}): threads would wait for each other"
         )
     if server.public_url:
         parts = urlsplit(server.public_url)

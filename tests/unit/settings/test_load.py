@@ -127,6 +127,17 @@ def test_a_public_url_that_clients_cannot_reach_is_refused(url: str) -> None:
     assert "server.public_url" in mistake
 
 
+def test_a_certificate_without_its_key_is_refused() -> None:
+    assert mistakes("[tls]\ncertificate = 'a.pem'\n") == (
+        "bridge.toml:2: tls.certificate is set and tls.key is not: set both or neither",
+    )
+
+
+def test_fewer_database_connections_than_threads_are_refused() -> None:
+    (mistake,) = mistakes("[store]\nurl = 'postgresql://h/n'\npool = 4\n")
+    assert "server.threads (8)" in mistake
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e9", "true"])
 def test_a_number_out_of_range_or_no_number_is_refused(value: str) -> None:
     assert len(mistakes(f"[server]\ngrace = {value}\n")) == 1
@@ -155,5 +166,5 @@ def test_every_key_has_help_that_is_a_sentence_and_a_unit_where_it_is_measured()
 
 def test_every_default_would_be_accepted_if_it_were_set() -> None:
     for key in keys():
-        if key.default != "" and key.default != ():
+        if key.default not in ("", (), None):
             load(environ={key.variable: shown(key, key.default)})
