@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from lxml import etree
 
 from bridge.contract.facets import Breach
-from bridge.contract.model import Documentation
+from bridge.contract.messages import NOTHING, listed
+from bridge.contract.model import AttributeUse, ComplexType, Documentation, ElementDecl, Model, Wildcard
 from bridge.contract.particles import local_of
+from bridge.contract.violation import LANGUAGES
 
 SPACE = " \t\n\r"
 """The only white space XML knows."""
@@ -35,6 +37,68 @@ class Note:
     found: str = ""
     expected: str = ""
     documentation: tuple[Documentation, ...] = ()
+
+
+class Notebook:
+    """The notes of one pass, in the order they were taken."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.notes: list[Note] = []
+
+    def say(
+        self,
+        kind: str,
+        anchor: etree._Element,
+        subject: ElementDecl | AttributeUse | ComplexType | Wildcard | None,
+        *,
+        suffix: str = "",
+        name: str = "",
+        parent: str = "",
+        value: str = "",
+        rule: Sequence[str] | str = "",
+        count: int = 0,
+        bound: int = 0,
+        found: str = "",
+        expected: str = "",
+    ) -> None:
+        shown = name or (suffix[1:] if suffix.startswith("/@") else shown_name(anchor))
+        fields = {}
+        for language in LANGUAGES:
+            said, was = (rule if isinstance(rule, str) else listed(rule, language)), bounded(value, QUOTED)
+            if kind == "wrong-namespace":
+                said, was = said or NOTHING[language], was or NOTHING[language]
+            fields[language] = fields_of(
+                name=shown, parent=parent, value=was, rule=said, count=count, bound=bound
+            )
+        words = subject.documentation if subject is not None else ()
+        if not words and isinstance(subject, ElementDecl):
+            words = self._model.type(subject.type).documentation
+        elif not words and isinstance(subject, AttributeUse):
+            words = subject.type.documentation
+        self.add(kind, anchor, fields, suffix, found, expected or fields["en"]["rule"], words)
+
+    def add(
+        self,
+        kind: str,
+        anchor: etree._Element,
+        fields: Mapping[str, Mapping[str, str]],
+        suffix: str,
+        found: str,
+        expected: str,
+        words: tuple[Documentation, ...],
+    ) -> None:
+        self.notes.append(
+            Note(
+                kind=kind,
+                anchor=anchor,
+                fields=fields,
+                suffix=suffix,
+                found=bounded(found, FOUND_LIMIT),
+                expected=expected,
+                documentation=words,
+            )
+        )
 
 
 def fields_of(

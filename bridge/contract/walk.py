@@ -16,23 +16,22 @@ from lxml import etree
 
 from bridge.contract.content import ContentFault, ContentModel, Contents
 from bridge.contract.facets import Breach, Leaves, normalise
-from bridge.contract.messages import ITEM, NOTHING, described, listed, rule_of
+from bridge.contract.messages import ITEM, described, listed, rule_of
 from bridge.contract.model import (
     ANY_TYPE,
     XSI,
     AttributeUse,
     ComplexType,
-    Documentation,
     ElementDecl,
     Model,
     SimpleType,
     Wildcard,
 )
 from bridge.contract.notes import (
-    FOUND_LIMIT,
     QUOTED,
     SPACE,
     Note,
+    Notebook,
     bounded,
     clark_name,
     fields_of,
@@ -44,12 +43,17 @@ from bridge.contract.notes import (
     value_length,
 )
 from bridge.contract.particles import local_of, namespace_of
+from bridge.contract.value_space import value_key
 from bridge.contract.violation import LANGUAGES
 
 _XSI_TYPE, _XSI_NIL = f"{{{XSI}}}type", f"{{{XSI}}}nil"
 _XSI_NAMES = frozenset(
     {_XSI_TYPE, _XSI_NIL, f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation"}
 )
+
+
+_UNDECLARED = ElementDecl(name="", type=ANY_TYPE)
+"""Reads what a lax wildcard took in and no schema declares; xsi:nil has no meaning there."""
 
 
 class Schemas(Model, Protocol):
@@ -67,12 +71,19 @@ class Walk:
     leaves: Leaves
     limit: int
     effort: int
-    notes: list[Note] = field(default_factory=list)
+    notebook: Notebook = field(init=False)
     truncated: bool = False
     _ids: dict[str, etree._Element] = field(default_factory=dict)
     _references: list[tuple[etree._Element, str, str, AttributeUse | ElementDecl]] = field(
         default_factory=list
     )
+
+    def __post_init__(self) -> None:
+        self.notebook = Notebook(self.model)
+
+    @property
+    def notes(self) -> list[Note]:
+        return self.notebook.notes
 
     def run(self, top: etree._Element, declaration: ElementDecl) -> None:
         """Visits everything below `top`, in the document's order."""
@@ -97,7 +108,7 @@ class Walk:
     ) -> list[tuple[etree._Element, ElementDecl]]:
         if declaration.abstract:
             names = [local_of(other.name) for other in self.model.substitutes(declaration.name)]
-            self._say("abstract-element", element, declaration, rule=names)
+            self.notebook.say("abstract-element", element, declaration, rule=names)
             return []
         actual = self._actual_type(element, declaration)
         if actual is None:
@@ -147,24 +158,34 @@ class Walk:
         names = [declared.name, *self.model.derived(declared.name)] if declared.name else []
         usable = [local_of(name) for name in names if not getattr(self.model.type(name), "abstract", False)]
         suffix = "/@type" if text and kind != "abstract-type" else ""
-        self._say(kind, element, declaration, suffix=suffix, value=text, found=text, rule=usable)
+        shown = shown_name(element)
+        self.notebook.say(
+            kind,
+            element,
+            declaration,
+            suffix=suffix,
+            name=shown,
+            value=text,
+            found=text,
+            rule=usable or ["-"],
+        )
 
     def _nil(
         self, element: etree._Element, declaration: ElementDecl, actual: SimpleType | ComplexType
     ) -> bool:
         """Notes what is wrong about xsi:nil; whether the content is to be passed over."""
         text = element.get(_XSI_NIL)
-        if text is None:
+        if text is None or declaration is _UNDECLARED:
             return False
         said = text.strip(SPACE)
         if not declaration.nillable:
-            self._say(
+            self.notebook.say(
                 "nil-not-allowed", element, declaration, suffix="/@nil", found=text, expected="no xsi:nil"
             )
             return said in ("true", "1")
         if said not in ("true", "1"):
             if said not in ("false", "0"):
-                self._say(
+                self.notebook.say(
                     "type",
                     element,
                     declaration,
@@ -176,9 +197,9 @@ class Walk:
                 )
             return False
         if declaration.fixed is not None:
-            self._say("nil-and-fixed", element, declaration, found=text, rule=declaration.fixed)
+            self.notebook.say("nil-and-fixed", element, declaration, found=text, rule=declaration.fixed)
         elif next(element.iterchildren("*"), None) is not None or own_text(element):
-            self._say(
+            self.notebook.say(
                 "nil-with-content", element, declaration, found=shown_content(element), expected="no content"
             )
         return True
@@ -201,7 +222,7 @@ class Walk:
                 self._unknown_attribute(element, name, value, by_name, holder)
         for use in uses:
             if use.required and element.get(use.name) is None and not self._misspelt(element, use, by_name):
-                self._say(
+                self.notebook.say(
                     "missing-attribute",
                     element,
                     use,
@@ -225,12 +246,16 @@ class Walk:
         breach = self.leaves.breach(use.type, value, element.nsmap)
         if breach is not None:
             self._breach(breach, element, use, use.type, value, suffix=suffix, name=name)
-        elif use.fixed is not None and normalise(use.type, value) != normalise(use.type, use.fixed):
-            self._say(
+        elif use.fixed is not None and not self._same_value(element, use, value, use.fixed):
+            self.notebook.say(
                 "fixed", element, use, suffix=suffix, name=name, value=value, found=value, rule=use.fixed
             )
         else:
             self._identifier(element, use, use.type, value, suffix)
+
+    def _same_value(self, element: etree._Element, use: AttributeUse, one: str, other: str) -> bool:
+        keys = [value_key(use.type, text, element.nsmap, self.leaves) for text in (one, other)]
+        return keys[0] == keys[1]
 
     def _unknown_attribute(
         self,
@@ -241,7 +266,7 @@ class Walk:
         holder: ComplexType | None,
     ) -> None:
         meant = [use for use in known.values() if local_of(use.name).lower() == local_of(name).lower()]
-        self._say(
+        self.notebook.say(
             "misspelt-attribute" if meant else "unknown-attribute",
             element,
             meant[0] if meant else holder,
@@ -258,7 +283,7 @@ class Walk:
     def _simple_content(self, element: etree._Element, declaration: ElementDecl, simple: SimpleType) -> None:
         child = next(element.iterchildren("*"), None)
         if child is not None:
-            self._say(
+            self.notebook.say(
                 "no-children", child, declaration, name=shown_name(child), parent=shown_name(element),
                 found=shown_tag(child), expected=described(simple, "en"),
             )  # fmt: skip
@@ -269,10 +294,8 @@ class Walk:
         breach = self.leaves.breach(simple, text, element.nsmap)
         if breach is not None:
             self._breach(breach, element, declaration, simple, text)
-        elif declaration.fixed is not None and normalise(simple, text) != normalise(
-            simple, declaration.fixed
-        ):
-            self._say("fixed", element, declaration, value=text, found=text, rule=declaration.fixed)
+        elif declaration.fixed is not None and text != declaration.fixed:
+            self.notebook.say("fixed", element, declaration, value=text, found=text, rule=declaration.fixed)
         else:
             self._identifier(element, declaration, simple, text, "")
 
@@ -304,7 +327,7 @@ class Walk:
             for language in LANGUAGES
         }
         words = subject.documentation or simple.documentation
-        self._note(facet, element, fields, suffix, text, described(simple, "en"), words)
+        self.notebook.add(facet, element, fields, suffix, text, described(simple, "en"), words)
 
     def _identifier(
         self,
@@ -322,14 +345,14 @@ class Walk:
             if item.builtin == "IDREF":
                 self._references.append((element, value, suffix, subject))
             elif value in self._ids and self._ids[value] is not element:
-                self._say("duplicate-id", element, subject, suffix=suffix, value=value, found=value)
+                self.notebook.say("duplicate-id", element, subject, suffix=suffix, value=value, found=value)
             else:
                 self._ids[value] = element
 
     def _dangling(self) -> None:
         for element, value, suffix, subject in self._references:
             if value not in self._ids:
-                self._say("dangling-idref", element, subject, suffix=suffix, value=value, found=value)
+                self.notebook.say("dangling-idref", element, subject, suffix=suffix, value=value, found=value)
 
     # -- content ----------------------------------------------------------------------------------------------
 
@@ -342,7 +365,9 @@ class Walk:
         children = list(element.iterchildren("*"))
         if actual.content == "empty":
             if children or own_text(element):
-                self._say("not-empty", element, declaration, found=shown_content(element), expected="nothing")
+                self.notebook.say(
+                    "not-empty", element, declaration, found=shown_content(element), expected="nothing"
+                )
             return []
         if actual.content == "elements":
             self._stray_text(element, declaration)
@@ -351,7 +376,7 @@ class Walk:
             and not children
             and own_text(element) not in ("", declaration.fixed)
         ):
-            self._say(
+            self.notebook.say(
                 "fixed",
                 element,
                 declaration,
@@ -387,14 +412,16 @@ class Walk:
         if self.model.has_element(name):
             return self.model.element(name)
         if wildcard.process == "lax":
-            return ElementDecl(name=name, type=ANY_TYPE, nillable=True)
-        self._say("undeclared-element", child, wildcard, parent=shown_name(parent), found=shown_tag(child))
+            return _UNDECLARED
+        self.notebook.say(
+            "undeclared-element", child, wildcard, parent=shown_name(parent), found=shown_tag(child)
+        )
         return None
 
     def _stray_text(self, element: etree._Element, declaration: ElementDecl) -> None:
         text = own_text(element).strip(SPACE)
         if text:
-            self._say(
+            self.notebook.say(
                 "text-not-allowed", element, declaration, value=text, found=text, expected="elements, no text"
             )
 
@@ -412,7 +439,7 @@ class Walk:
         if fault.kind in ("missing-element", "missing-choice", "too-few"):
             wanted = names[0] if names else "any other element"
             name = f"/{wanted}" if names and fault.kind == "missing-element" else ""
-            self._say(
+            self.notebook.say(
                 fault.kind, parent, subject if fault.kind != "missing-choice" else declaration, suffix=name, name=wanted,
                 parent=shown_name(parent), rule=names, count=fault.count, bound=fault.bound,
                 found=shown_tag(at) if at is not None else "", expected=self._wanted(fault, subject, names),
@@ -430,7 +457,7 @@ class Walk:
             expected = (
                 listed([local_of(name) for name in dict.fromkeys(content.order)], "en") or "nothing more"
             )
-        self._say(
+        self.notebook.say(
             fault.kind, at, subject or declaration, parent=shown_name(parent), value=value, rule=rule,
             count=fault.count, bound=fault.bound, found=shown_tag(at), expected=expected,
         )  # fmt: skip
@@ -441,59 +468,3 @@ class Walk:
         wanted = self.model.type(subject.type)
         rule = wanted if isinstance(wanted, SimpleType) else wanted.simple
         return f"{names[0]}: {described(rule, 'en')}" if rule is not None else names[0]
-
-    # -- notes ------------------------------------------------------------------------------------------------
-
-    def _say(
-        self,
-        kind: str,
-        anchor: etree._Element,
-        subject: ElementDecl | AttributeUse | ComplexType | Wildcard | None,
-        *,
-        suffix: str = "",
-        name: str = "",
-        parent: str = "",
-        value: str = "",
-        rule: Sequence[str] | str = "",
-        count: int = 0,
-        bound: int = 0,
-        found: str = "",
-        expected: str = "",
-    ) -> None:
-        shown = name or (suffix[1:] if suffix.startswith("/@") else shown_name(anchor))
-        fields = {}
-        for language in LANGUAGES:
-            said, was = (rule if isinstance(rule, str) else listed(rule, language)), bounded(value, QUOTED)
-            if kind == "wrong-namespace":
-                said, was = said or NOTHING[language], was or NOTHING[language]
-            fields[language] = fields_of(
-                name=shown, parent=parent, value=was, rule=said, count=count, bound=bound
-            )
-        words = subject.documentation if subject is not None else ()
-        if not words and isinstance(subject, ElementDecl):
-            words = self.model.type(subject.type).documentation
-        elif not words and isinstance(subject, AttributeUse):
-            words = subject.type.documentation
-        self._note(kind, anchor, fields, suffix, found, expected or fields["en"]["rule"], words)
-
-    def _note(
-        self,
-        kind: str,
-        anchor: etree._Element,
-        fields: Mapping[str, Mapping[str, str]],
-        suffix: str,
-        found: str,
-        expected: str,
-        words: tuple[Documentation, ...],
-    ) -> None:
-        self.notes.append(
-            Note(
-                kind=kind,
-                anchor=anchor,
-                fields=fields,
-                suffix=suffix,
-                found=bounded(found, FOUND_LIMIT),
-                expected=expected,
-                documentation=words,
-            )
-        )
