@@ -53,11 +53,17 @@ def load(
     gathering.add_inline(definitions.schemas)
     for root, file in wrappers.schemas():
         gathering.add_synthesised(root, file)
-    needed = {namespace_of(element) for found in description.operations for element in found.elements}
+    needed = {
+        namespace_of(element)
+        for found in description.operations
+        for element in (*found.elements, *found.optional_elements)
+    }
     bundle = build(gathering, needed)
     served = Served(document, definitions, gathering.references)
     problems = [*definitions.problems, *description.problems]
-    return Contract(document, definitions, bundle, description.operations, description.ports, served, problems)
+    return Contract(
+        document, definitions, bundle, description.operations, description.ports, served, problems
+    )
 
 
 class Contract:
@@ -84,20 +90,25 @@ class Contract:
         self.major = int(versioned["major"]) if versioned else 1
         self.definitions = definitions
         self.bundle = bundle
-        self.operations: dict[str, Operation] = {found.key: _judged(found, bundle) for found in operations}
+        self.operations: dict[str, Operation] = {found.key: found for found in operations}
         self.ports = tuple(ports)
         self._served = served
         self._problems = problems
         self._by_body: dict[str | None, list[str]] = {}
         for found in operations:
             self._by_body.setdefault(found.input, []).append(found.key)
+        self._judge()
 
     @property
     def problems(self) -> tuple[ContractError, ...]:
-        """Every mistake found so far, once each: first the WSDL's, then the schemas', then the operations' own."""
+        """Every mistake found so far: the WSDL's, the schemas', and of the operations what is not one of those."""
         found = [*self._problems, *self.bundle.problems]
-        found += [operation.problem for operation in self.operations.values() if operation.problem is not None]
-        return tuple({(str(error), error.file, error.line): error for error in found}.values())
+        known = {id(error) for error in found}
+        for operation in self.operations.values():
+            problem = operation.problem
+            if problem is not None and id(problem.__cause__) not in known:
+                found.append(problem)
+        return tuple({(error.message, error.file, error.line): error for error in found}.values())
 
     def compile(self) -> etree.XMLSchema:
         """Compile the schemas (once). What libxml2 refuses becomes the `problem` of the operations that need it.
@@ -107,8 +118,13 @@ class Contract:
         known = len(self.bundle.faults)
         schema = self.bundle.compile()
         if len(self.bundle.faults) != known:
-            self.operations = {key: _judged(found, self.bundle) for key, found in self.operations.items()}
+            self._judge()
         return schema
+
+    def _judge(self) -> None:
+        judged = {key: _judged(found, self.bundle) for key, found in self.operations.items()}
+        self.operations = {key: found for key, (found, _) in judged.items()}
+        self._problems.extend(loss for _, losses in judged.values() for loss in losses)
 
     @cached_property
     def model(self) -> SchemaModel:
@@ -137,9 +153,13 @@ class Contract:
         found = self.operations.get(name)
         if found is None:
             known = ", ".join(sorted(self.operations)) or "none"
-            raise OperationUnavailable(f"There is no operation {name}.", file=self.file, advice=f"There are: {known}.")
-        if found.problem is not None:
-            raise found.problem
+            raise OperationUnavailable(
+                f"There is no operation {name}.", file=self.file, advice=f"There are: {known}."
+            )
+        if (problem := found.problem) is not None:
+            raise OperationUnavailable(
+                problem.message, file=problem.file, line=problem.line, advice=problem.advice
+            )
         return found
 
     def dispatch(
@@ -184,16 +204,31 @@ class Contract:
         return self._served.document(name, base_url, addresses or {})
 
 
-def _judged(operation: Operation, bundle: Bundle) -> Operation:
-    """The operation with the first mistake in the schemas that it depends on."""
+def _judged(operation: Operation, bundle: Bundle) -> tuple[Operation, list[ContractError]]:
+    """The operation in the light of its schemas, and what it lost: broken faults and optional headers."""
     if operation.problem is not None:
-        return operation
+        return operation, []
     for element in operation.elements:
         fault = bundle.fault_of(element)
         if fault is not None:
-            file, line = (fault.file, fault.line) if fault.file else (operation.source.file, operation.source.line)
-            problem = OperationUnavailable(
-                f"{operation.name} cannot be used: {fault.message}", file=file, line=line, advice=fault.advice
-            )
-            return replace(operation, problem=problem)
-    return operation
+            return replace(operation, problem=_unavailable(operation, "cannot be used", fault)), []
+    broken = {
+        name: fault for name in operation.optional_elements if (fault := bundle.fault_of(name)) is not None
+    }
+    if not broken:
+        return operation, []
+    kept = replace(
+        operation,
+        faults={name: element for name, element in operation.faults.items() if element not in broken},
+        input_headers=tuple(header for header in operation.input_headers if header.name not in broken),
+        output_headers=tuple(header for header in operation.output_headers if header.name not in broken),
+    )
+    return kept, [_unavailable(operation, f"goes without {name}", fault) for name, fault in broken.items()]
+
+
+def _unavailable(operation: Operation, what: str, fault: ContractError) -> OperationUnavailable:
+    file, line = (fault.file, fault.line) if fault.file else (operation.source.file, operation.source.line)
+    message = f"{operation.key} {what}: {fault.message}"
+    error = OperationUnavailable(message, file=file, line=line, advice=fault.advice)
+    error.__cause__ = fault
+    return error

@@ -11,10 +11,10 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from typing import TypeAlias
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
+from bridge.contract.compiler import Mistake, compile_schemas, mistakes, text_of
 from bridge.contract.components import (
     BUILT_IN,
     UNDECLARED_PREFIX,
@@ -24,6 +24,7 @@ from bridge.contract.components import (
     dependents,
     namespace_of,
 )
+from bridge.contract.document import line_of
 from bridge.contract.model import XSD
 from bridge.contract.schemas import BUILT_IN as BUILT_IN_NAMESPACES
 from bridge.contract.schemas import Gathering, SchemaDocument
@@ -31,8 +32,6 @@ from bridge.errors import ContractError
 
 __all__ = ["Bundle", "SchemaDocument", "build"]
 
-_SCHEME = "bundle:/"
-_DRIVER_NAMESPACE = "urn:soapbridge:driver"
 _NOT_OURS = tuple(f"{{{XSD}}}{name}" for name in ("redefine", "override"))
 _LINKS = (f"{{{XSD}}}include", f"{{{XSD}}}import", *_NOT_OURS)
 
@@ -50,11 +49,13 @@ def build(gathering: Gathering, needed: Iterable[str]) -> Bundle:
             found.extend(components(document))
         seen = len(gathering.documents)
         for component in found:
-            used.update(namespace_of(name) for _, name in component.references if ("type", name) not in BUILT_IN)
+            used.update(
+                namespace_of(name) for _, name in component.references if ("type", name) not in BUILT_IN
+            )
         missing = used - gathering.namespaces - {"", UNDECLARED_PREFIX, *BUILT_IN_NAMESPACES}
         if any(name == f"{{{XSD}}}schema" for component in found for _, name in component.references):
             missing |= {XSD} - gathering.namespaces
-        if not any([gathering.add_standard(namespace) for namespace in sorted(missing)]):
+        if not [namespace for namespace in sorted(missing) if gathering.add_standard(namespace)]:
             break
     gathering.settle()
     return Bundle(gathering.documents, found, gathering.problems)
@@ -69,13 +70,18 @@ class Bundle:
     """
 
     def __init__(
-        self, documents: Iterable[SchemaDocument], found: Iterable[Component], problems: Iterable[ContractError]
+        self,
+        documents: Iterable[SchemaDocument],
+        found: Iterable[Component],
+        problems: Iterable[ContractError],
     ) -> None:
         self._lock = threading.RLock()
         self._schema: etree.XMLSchema | None = None
         self._components: dict[Key, Component] = {}
         self.documents: tuple[SchemaDocument, ...] = tuple(
-            document for document in documents if next(document.root.iterchildren(f"{{{XSD}}}*"), None) is not None
+            document
+            for document in documents
+            if next(document.root.iterchildren(f"{{{XSD}}}*"), None) is not None
         )
         self.problems: list[ContractError] = list(problems)
         self.faults: dict[Key, ContractError] = {}
@@ -96,7 +102,9 @@ class Bundle:
             return self.faults[key]
         if key in self._components:
             return None
-        return ContractError(f"The element {element} is not declared.", advice=self._where_it_should_be(element))
+        return ContractError(
+            f"The element {element} is not declared.", advice=self._where_it_should_be(element)
+        )
 
     def compile(self) -> etree.XMLSchema:
         """The compiled schemas, made on first use and kept: for verdicts only, its error_log belongs to one thread.
@@ -114,14 +122,11 @@ class Bundle:
         with self._lock:
             while True:
                 try:
-                    return _compile(self.documents)
+                    return compile_schemas(self.documents)
                 except etree.XMLSchemaParseError as error:
-                    blamed = self._blame(error)
-                    if not blamed:
+                    if not self._mend(error):
                         advice = "The schemas cannot be used together; correct what is named here."
                         raise ContractError(_first(error), advice=advice) from error
-                    self._withdraw(blamed)
-                    self._normalise()
 
     # -- finding mistakes -----------------------------------------------------------------------------------------
 
@@ -163,7 +168,7 @@ class Bundle:
                 return ContractError(
                     f"The {key[0]} {_shown(key[1])} is not declared.",
                     file=component.document.file,
-                    line=(node.sourceline or 0) + component.document.base_line,
+                    line=line_of(node) + component.document.base_line,
                     advice=self._where_it_should_be(key[1]),
                 )
         return None
@@ -180,20 +185,24 @@ class Bundle:
             return "It is in no namespace: add the missing prefix, or a schema without a target namespace."
         return f"No schema was found for {namespace}: import one with a schemaLocation, or name a file in the catalog."
 
-    def _blame(self, error: etree.XMLSchemaParseError) -> dict[Key, ContractError]:
-        """Which components libxml2's messages are about."""
-        blamed: dict[Key, ContractError] = {}
+    def _mend(self, error: etree.XMLSchemaParseError) -> bool:
+        """Take out what libxml2 complains about; False when nothing could be."""
+        faults: dict[Key, ContractError] = {}
+        ignored = []
         around = {component.node: component for component in self._components.values()}
-        for entry in error.error_log:
-            number = (entry.filename or "").removeprefix(_SCHEME).removesuffix(".xsd")
-            if entry.level < etree.ErrorLevels.ERROR or not number.isdigit() or entry.line < 1:
+        for mistake in list(mistakes(error, self.documents)):
+            node = mistake.node
+            if mistake.attribute is not None and mistake.attribute in node.attrib:
+                del node.attrib[mistake.attribute]
+                ignored.append(_ignored(mistake))
                 continue
-            document = self.documents[int(number)]
-            node = _node_at(document, entry.line)
             component = next((around[up] for up in (node, *node.iterancestors()) if up in around), None)
             if component is not None:
-                blamed.setdefault(component.key, _refused(entry.message, node, document))
-        return blamed
+                faults.setdefault(component.key, _refused(mistake))
+        self.problems.extend(ignored)
+        self._withdraw(faults)
+        self._normalise()
+        return bool(faults or ignored)
 
     # -- mending --------------------------------------------------------------------------------------------------
 
@@ -220,7 +229,7 @@ class Bundle:
     def _digest(self) -> str:
         digest = hashlib.sha256()
         for document in self.documents:
-            digest.update(document.namespace.encode() + b"\0" + _text(document) + b"\0")
+            digest.update(document.namespace.encode() + b"\0" + text_of(document) + b"\0")
         return digest.hexdigest()
 
 
@@ -230,7 +239,11 @@ _Shape: TypeAlias = "tuple[str, list[tuple[str, str]], list[_Shape]]"
 def _shape(node: etree._Element) -> _Shape:
     """What a declaration says, apart from its documentation and layout."""
     children = [child for child in node.iterchildren(f"{{{XSD}}}*") if child.tag != f"{{{XSD}}}annotation"]
-    return node.tag, sorted(node.attrib.items()), [_shape(child) for child in children]
+    return (
+        node.tag,
+        sorted((str(name), str(value)) for name, value in node.attrib.items()),
+        [_shape(child) for child in children],
+    )
 
 
 def _remove(node: etree._Element) -> None:
@@ -253,65 +266,24 @@ def _rewrite_links(document: SchemaDocument, namespaces: list[str]) -> None:
         child.tail = "\n"
 
 
-def _text(document: SchemaDocument) -> bytes:
-    # lxml writes the prefixes that an inline schema inherits from its WSDL on the root it serialises.
-    return etree.tostring(document.root, with_tail=False)
-
-
-def _compile(documents: tuple[SchemaDocument, ...]) -> etree.XMLSchema:
-    texts = {f"{_SCHEME}{number}.xsd": _text(document) for number, document in enumerate(documents)}
-    numbers: dict[str, list[int]] = {}
-    for number, document in enumerate(documents):
-        numbers.setdefault(document.namespace, []).append(number)
-    imports = []
-    for index, (namespace, members) in enumerate(numbers.items()):
-        includes = "".join(f'<xs:include schemaLocation="{_SCHEME}{number}.xsd"/>' for number in members)
-        target = f" targetNamespace={quoteattr(namespace)}" if namespace else ""
-        location = f"{_SCHEME}namespace/{index}.xsd"
-        texts[location] = f'<xs:schema xmlns:xs="{XSD}"{target}>{includes}</xs:schema>'.encode()
-        named = f" namespace={quoteattr(namespace)}" if namespace else ""
-        imports.append(f'<xs:import{named} schemaLocation="{location}"/>')
-    driver = f'<xs:schema xmlns:xs="{XSD}" targetNamespace="{_DRIVER_NAMESPACE}">{"".join(imports)}</xs:schema>'
-    parser = etree.XMLParser(no_network=True, resolve_entities=False, huge_tree=True)
-    parser.resolvers.add(_InMemory(texts))
-    return etree.XMLSchema(etree.fromstring(driver.encode(), parser, base_url=f"{_SCHEME}driver.xsd"))
-
-
-class _InMemory(etree.Resolver):
-    """Gives libxml2 the bundle's documents and nothing else."""
-
-    def __init__(self, texts: dict[str, bytes]) -> None:
-        self._texts = texts
-
-    def resolve(self, system_url: str, public_id: str, context: object) -> object:
-        return self.resolve_string(self._texts.get(system_url, b""), context, base_url=system_url)
-
-
-def _node_at(document: SchemaDocument, line: int) -> etree._Element:
-    """The user's node for a line of the normalised text: both trees have the same elements in the same order."""
-    normalised = etree.fromstring(_text(document), etree.XMLParser(huge_tree=True))
-    found, found_line = document.root, 0
-    for ours, theirs in zip(normalised.iter(etree.Element), document.root.iter(etree.Element), strict=True):
-        here = ours.sourceline or 0
-        if here > line:
-            break
-        if here > found_line:  # of several on one line the first, the outermost
-            found, found_line = theirs, here
-    return found
-
-
-def _refused(message: str, node: etree._Element, document: SchemaDocument) -> ContractError:
+def _refused(mistake: Mistake) -> ContractError:
     advice = "Correct the schema."
-    if "not determinist" in message:
+    if "not determinist" in mistake.message:
         advice = (
-            "After some element a reader could not tell which declaration comes next (Unique Particle Attribution). "
+            "At some element a reader cannot tell which declaration it belongs to (Unique Particle Attribution). "
             "Such schemas are not supported yet; ask the publisher to make the content model unambiguous."
         )
+    message = f"The schema is not valid: {mistake.message}"
+    return ContractError(message, file=mistake.document.file, line=mistake.line, advice=advice)
+
+
+def _ignored(mistake: Mistake) -> ContractError:
+    kind = etree.QName(mistake.node).localname
     return ContractError(
-        f"The schema is not valid: {message.strip()}",
-        file=document.file,
-        line=(node.sourceline or 0) + document.base_line,
-        advice=advice,
+        f"XML Schema has no attribute '{mistake.attribute}' for xs:{kind}; it was ignored.",
+        file=mistake.document.file,
+        line=mistake.line,
+        advice="Remove it.",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from lxml import etree
 
+from bridge.contract.document import line_of
 from bridge.contract.model import XSD, XSI
 from bridge.contract.schemas import SchemaDocument
 from bridge.contract.xsd import XML_NAMESPACE, clark
@@ -50,10 +51,14 @@ _BUILT_IN_TYPES = (
     "nonNegativeInteger unsignedLong unsignedInt unsignedShort unsignedByte positiveInteger"
 ).split()
 
-BUILT_IN: frozenset[Key] = frozenset(
+BUILT_IN: frozenset[tuple[str, str]] = frozenset(
     {("type", f"{{{XSD}}}{name}") for name in _BUILT_IN_TYPES}
-    | {("attribute", f"{{{XSI}}}{name}") for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")}
-)  # type: ignore[arg-type]
+    | {
+        ("attribute", f"{{{XSI}}}{name}")
+        for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")
+    }
+)
+"""What every validator has."""
 
 UNDECLARED_PREFIX = "?"
 """Stands for the namespace of a QName whose prefix is not declared: no component has it."""
@@ -70,7 +75,7 @@ class Component:
 
     @property
     def line(self) -> int:
-        return (self.node.sourceline or 0) + self.document.base_line
+        return line_of(self.node) + self.document.base_line
 
 
 def components(document: SchemaDocument) -> Iterator[Component]:

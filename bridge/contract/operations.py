@@ -40,6 +40,7 @@ class Operation:
     and for a one-way operation there is no reply at all. `faults` maps the fault's name to its detail element.
     `key` is unique in the contract: the name, or `PortType.name` where the name alone is not.
     `soap_versions` is empty when no binding says how it travels: document/literal in either version then.
+    `elements` are those it cannot do without; a fault or optional header that is broken is left out instead.
     `problem` says why it cannot be served or called; everything else is still as far as it could be read.
     """
 
@@ -67,10 +68,15 @@ class Operation:
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Every element the operation needs: Body, headers and fault details."""
-        named = [self.input, self.output, *self.faults.values()]
-        named += [header.name for header in (*self.input_headers, *self.output_headers)]
+        named = [self.input, self.output]
+        named += [header.name for header in (*self.input_headers, *self.output_headers) if header.required]
         return tuple(name for name in named if name is not None)
+
+    @property
+    def optional_elements(self) -> tuple[str, ...]:
+        """The elements of declared faults, and of headers that are not required."""
+        headers = (*self.input_headers, *self.output_headers)
+        return (*self.faults.values(), *(header.name for header in headers if not header.required))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +131,15 @@ class _Describer:
 
     def operations(self) -> Iterator[Operation]:
         spoken: set[str] = set()
-        for binding in self._definitions.bindings.values():
+        # Those of SOAP first: a portType that has one needs no word about its HTTP bindings.
+        for binding in sorted(
+            self._definitions.bindings.values(), key=lambda found: found.protocol not in _VERSIONS
+        ):
             port_type = self._definitions.port_types.get(binding.port_type)
             if port_type is None:
                 self.problems.append(_missing("portType", binding.port_type, "The binding", binding.source))
+                continue
+            if binding.protocol not in _VERSIONS and port_type.name in spoken:
                 continue
             spoken.add(port_type.name)
             declared = _by_name(port_type)
@@ -209,7 +220,9 @@ class _Describer:
             namespace = binding.body.namespace
             if namespace is None:
                 namespace = self._definitions.target_namespace
-            return self._wrappers.add(namespace, declared.name + suffix, parts, declared.documentation, message.source)
+            return self._wrappers.add(
+                namespace, declared.name + suffix, parts, declared.documentation, message.source
+            )
         if not parts:
             return None
         if len(parts) > 1:
@@ -248,7 +261,9 @@ class _Describer:
                         line=message.source.line,
                         advice="A fault's message has exactly one part (WSDL 1.1, 3.6); this fault cannot be sent.",
                     )
-                faults[fault.name or local_part(fault.message)] = _element(message.parts[0], "a fault's detail")
+                faults[fault.name or local_part(fault.message)] = _element(
+                    message.parts[0], "a fault's detail"
+                )
             except ContractError as error:
                 self.problems.append(error)
         return faults
@@ -294,12 +309,16 @@ def _check_hostable(
     elif declared.pattern in ("notification", "solicit-response"):
         reason = f"is {declared.pattern}: the service would speak first"
         advice = "Only request-response and one-way operations are supported (WS-I BP R2303)."
-    elif any(message is not None and message.body.use == "encoded" for message in (bound.input, bound.output)):
+    elif any(
+        message is not None and message.body.use == "encoded" for message in (bound.input, bound.output)
+    ):
         reason = f"is {bound.style}/encoded, which is not supported yet"
         advice = "Ask the publisher for a literal binding."
     if reason:
         source = bound.source
-        raise OperationUnavailable(f"{declared.name} {reason}.", file=source.file, line=source.line, advice=advice)
+        raise OperationUnavailable(
+            f"{declared.name} {reason}.", file=source.file, line=source.line, advice=advice
+        )
 
 
 def _body_parts(message: wsdl.Message, name: str, binding: wsdl.BindingMessage) -> list[Part]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from bridge.contract.document import Document, Library, is_schema, parse
+from bridge.contract.document import Document, Library, is_schema, line_of, parse
 from bridge.contract.model import XSD, XSI
 from bridge.errors import ContractError
 
 BUILT_IN = frozenset({XSD, XSI})
 """Namespaces whose components every validator has."""
 
-_WSDL_SCHEMAS = "{http://schemas.xmlsoap.org/wsdl/}types/{%s}schema" % XSD
+_WSDL_SCHEMAS = f"{{http://schemas.xmlsoap.org/wsdl/}}types/{{{XSD}}}schema"
 _LINKS = tuple(f"{{{XSD}}}{name}" for name in ("include", "import", "redefine", "override"))
 
 # .NET's DataSets carry their schema in the message (`ref="xs:schema"`). libxml2 does not compile the schema of
@@ -67,7 +67,10 @@ class Gathering:
         return {document.namespace for document in self.documents}
 
     def add_inline(self, schemas: Iterable[tuple[etree._Element, Document]]) -> None:
-        """Add schemas that stand in a WSDL, or are a document of their own, and all they lead to."""
+        """Add schemas that stand in a WSDL, or are a document of their own, and all they lead to.
+
+        A wsdl:types with xs:import directly inside (against the WSDL's rules, and seen) may be given as it is.
+        """
         for root, document in schemas:
             namespace = root.get("targetNamespace", "")
             if root is document.root:
@@ -118,6 +121,8 @@ class Gathering:
                     self._import(link, document)
                 else:
                     self._include(link, document, namespace)
+            if not is_schema(root):
+                continue
             chameleon = namespace != "" and not root.get("targetNamespace")
             self.documents.append(SchemaDocument(root, namespace, chameleon, document.file))
 
@@ -138,7 +143,7 @@ class Gathering:
                 ContractError(
                     f"'{location}' is included but has another target namespace, {theirs}.",
                     file=document.file,
-                    line=link.sourceline,
+                    line=line_of(link),
                     advice="Use xs:import for another namespace. It was taken as imported.",
                 )
             )
@@ -164,14 +169,16 @@ class Gathering:
                         f"'{location}' is imported as {namespace or 'no namespace'}, "
                         f"but its target namespace is {theirs or 'none'}.",
                         file=document.file,
-                        line=link.sourceline,
+                        line=line_of(link),
                         advice="Correct the namespace of the import. The schema was taken under its own.",
                     )
                 )
             self._load(target, theirs)
             return
         # Some publishers import a WSDL for the schemas inside.
-        inline = [(schema, target) for schema in target.root.iterfind(_WSDL_SCHEMAS) if schema not in self._roots]
+        inline = [
+            (schema, target) for schema in target.root.iterfind(_WSDL_SCHEMAS) if schema not in self._roots
+        ]
         if not inline:
             self.problems.append(_no_schema(link, location, document))
         self._waiting.extend((schema, target, schema.get("targetNamespace", "")) for schema, _ in inline)
@@ -181,7 +188,7 @@ def _no_schema(link: etree._Element, location: str, document: Document) -> Contr
     return ContractError(
         f"'{location}' is not an XML schema.",
         file=document.file,
-        line=link.sourceline,
+        line=line_of(link),
         advice="Correct the location: it must lead to a document whose root is xs:schema.",
     )
 
@@ -189,5 +196,5 @@ def _no_schema(link: etree._Element, location: str, document: Document) -> Contr
 def _placed(error: ContractError, link: etree._Element, document: Document) -> ContractError:
     """The error with the place of the link, unless it already names a line of another document."""
     if error.line is None and error.file in ("", document.file):
-        error.file, error.line = document.file, link.sourceline
+        error.file, error.line = document.file, line_of(link)
     return error

@@ -5,9 +5,9 @@ Names are fixed when the contract is loaded, so that whatever else is asked for 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 from xml.parsers import expat
@@ -64,7 +64,7 @@ class Served:
 
     def _free_name(self, document: Document) -> str:
         path = urlsplit(document.location).path if is_url(document.location) else document.location
-        stem, ending = os.path.splitext(os.path.basename(path.rstrip("/")))
+        stem, ending = Path(path).stem, Path(path).suffix
         ending = ending if ending in (".xsd", ".wsdl") else (".xsd" if is_schema(document.root) else ".wsdl")
         stem = _UNSAFE.sub("-", stem).strip(".-") or "document"
         name, number = f"{stem}{ending}", 1

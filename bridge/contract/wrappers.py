@@ -8,6 +8,7 @@ R2729, R2717). xsi:nil is not allowed on an accessor (R2211).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from lxml import etree
 
@@ -24,11 +25,18 @@ class Wrappers:
     """Collects the wrapper elements of a contract; the same wrapper asked for twice is made once."""
 
     def __init__(self) -> None:
-        self._wanted: dict[tuple[str, str], list[tuple[str, tuple[Part, ...], tuple[Documentation, ...], Source]]] = {}
+        self._wanted: dict[
+            tuple[str, str], list[tuple[str, tuple[Part, ...], tuple[Documentation, ...], Source]]
+        ] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
 
     def add(
-        self, namespace: str, local: str, parts: Sequence[Part], documented: tuple[Documentation, ...], source: Source
+        self,
+        namespace: str,
+        local: str,
+        parts: Sequence[Part],
+        documented: tuple[Documentation, ...],
+        source: Source,
     ) -> str:
         """The wrapper's Clark name. Raises OperationUnavailable when the parts cannot make one."""
         for part in parts:
@@ -43,7 +51,9 @@ class Wrappers:
         known = self._parts.get(name)
         if known is None:
             self._parts[name] = tuple(parts)
-            self._wanted.setdefault((namespace, source.file), []).append((local, tuple(parts), documented, source))
+            self._wanted.setdefault((namespace, source.file), []).append(
+                (local, tuple(parts), documented, source)
+            )
         elif _accessors(known) != _accessors(parts):
             raise OperationUnavailable(
                 f"Another rpc operation has the same wrapper {name} with other parts.",
@@ -102,5 +112,5 @@ def _document(element: etree._Element, documented: tuple[Documentation, ...], so
 def _add(parent: etree._Element, local: str, source: Source, **attributes: str) -> etree._Element:
     child = etree.SubElement(parent, f"{{{XSD}}}{local}", attributes)
     # So that whoever reads this schema points at the user's WSDL; lxml holds 16 bits here.
-    child.sourceline = min(source.line, 0xFFFF)
+    cast("Any", child).sourceline = min(source.line, 0xFFFF)
     return child

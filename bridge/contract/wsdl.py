@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lxml import etree
 
-from bridge.contract.document import Document, Library, is_schema
-from bridge.contract.model import Documentation, Source
+from bridge.contract.document import Document, Library, is_schema, line_of
+from bridge.contract.model import XSD, Documentation, Source
 from bridge.contract.xsd import clark
 from bridge.errors import ContractError
 
@@ -149,8 +149,8 @@ class Port:
 class Definitions:
     """Everything the WSDL and those it imports declare; of two with the same name the first read is kept.
 
-    `schemas` are the inline schemas (and schemas reached by wsdl:import) with the document they stand in,
-    `documents` the WSDLs in the order they were read. `problems` are what could not be read; the rest is usable.
+    `schemas` are the inline schemas (and schemas reached by wsdl:import) with the document they stand in, and any
+    wsdl:types that imports schemas without one around it; `documents` the WSDLs in the order they were read. `problems` are what could not be read; the rest is usable.
     """
 
     target_namespace: str
@@ -187,7 +187,7 @@ def read(document: Document, library: Library) -> Definitions:
 def documentation(element: etree._Element) -> tuple[Documentation, ...]:
     """The wsdl:documentation children; xml:lang counts where it stands, or inherited."""
     return tuple(
-        Documentation(_language(child), " ".join("".join(child.itertext()).split()))
+        Documentation(_language(child), " ".join("".join(map(str, child.itertext())).split()))
         for child in element.iterchildren(f"{{{WSDL}}}documentation")
     )
 
@@ -206,7 +206,9 @@ def _not_wsdl(document: Document) -> ContractError:
     advice = "Name the WSDL that describes the service."
     if tag == f"{{{WSDL20}}}description":
         advice = "This is WSDL 2.0; ask the publisher for WSDL 1.1."
-    return ContractError(f"The document is not a WSDL 1.1: its root is {tag}.", file=document.file, advice=advice)
+    return ContractError(
+        f"The document is not a WSDL 1.1: its root is {tag}.", file=document.file, advice=advice
+    )
 
 
 def _read_document(document: Document, library: Library, into: Definitions) -> None:
@@ -217,6 +219,8 @@ def _read_document(document: Document, library: Library, into: Definitions) -> N
         _follow(child, document, library, into)
     for types in document.root.iterchildren(f"{{{WSDL}}}types"):
         into.schemas.extend((child, document) for child in types.iterchildren() if is_schema(child))
+        if next(types.iterchildren(f"{{{XSD}}}import"), None) is not None:
+            into.schemas.append((types, document))
     _Reader(document, into).read()
 
 
@@ -228,7 +232,7 @@ def _follow(child: etree._Element, document: Document, library: Library, into: D
         target = library.follow(reference, document)
     except ContractError as error:
         if error.file in ("", document.file) and error.line is None:
-            error.file, error.line = document.file, child.sourceline
+            error.file, error.line = document.file, line_of(child)
         raise
     into.references[document.location, reference] = target
     if is_schema(target.root):
@@ -306,7 +310,9 @@ class _Reader:
         name = self._name(element)
         protocol: Protocol = "other"
         style = "document"
-        for child in element.iterchildren(f"{{{SOAP11}}}binding", f"{{{SOAP12}}}binding", f"{{{HTTP}}}binding"):
+        for child in element.iterchildren(
+            f"{{{SOAP11}}}binding", f"{{{SOAP12}}}binding", f"{{{HTTP}}}binding"
+        ):
             protocol = _PROTOCOLS[etree.QName(child).namespace or ""]
             style = child.get("style", "document")
         operations = []
@@ -315,7 +321,9 @@ class _Reader:
                 operations.append(self._binding_operation(child, style))
             except ContractError as error:
                 self._into.problems.append(error)
-        binding = Binding(name, self._qname(element, "type"), protocol, tuple(operations), self._source(element))
+        binding = Binding(
+            name, self._qname(element, "type"), protocol, tuple(operations), self._source(element)
+        )
         self._into.bindings.setdefault(name, binding)
 
     def _binding_operation(self, element: etree._Element, style: str) -> BindingOperation:
@@ -358,7 +366,9 @@ class _Reader:
         name = self._name(element)
         ports = []
         for child in element.iterchildren(f"{{{WSDL}}}port"):
-            address = next(child.iterchildren(f"{{{SOAP11}}}address", f"{{{SOAP12}}}address", f"{{{HTTP}}}address"), None)
+            address = next(
+                child.iterchildren(f"{{{SOAP11}}}address", f"{{{SOAP12}}}address", f"{{{HTTP}}}address"), None
+            )
             ports.append(
                 Port(
                     element.get("name", ""),
@@ -370,13 +380,18 @@ class _Reader:
             )
         self._into.services.setdefault(name, tuple(ports))
 
-    _readers = {"message": _message, "portType": _port_type, "binding": _binding, "service": _service}
+    _readers: ClassVar = {
+        "message": _message,
+        "portType": _port_type,
+        "binding": _binding,
+        "service": _service,
+    }
 
     def _name(self, element: etree._Element) -> str:
         return clark(self._namespace, element.get("name", ""))
 
     def _source(self, element: etree._Element) -> Source:
-        return Source(self._file, element.sourceline or 0)
+        return Source(self._file, line_of(element))
 
     def _qname(self, element: etree._Element, attribute: str) -> str:
         value = (element.get(attribute) or "").strip()
@@ -385,11 +400,14 @@ class _Reader:
         if not local or (prefix and namespace is None):
             kind = etree.QName(element).localname
             raise ContractError(
-                f"wsdl:{kind} has no {attribute}." if not value
+                f"wsdl:{kind} has no {attribute}."
+                if not value
                 else f"wsdl:{kind}/@{attribute} is '{value}', and the prefix '{prefix}' is not declared.",
                 file=self._file,
-                line=element.sourceline,
-                advice=f"Name the {attribute} as a QName." if not value else f"Declare it with xmlns:{prefix}=….",
+                line=line_of(element),
+                advice=f"Name the {attribute} as a QName."
+                if not value
+                else f"Declare it with xmlns:{prefix}=….",
             )
         return clark(namespace or "", local)
 
