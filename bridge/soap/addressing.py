@@ -7,6 +7,7 @@ reply) and SOAP Binding, section 6.4 (faults).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lxml import etree
 
@@ -106,7 +107,7 @@ def read(envelope: Envelope) -> Addressing | None:
 def _text(block: etree._Element | None) -> str:
     if block is None:
         return ""
-    text = "".join(block.xpath("text()")).strip(_XML_SPACE)
+    text = "".join(str(piece) for piece in block.itertext(str(block.tag))).strip(_XML_SPACE)
     if len(text) > LONGEST:
         tag = str(block.tag)
         raise _invalid("addressing_too_long", namespace(tag), "", header=local_name(tag), most=LONGEST)
@@ -153,7 +154,7 @@ def _as_header(part: etree._Element, ns: str) -> str:
     return etree.tostring(copy, encoding="unicode")
 
 
-def _invalid(key: str, ns: str, special: str, **values: object) -> Refusal:
+def _invalid(key: str, ns: str, special: str, **values: Any) -> Refusal:
     """An addressing Fault; the 2004 version has one general code only."""
     if ns == WSA_2004:
         return refuse(key, subcodes=(f"{{{ns}}}InvalidMessageInformationHeader",), **values)

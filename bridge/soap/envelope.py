@@ -35,6 +35,7 @@ _OUR_ROLES = frozenset(
 _NO_ENCODING = frozenset({"", f"{NAMESPACES['1.2']}/encoding/none"})
 _MUST_UNDERSTAND = {"1": True, "true": True, "0": False, "false": False}
 _XML_SPACE = " \t\r\n"
+_MOST_NAMED = 20  # header blocks that one MustUnderstand fault names
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,11 @@ class Envelope:
     @cached_property
     def our_headers(self) -> tuple[etree._Element, ...]:
         """The header blocks that are addressed to us; those for other nodes are none of our business."""
-        role = _NAMES[self.version].role
-        return tuple(block for block in self.headers if block.get(role, "").strip(_XML_SPACE) in _OUR_ROLES)
+        return tuple(block for block in self.headers if self.addresses_us(block))
+
+    def addresses_us(self, block: etree._Element) -> bool:
+        """Whether a header block's actor or role is one of ours."""
+        return block.get(_NAMES[self.version].role, "").strip(_XML_SPACE) in _OUR_ROLES
 
 
 def fault_version(
@@ -121,7 +125,7 @@ def open_envelope(
 def _version(root: etree._Element, spoken: Collection[Version]) -> Version:
     tag = str(root.tag)
     version = _VERSION_OF.get(tag)
-    if version in spoken:
+    if version is not None and version in spoken:
         return version
     found, ns = local_name(tag), namespace(tag)
     if ns == NAMESPACES["1.1"] and version is None:
@@ -150,15 +154,14 @@ def _header_and_body(root: etree._Element, names: _Names) -> tuple[etree._Elemen
 
 def _children(parent: etree._Element, place: str) -> tuple[etree._Element, ...]:
     """Its elements; comments are passed over, text is refused."""
-    children = tuple(parent)
     text = parent.text
     if text is not None and text.strip(_XML_SPACE):
         raise refuse("stray_text", place=place)
-    for child in children:
+    for child in parent:
         tail = child.tail
         if tail is not None and tail.strip(_XML_SPACE):
             raise refuse("stray_text", place=place)
-    return tuple(child for child in children if isinstance(child.tag, str))
+    return tuple(parent.iterchildren("*"))
 
 
 def _check_name(element: etree._Element, limits: Limits) -> None:
@@ -197,7 +200,6 @@ def check_understood(envelope: Envelope, understood: Container[str]) -> None:
     if not envelope.headers:
         return
     attribute = _NAMES[envelope.version].must_understand
-    ours = envelope.our_headers
     missing = []
     for block in envelope.headers:
         value = block.get(attribute)
@@ -206,9 +208,10 @@ def check_understood(envelope: Envelope, understood: Container[str]) -> None:
         mandatory = _MUST_UNDERSTAND.get(value.strip(_XML_SPACE))
         if mandatory is None:
             raise refuse("must_understand_value", found=local_name(str(block.tag)), value=value)
-        if mandatory and block in ours and block.tag not in understood:
+        if mandatory and block.tag not in understood and envelope.addresses_us(block):
             missing.append(str(block.tag))
     if missing:
+        missing = missing[:_MOST_NAMED]
         raise refuse("not_understood", names=", ".join(missing), not_understood=missing)
 
 
