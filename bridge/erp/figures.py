@@ -23,7 +23,7 @@ _DECIMAL_DIGITS = {
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
 }
-_POWERS = tuple(Decimal(10) ** digits for digits in range(7))
+_POWERS: tuple[Decimal, ...] = tuple(Decimal(f"1e{digits}") for digits in range(7))
 
 
 def minor_unit_digits(currency: str) -> int:
@@ -56,7 +56,7 @@ def plain(number: int, digits: int, *, at_least: int = 0) -> Decimal:
     while digits > at_least and number % 10 == 0:
         number //= 10
         digits -= 1
-    return Decimal((number < 0, tuple(map(int, str(abs(number)))), -digits))
+    return Decimal(number).scaleb(-digits)
 
 
 def line_amount(quantity: int, unit_price: int, minor_digits: int) -> int:
@@ -65,7 +65,9 @@ def line_amount(quantity: int, unit_price: int, minor_digits: int) -> int:
     Neither may be negative.
     """
     step = 10 ** (QUANTITY_DIGITS + PRICE_DIGITS - minor_digits)
-    return (2 * quantity * unit_price + step) // (2 * step) * 10 ** (MONEY_DIGITS - minor_digits)
+    in_minor_units = (2 * quantity * unit_price + step) // (2 * step)
+    amount: int = in_minor_units * 10 ** (MONEY_DIGITS - minor_digits)
+    return amount
 
 
 def money(number: int, currency: str) -> Decimal:
