@@ -6,7 +6,7 @@ encoding and envelope, WSDL). Users add their own entries; an entry of theirs wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -16,8 +16,10 @@ import xmlschema
 from bridge.contract.document import target_namespace
 from bridge.errors import ContractError
 
-CatalogSource: TypeAlias = "Catalog | Mapping[str, str | PathLike[str]] | str | PathLike[str] | None"
-"""What a catalog can be made of: entries (namespace or location → file), or a folder of schemas."""
+CatalogSource: TypeAlias = (
+    "Catalog | Mapping[str, str | PathLike[str]] | str | PathLike[str] | Sequence[PathLike[str]] | None"
+)
+"""What a catalog can be made of: entries (namespace or location → file), a folder of schemas, or several."""
 
 _SHIPPED = Path(xmlschema.__file__).parent / "schemas"
 
@@ -43,19 +45,29 @@ class Catalog:
     """Namespaces and absolute locations → local files.
 
     A mapping gives entries one by one (relative paths are relative to the working directory). A folder gives every
-    `*.xsd` in it under its targetNamespace; of two with the same one the first by name is taken.
+    `*.xsd` in it under its targetNamespace; of two with the same one the first by name is taken, of several folders
+    the one named first.
 
     Raises ContractError when a folder or a file of it cannot be read.
     """
 
-    def __init__(self, source: Mapping[str, str | PathLike[str]] | str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        source: Mapping[str, str | PathLike[str]]
+        | str
+        | PathLike[str]
+        | Sequence[PathLike[str]]
+        | None = None,
+    ) -> None:
         self._entries: dict[str, Path] = dict(STANDARD)
         if source is None:
             return
         if isinstance(source, Mapping):
             self._entries.update({name: Path(file) for name, file in source.items()})
         else:
-            self._entries.update(_schemas_of(Path(source)))
+            folders = [source] if isinstance(source, str | PathLike) else source
+            for folder in reversed(folders):
+                self._entries.update(_schemas_of(Path(folder)))
 
     @classmethod
     def of(cls, source: CatalogSource) -> Catalog:
