@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli import contract
 from bridge.cli import settings as settings_command
 from bridge.errors import BridgeError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(contract.app, name="contract")
 app.command("settings")(settings_command.settings)
 
 

@@ -187,6 +187,16 @@ class Contracts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erp:
+    """The shipped ERP: how this company keeps its stock."""
+
+    warehouses: tuple[str, ...] = setting(
+        (), "The only warehouses there are. Empty: any that goods come into."
+    )
+    negative_stock: tuple[str, ...] = setting((), "Warehouses whose balances may go below zero.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is written to standard error. Never payloads: those are in the journal."""
 
@@ -207,6 +217,7 @@ class Settings:
     store: Store = field(default_factory=Store)
     journal: Journal = field(default_factory=Journal)
     contracts: Contracts = field(default_factory=Contracts)
+    erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
@@ -225,6 +236,7 @@ SECTIONS: Mapping[str, type] = {
     "store": Store,
     "journal": Journal,
     "contracts": Contracts,
+    "erp": Erp,
     "log": Log,
 }
 
