@@ -210,21 +210,28 @@ class Generated:
             return
         yield "    following = iter(el)"
         yield "    c = next(following, END)"
-        yield "    tag = c.tag"
-        for f, is_sure in zip(order, sure, strict=True):
-            yield from self._read_in_order(f, is_sure)
+        if not sure[0]:
+            yield "    tag = c.tag"
+        for index, f in enumerate(order):
+            if index == len(order) - 1:
+                advance = ""
+            elif sure[index + 1] and not f.repeated:
+                advance = "; c = next(following, END)"  # the next one is certain: nobody asks its name
+            else:
+                advance = "; c = next(following, END); tag = c.tag"
+            yield from self._read_in_order(f, sure[index], advance)
 
-    def _read_in_order(self, f: Field, is_sure: bool) -> Iterator[str]:
-        read, advance = self._read(f, "c"), "c = next(following, END); tag = c.tag"
+    def _read_in_order(self, f: Field, is_sure: bool, advance: str) -> Iterator[str]:
+        read = self._read(f, "c")
         if f.repeated:
             yield f"    v_{f.name} = []"
             yield f"    while tag == {f.xml_name!r}:"
-            yield f"        v_{f.name}.append({read}); {advance}"
+            yield f"        v_{f.name}.append({read}){advance or '; c = next(following, END); tag = c.tag'}"
         elif is_sure:
-            yield f"    v_{f.name} = {read}; {advance}"
+            yield f"    v_{f.name} = {read}{advance}"
         else:
             yield f"    if tag == {f.xml_name!r}:"
-            yield f"        v_{f.name} = {read}; {advance}"
+            yield f"        v_{f.name} = {read}{advance}"
             yield "    else:"
             yield f"        v_{f.name} = None"
 
