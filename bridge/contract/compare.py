@@ -139,5 +139,9 @@ def _texts(element: etree._Element) -> list[str]:
 
 
 def _canonical(element: etree._Element) -> str:
-    text = etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
-    return cast("bytes", text).decode()
+    try:
+        return etree.tostring(
+            element, method="c14n", exclusive=True, with_comments=False, with_tail=False
+        ).decode()
+    except etree.C14NError:  # a relative namespace (`#Foo`), which the older canonical forms refuse
+        return etree.canonicalize(etree.tostring(element, encoding="unicode", with_tail=False))
