@@ -17,6 +17,7 @@ import typer
 
 from bridge.cli import contract
 from bridge.cli import settings as settings_command
+from bridge.cli import validate as validate_command
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("validate")(validate_command.validate)
 app.add_typer(contract.app, name="contract")
 app.command("settings")(settings_command.settings)
 
