@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
 WITHIN: frozenset[tuple[str, str]] = frozenset(
     {
         ("bridge.__main__", "bridge"),
+        ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
         ("bridge.console", "bridge.host"),

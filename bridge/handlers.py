@@ -1,0 +1,236 @@
+"""Handlers: which function answers which operation, and what it is given.
+
+    @orders.operation("SubmitOrder")
+    def submit_order(order, call):
+        if order.Amount.value > 10_000:
+            raise call.fault("OrderRejected", Reason="Amount is above the agreed limit")
+        return {"Accepted": True, "Tracking": "T-1"}
+
+A handler may be run again for the same request, before anything is committed, when the database asks for it; so
+what it does outside `call.session` must bear that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from bridge.contract import Contract, Operation
+from bridge.errors import BridgeError, HandlerError
+
+if TYPE_CHECKING:
+    from bridge.store import Session, Transaction
+
+Handler = Callable[[Any, "Call"], Any]
+H = TypeVar("H", bound=Handler)
+
+
+class DeclaredFault(BridgeError):
+    """An answer of the business: a fault that the contract declares. Raised by handlers, made by `fault()`.
+
+    `name` is the fault's name in the WSDL, `value` what stands in its detail, shaped like a handler's result.
+    What the handler had written is rolled back; the caller gets the fault with its detail, checked by the contract.
+    """
+
+    whose = "sender"
+    repeat = "useless"
+
+    def __init__(self, name: str, value: Any) -> None:
+        super().__init__(f"The handler answered with the fault {name}.")
+        self.name = name
+        self.value = value
+
+
+class Call:
+    """One request, as its handler sees it: the second argument.
+
+    `exchange_id` names the exchange in journal, logs and answers. `headers` are the declared SOAP headers that came,
+    decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown.
+    """
+
+    __slots__ = (
+        "_now",
+        "_service",
+        "_transaction",
+        "exchange_id",
+        "headers",
+        "language",
+        "operation",
+        "partner",
+        "reply_headers",
+    )
+
+    def __init__(
+        self,
+        exchange_id: str,
+        operation: Operation,
+        service: Service,
+        transaction: Transaction | None,
+        *,
+        headers: Mapping[str, Any] = MappingProxyType({}),
+        partner: str | None = None,
+        language: str = "en",
+    ) -> None:
+        self.exchange_id: Final = exchange_id
+        self.operation: Final = operation
+        self.headers: Final = headers
+        self.reply_headers: dict[str, Any] = {}
+        self.partner: Final = partner
+        self.language: Final = language
+        self._service = service
+        self._transaction = transaction
+        self._now: datetime | None = None
+
+    @property
+    def session(self) -> Session:
+        """SQLAlchemy session in this request's transaction, opened now; committed with the reply, or not at all.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+            StoreBusy: other writers held the store for too long.
+        """
+        return self._store_transaction().session
+
+    @property
+    def reading(self) -> Session:
+        """The same for reading only: takes no lock. Once `session` was used, that very session."""
+        return self._store_transaction().reading
+
+    @property
+    def writing(self) -> bool:
+        """Whether this request has begun to write: until the reply, nobody may wait for another system."""
+        return self._transaction is not None and self._transaction.is_open
+
+    @property
+    def now(self) -> datetime:
+        """The time of this request, UTC: the same at every look."""
+        if self._now is None:
+            self._now = datetime.now(UTC)
+        return self._now
+
+    def fault(self, name: str, value: Any = None, /, **fields: Any) -> DeclaredFault:
+        """A declared fault of this operation, to be raised. Fields by name, or a ready `value`.
+
+        Raises:
+            HandlerError: the operation declares no fault of that name.
+        """
+        if name not in self.operation.faults:
+            raise HandlerError(
+                f"{self.operation.name} declares no fault {name!r}.",
+                advice=_known(name, self.operation.faults),
+            )
+        return DeclaredFault(name, fields if value is None else value)
+
+    def _store_transaction(self) -> Transaction:
+        if self._transaction is None:
+            raise HandlerError(
+                "The bridge runs without a store.", advice="Give it one: `store.url` in bridge.toml."
+            )
+        return self._transaction
+
+
+class Service:
+    """A contract that we answer, with the handlers of its operations. Made by `Bridge.serve`."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.handlers: dict[str, Handler] = {}
+
+    @property
+    def name(self) -> str:
+        return self.contract.name
+
+    def __repr__(self) -> str:
+        return (
+            f"<Service {self.path}: {len(self.handlers)} of {len(self.contract.operations)} operations bound>"
+        )
+
+    @property
+    def path(self) -> str:
+        """Where it is served: `/services/<contract>`, further majors `/services/<contract>/<major>`."""
+        path = f"/services/{self.contract.name}"
+        return path if self.contract.major == 1 else f"{path}/{self.contract.major}"
+
+    def operation(self, name: str) -> Callable[[H], H]:
+        """Binds the decorated function to the operation `name`. The function stays as it is and can be called.
+
+        Raises:
+            HandlerError: there is no such operation, it has a handler already, or the function cannot be called
+                with (payload, call).
+            OperationUnavailable: the operation cannot be hosted; the error says why.
+        """
+        operation = self._find(name)
+
+        def bind(handler: H) -> H:
+            self.bind(operation, handler)
+            return handler
+
+        return bind
+
+    def bind(self, operation: Operation, handler: Handler) -> None:
+        """As `operation`, without the decorator."""
+        if operation.problem is not None:
+            raise operation.problem
+        if operation.key in self.handlers:
+            raise HandlerError(
+                f"{operation.name} of {self.name} has a handler already.", advice="Bind it once."
+            )
+        _check_signature(operation, handler)
+        self.handlers[operation.key] = handler
+
+    def fault(self, name: str, value: Any = None, /, **fields: Any) -> DeclaredFault:
+        """A declared fault of this contract, to be raised: `raise orders.fault("OrderRejected", Reason="…")`.
+
+        Raises:
+            HandlerError: no operation declares a fault of that name.
+        """
+        declared = {fault for operation in self.contract.operations.values() for fault in operation.faults}
+        if name not in declared:
+            raise HandlerError(f"{self.name} declares no fault {name!r}.", advice=_known(name, declared))
+        return DeclaredFault(name, fields if value is None else value)
+
+    @property
+    def unbound(self) -> list[str]:
+        """Operations that could be answered and have no handler."""
+        return [
+            key
+            for key, operation in self.contract.operations.items()
+            if key not in self.handlers and operation.problem is None
+        ]
+
+    def _find(self, name: str) -> Operation:
+        operation = self.contract.operations.get(name)
+        if operation is None:
+            raise HandlerError(
+                f"{self.contract.file} has no operation {name!r}.",
+                advice=_known(name, self.contract.operations),
+            )
+        return operation
+
+
+def _known(name: str, names: Mapping[str, Any] | set[str]) -> str:
+    """Advice for a misspelt name: the nearest first, then all there are."""
+    near = difflib.get_close_matches(name, names, n=1)
+    listed = ", ".join(sorted(names)) or "none"
+    return f"Did you mean {near[0]!r}? There are: {listed}." if near else f"There are: {listed}."
+
+
+def _check_signature(operation: Operation, handler: Handler) -> None:
+    if inspect.iscoroutinefunction(handler):
+        raise HandlerError(
+            f"The handler of {operation.name} is async.",
+            advice="Write `def`: each request has a thread of its own.",
+        )
+    try:
+        inspect.signature(handler).bind(object(), object())
+    except TypeError as error:
+        raise HandlerError(
+            f"The handler of {operation.name} cannot be called with (payload, call): {error}.",
+            advice=f"Write `def {getattr(handler, '__name__', 'handler')}(payload, call):`.",
+        ) from None
+    except ValueError:  # a builtin or C function without a signature: its first call will tell
+        return

@@ -1,0 +1,136 @@
+"""Everything the bridge answers over HTTP, as one WSGI application: services by their path, and pages for people.
+
+POST /services/<contract>[/<major>]      SOAP
+GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME give the contract
+GET  /                                   the services
+GET  /healthz                            200 while the process answers
+GET  /readyz                             200 when requests can be served, else 503
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from bridge.errors import BridgeError
+from bridge.handlers import Service
+from bridge.host.addresses import Addresses
+from bridge.host.pages import index_page, service_page
+from bridge.host.wsgi import STATUS, Environ, HostedService, StartResponse
+from bridge.inbound import new_exchange_id
+from bridge.soap.fault import fault_bytes, from_error, http_headers, http_status
+from bridge.soap.media import version_hint
+from bridge.soap.refusals import refuse
+
+if TYPE_CHECKING:
+    from bridge.app import Bridge
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to a GET."""
+
+    body: bytes
+    content_type: str = "text/html; charset=utf-8"
+    status: int = 200
+
+    @classmethod
+    def text(cls, text: str, status: int = 200) -> Page:
+        return cls(f"{text}\n".encode(), "text/plain; charset=utf-8", status)
+
+
+class Root:
+    """The WSGI application. Never raises."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.addresses = Addresses(bridge.settings.server)
+        self.hosted = {
+            path: HostedService(bridge.inbound(service)) for path, service in bridge.services.items()
+        }
+        self.contract_document = lru_cache(maxsize=64)(_contract_document)
+        self.page = lru_cache(maxsize=64)(service_page)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        hosted = self.hosted.get(path) or self.hosted.get(path.rstrip("/"))
+        if hosted is not None and method not in ("GET", "HEAD"):
+            return hosted(environ, start_response)
+        try:
+            if method not in ("GET", "HEAD"):
+                return _no_service(environ, start_response)
+            page = self._service(hosted, environ) if hosted is not None else self._other(path, environ)
+        except Exception:
+            log.exception("the page %s failed", path)
+            page = Page.text("Internal error.", 500)
+        headers = [
+            ("Content-Type", page.content_type),
+            ("Content-Length", str(len(page.body))),
+            (
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            ),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-cache"),
+        ]
+        start_response(STATUS[page.status], headers)
+        return [b"" if method == "HEAD" else page.body]
+
+    def _service(self, hosted: HostedService, environ: Environ) -> Page:
+        service: Service = hosted.inbound.service
+        address = self.addresses.base(environ) + service.path
+        for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+            if name.lower() in ("wsdl", "singlewsdl", "xsd"):
+                try:
+                    return Page(self.contract_document(service, value, address), "text/xml; charset=utf-8")
+                except KeyError:
+                    return Page.text("The contract has no such document.", 404)
+        return Page(self.page(service, address))
+
+    def _other(self, path: str, environ: Environ) -> Page:
+        if path == "/":
+            services = [hosted.inbound.service for hosted in self.hosted.values()]
+            return Page(index_page(services, self.addresses.base(environ)))
+        if path == "/healthz":
+            return Page.text("ok")
+        if path == "/readyz":
+            return self._ready()
+        return Page.text("Nothing is served here. / lists the services.", 404)
+
+    def _ready(self) -> Page:
+        store = self.bridge.store
+        if store is not None:
+            try:
+                store.check()
+            except BridgeError:
+                log.exception("the store cannot be used")
+                return Page.text("The store cannot be used; the log says why.", 503)
+        return Page.text("ready")
+
+
+def _contract_document(service: Service, name: str, address: str) -> bytes:
+    """`?wsdl` has no name. Raises KeyError for a name the contract does not have."""
+    contract = service.contract
+
+    def address_of(_service: str, _port: str) -> str:
+        return address
+
+    if name:
+        return contract.served_document(name, address, address_of)
+    return contract.served_wsdl(address_of, address)
+
+
+def _no_service(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    """SOAP to an address where nobody is: a fault, for the sender is a program."""
+    fault = from_error(refuse("unknown_service"), new_exchange_id())
+    version = version_hint(environ.get("CONTENT_TYPE"))
+    body = fault_bytes(version, fault)
+    headers = [*http_headers(version, fault), ("Content-Length", str(len(body)))]
+    start_response(STATUS[http_status(version, fault)], headers)
+    return [body]

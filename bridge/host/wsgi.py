@@ -1,0 +1,175 @@
+"""The WSGI side of Spyne, lean: one context for each request, no copies, no events that nobody listens to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
+
+from bridge.host.service import application
+from bridge.inbound import Exchange, Inbound
+from bridge.soap.limits import Limits
+from bridge.soap.refusals import refuse
+
+log = logging.getLogger(__name__)
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Environ = dict[str, Any]
+
+STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+CHUNK = 64 * 1024
+
+
+class Transport(WsgiTransportContext):
+    """What Spyne and its listeners ask of the HTTP request; headers are read when somebody asks for them."""
+
+    def __init__(self, parent: Ctx, transport: HostedService, environ: Environ) -> None:
+        self.parent = parent
+        self.itself = transport
+        self.app = transport.app
+        self.type = "http"
+        self.req = self.req_env = environ
+        self.req_method = environ["REQUEST_METHOD"]
+        self.resp_headers: dict[str, str] = {}
+        self.resp_code = None
+
+    request_encoding = None
+    sessid = ""
+    wsdl = None
+    wsdl_error = None
+
+    @property
+    def remote_addr(self) -> str | None:
+        address: str | None = self.req.get("REMOTE_ADDR")
+        return address
+
+    @property
+    def headers(self) -> dict[str, list[str]]:
+        return {name[5:].lower(): [value] for name, value in self.req.items() if name.startswith("HTTP_")}
+
+    def read_body(self, limits: Limits) -> bytes:
+        """The whole body. Raises Refusal when it is larger than it may be, or not as long as announced.
+
+        Our own server has counted and collected it by now; other WSGI servers may hand over a socket.
+        """
+        stream, most = self.req["wsgi.input"], limits.max_bytes
+        announced = self.req.get("CONTENT_LENGTH") or ""
+        if not announced:
+            # Chunked: the server ends the stream. One byte more than allowed tells that there was more.
+            pieces, size = [], 0
+            while size <= most and (piece := stream.read(min(CHUNK, most + 1 - size))):
+                pieces.append(piece)
+                size += len(piece)
+            if size > most:
+                raise refuse("too_large", most=most)
+            return b"".join(pieces)
+        if not (announced.isascii() and announced.isdigit()):
+            raise refuse("body_length")
+        length = int(announced)
+        if length > most:
+            raise refuse("too_large", most=most)
+        body: bytes = stream.read(length)
+        if len(body) != length:
+            raise refuse("body_length")
+        return body
+
+
+class Ctx(WsgiMethodContext):
+    """Spyne's context with plain attributes: stock ones check every assignment, and make objects nobody uses.
+
+    `udc` is the Exchange, the one thing of ours on it. Listeners of Spyne's events see what they always see.
+    """
+
+    frozen = False
+    # What stock contexts set to these in __init__, for each request.
+    call_end = None
+    is_closed = False
+    aux = None
+    method_request_string = None
+    active = True
+    in_string = in_document = in_header_doc = in_body_doc = None
+    in_error = in_header = in_object = None
+    out_object = out_header = out_error = None
+    out_body_doc = out_header_doc = out_document = None
+    out_string = out_stream = None
+    function = None
+    locale = None
+    event = None
+    inprot_ctx = outprot_ctx = protocol = None
+    _MethodContext__descriptor: Any = None
+
+    __setattr__ = object.__setattr__
+
+    def __init__(self, server: HostedService, environ: Environ, exchange: Exchange) -> None:
+        self.app = server.app
+        self.call_start = exchange.received
+        self._in_protocol = server.app.in_protocol
+        self._out_protocol = server.app.out_protocol
+        self.transport = Transport(self, server, environ)
+        self.udc = exchange
+        self.files: list[Any] = []
+        self.pusher_stack: list[Any] = []
+        self.fire_event("method_context_created")
+
+    def fire_event(self, event: str, *args: Any, **kwargs: Any) -> None:
+        descriptor = self._MethodContext__descriptor
+        if self.app.event_manager.handlers or (
+            descriptor is not None and any(manager.handlers for manager in descriptor.event_managers)
+        ):
+            super().fire_event(event, *args, **kwargs)
+
+    def close(self) -> None:
+        """As Spyne's, without its garbage collection in the middle of requests."""
+        self.call_end = time.time()
+        self.fire_event("method_context_closed")
+        for file in self.files:
+            file.close()
+        self.is_closed = True
+
+
+class HostedService(WsgiApplication):
+    """One service as a WSGI application: POST to its address. Never raises."""
+
+    def __init__(self, inbound: Inbound) -> None:
+        super().__init__(application(inbound), chunked=False, max_content_length=inbound.limits.max_bytes)
+        self.inbound = inbound
+
+    def __call__(
+        self, req_env: Environ, start_response: StartResponse, wsgi_url: str | None = None
+    ) -> Iterable[bytes]:
+        return self.handle_rpc(req_env, start_response)
+
+    def handle_rpc(self, req_env: Environ, start_response: StartResponse) -> list[bytes]:
+        get = req_env.get
+        exchange = Exchange(
+            b"",
+            get("CONTENT_TYPE") or None,
+            get("HTTP_CONTENT_ENCODING"),
+            get("REMOTE_ADDR"),
+            get("HTTP_ACCEPT_LANGUAGE", "en"),
+        )
+        try:
+            self._run(Ctx(self, req_env, exchange))
+        except Exception as error:  # the guard around the guards: a hook or a listener of somebody else
+            log.exception("exchange %s: error outside the stages", exchange.id)
+            self.inbound.fail(exchange, error)
+        reply = exchange.reply
+        headers = exchange.headers or []
+        headers.append(("Content-Length", str(len(reply))))
+        start_response(STATUS[exchange.status], headers)
+        return [reply]
+
+    def _run(self, ctx: Ctx) -> None:
+        """Spyne's own order of a request."""
+        self.generate_contexts(ctx)
+        if ctx.in_error is None:
+            self.get_in_object(ctx)
+        if ctx.in_error is None:
+            self.get_out_object(ctx)
+        self.get_out_string(ctx)
+        self.inbound.close(ctx.udc)
+        ctx.close()

@@ -1,0 +1,513 @@
+"""Story 1, the way in: one request, from its bytes to the bytes of its answer.
+
+The order of the stages, written once:
+
+    open      Content-Encoding undone, bytes to a tree within limits, the tree to an envelope
+    admit     the operation found by the Body's child, mandatory headers understood, addressing read
+    validate  the Body is what the operation declares, and so are the declared headers
+    decode    payload to values
+    answer    in one transaction, run again when the database asks for it:
+        handle    the handler
+        encode    its result to text
+        check     the text is what the operation declares, else nothing of it is kept
+        seal      the envelope's bytes; nothing changes them afterwards
+        commit    the handler's rows and the journal's, together
+    close     what was refused or failed is journaled, in a transaction of its own
+
+A stage that cannot go on raises, and `fail` makes a fault of what was raised. Spyne calls the stages
+(`host/protocol.py` says which hook runs which); nothing here knows Spyne or HTTP servers, so that a test can call them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from lxml import etree
+
+from bridge.contract import Operation
+from bridge.contract.violation import Violation
+from bridge.errors import (
+    DecodeError,
+    EncodeError,
+    HandlerError,
+    InvalidMessage,
+    InvalidReply,
+    InvalidRequest,
+    Refusal,
+)
+from bridge.handlers import Call, DeclaredFault, Handler, Service
+from bridge.settings import Settings
+from bridge.soap.addressing import UNDERSTOOD, Addressing
+from bridge.soap.addressing import read as read_addressing
+from bridge.soap.envelope import Envelope, check_understood, fault_version, open_envelope, seal
+from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
+from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, version_hint
+from bridge.soap.refusals import refuse
+from bridge.soap.xml import parse
+from bridge.store import ExchangeRecord, Store, Transaction, Verdict
+from bridge.store.journal import record
+
+log = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str]]
+
+_process = os.urandom(5).hex()
+_numbers = count(1)
+
+
+def _renew_process() -> None:
+    global _process  # after a fork the child must not give out its parent's ids
+    _process = os.urandom(5).hex()
+
+
+os.register_at_fork(after_in_child=_renew_process)
+
+
+def new_exchange_id() -> str:
+    """An id that no other process gives out and that sorts by time: `01993c5b2f1a-9f2c1e77b0-1c`."""
+    return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request with its answer, and all we know about it. Filled from stage to stage.
+
+    The first block is what the entrance knows, `status`, `headers` and `reply` what it sends back. `verdict` is the
+    journal's word for how it ended, `error` what ended it when it did not end well.
+    """
+
+    body: bytes
+    content_type: str | None = None
+    content_encoding: str | None = None
+    remote: str | None = None
+    language: str = "en"
+
+    id: str = ""
+    received: float = 0.0
+    started: float = 0.0
+    version: Version = "1.1"
+    source: bytes = b""
+    envelope: Envelope | None = None
+    addressing: Addressing | None = None
+    plan: Plan | None = None
+    partner: str | None = None
+    value: Any = None
+    request_headers: Mapping[str, Any] | None = None
+    payload: str = ""
+    reply_headers: str = ""
+
+    verdict: Verdict = "accepted"
+    error: BaseException | None = None
+    fault_code: str | None = None
+    fault_reason: str | None = None
+    recorded: bool = False
+    status: int = 200
+    reply: bytes = b""
+    headers: Headers | None = None
+
+    def __post_init__(self) -> None:
+        self.id = new_exchange_id()
+        self.received = time.time()
+        self.started = time.perf_counter()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is known of an operation before its first request. `understood` are the header blocks it may get."""
+
+    operation: Operation
+    key: str
+    handler: Handler | None
+    understood: frozenset[str]
+    reply_action: str
+
+    @classmethod
+    def of(cls, operation: Operation, handler: Handler | None) -> Plan:
+        namespace, _, port_type = operation.port_type.removeprefix("{").rpartition("}")
+        separator = ":" if namespace.startswith("urn:") else "/"
+        action = separator.join((namespace.rstrip("/"), port_type, f"{operation.name}Response"))
+        understood = UNDERSTOOD | {header.name for header in operation.input_headers}
+        return cls(operation, operation.key, handler, understood, action)
+
+
+class Inbound:
+    """The stages of one service. One object answers all threads; what belongs to a request is in its Exchange.
+
+    `store` None: nothing is journaled and handlers have no session.
+    """
+
+    def __init__(self, service: Service, settings: Settings, store: Store | None = None) -> None:
+        contract = service.contract
+        self.service = service
+        self.limits = settings.limits
+        self.store = store
+        self.journal = RefusalJournal(store, settings) if store is not None else None
+        self.keep_accepted = settings.journal.keep_bodies == "all"
+        self.guard = contract.guard  # compiles the schemas now, not at the first request
+        self.codec = contract.codec
+        self.plans = {
+            key: Plan.of(found, service.handlers.get(key)) for key, found in contract.operations.items()
+        }
+        versions = {version for found in contract.operations.values() for version in found.soap_versions}
+        self.versions: tuple[Version, ...] = tuple(sorted(versions or {"1.1", "1.2"}, reverse=True))
+        self.inputs = ", ".join(
+            f"`{found.input}`"
+            for found in contract.operations.values()
+            if found.input and found.problem is None
+        )
+
+    # The stages
+
+    def open(self, exchange: Exchange) -> None:
+        """Bytes to envelope. Raises Refusal."""
+        exchange.version = fault_version(None, version_hint(exchange.content_type), self.versions)
+        content_type = read_content_type(exchange.content_type)
+        if exchange.content_encoding:
+            exchange.body = decode_body(exchange.body, exchange.content_encoding, self.limits)
+        root, exchange.source = parse(exchange.body, charset=content_type.charset, limits=self.limits)
+        exchange.version = fault_version(root, exchange.version, self.versions)
+        exchange.envelope = open_envelope(root, spoken=self.versions, limits=self.limits)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Whether the request may be acted on, and by which operation. Raises Refusal.
+
+        Headers come first: nothing about the Body is said before all that must be understood is (R1025).
+        """
+        envelope = exchange.envelope
+        assert envelope is not None
+        body = None if envelope.body is None else str(envelope.body.tag)
+        operation = self.service.contract.dispatch(body, envelope.version)
+        plan = exchange.plan = None if operation is None else self.plans[operation.key]
+        if envelope.headers:
+            check_understood(envelope, UNDERSTOOD if plan is None else plan.understood)
+            exchange.addressing = read_addressing(envelope)
+        if plan is None:
+            if body is None:
+                raise refuse("empty_body", operations=self.inputs)
+            raise refuse("unknown_operation", found=body, operations=self.inputs)
+        if plan.operation.problem is not None:
+            raise plan.operation.problem
+
+    def validate(self, exchange: Exchange) -> None:
+        """The message against its contract. Raises InvalidRequest for the Body, Refusal for a header."""
+        envelope, plan = exchange.envelope, exchange.plan
+        assert envelope is not None
+        assert plan is not None
+        operation = plan.operation
+        if operation.input_headers:
+            self._validate_headers(exchange, envelope, operation)
+        if operation.input is not None:
+            assert envelope.body is not None
+            self.guard.check(operation.input, envelope.body, source=exchange.source)
+
+    def decode(self, exchange: Exchange) -> None:
+        """Payload to value; declared headers too. Raises DecodeError."""
+        envelope, plan = exchange.envelope, exchange.plan
+        assert envelope is not None
+        assert plan is not None
+        operation = plan.operation
+        if operation.input is not None:
+            assert envelope.body is not None
+            source = exchange.source
+            # No xsi attribute and no comment can be there: saves the decoder the search for them.
+            plain = b"XMLSchema-instance" not in source and b"<!--" not in source and b"&#" not in source
+            exchange.value = self.codec.decode(operation.input, envelope.body, plain=plain or None)
+        if operation.input_headers:
+            declared = {header.name for header in operation.input_headers}
+            exchange.request_headers = {
+                str(block.tag): self.codec.decode(str(block.tag), block)
+                for block in envelope.our_headers
+                if block.tag in declared
+            }
+
+    def answer(self, exchange: Exchange) -> None:
+        """Handler to committed reply. Raises whatever the handler does, and InvalidReply; then nothing was kept."""
+        if self.store is None:
+            self._answer(exchange, None)
+        else:
+            self.store.run(lambda transaction: self._answer(exchange, transaction))
+            exchange.recorded = True
+
+    def _answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
+        exchange.payload = exchange.reply_headers = ""
+        self.handle(exchange, transaction)
+        self.seal(exchange)
+        if transaction is not None:
+            record(transaction.session, self.record_of(exchange, self.keep_accepted))
+
+    def handle(self, exchange: Exchange, transaction: Transaction | None) -> None:
+        """Runs the handler, encodes its result and checks the text. Raises as they do."""
+        plan = exchange.plan
+        assert plan is not None
+        operation = plan.operation
+        if plan.handler is None:
+            raise HandlerError(
+                f"{operation.name} of {self.service.name} has no handler.",
+                advice=f'Bind one: @service.operation("{operation.key}").',
+            )
+        call = Call(
+            exchange.id,
+            operation,
+            self.service,
+            transaction,
+            headers=exchange.request_headers or {},
+            partner=exchange.partner,
+            language=exchange.language,
+        )
+        result = plan.handler(exchange.value, call)
+        output = operation.output
+        if output is None:
+            if result is not None:
+                raise HandlerError(
+                    f"The handler of {operation.name} returned {type(result).__name__}; the operation has no output.",
+                    advice="Return None.",
+                )
+        elif result is None:
+            raise HandlerError(
+                f"The handler of {operation.name} returned nothing.",
+                advice=f"Return {output} as an instance of its class or as a dict.",
+            )
+        else:
+            exchange.payload = self._checked(output, result, "reply")
+        if operation.output_headers or call.reply_headers:
+            exchange.reply_headers = self._reply_headers(operation, call.reply_headers)
+
+    def seal(self, exchange: Exchange) -> None:
+        """The bytes that leave. One-way: 202 and nothing."""
+        plan = exchange.plan
+        assert plan is not None
+        if plan.operation.one_way:
+            exchange.status, exchange.reply, exchange.headers = 202, b"", [("X-Exchange-Id", exchange.id)]
+            return
+        headers = exchange.reply_headers
+        if exchange.addressing is not None:
+            headers += exchange.addressing.reply_headers(
+                action=plan.reply_action, message_id=_iri(exchange.id)
+            )
+        exchange.reply = seal(exchange.version, exchange.payload, headers)
+        exchange.status = 200
+        exchange.headers = [("Content-Type", CONTENT_TYPES[exchange.version]), ("X-Exchange-Id", exchange.id)]
+
+    def fail(self, exchange: Exchange, error: BaseException) -> None:
+        """Makes the fault that answers `error`. Raises nothing: an error in here gives the shortest fault there is."""
+        try:
+            answer = self._fault(exchange, error)
+            headers = ""
+            if exchange.addressing is not None:
+                headers = exchange.addressing.fault_headers(message_id=_iri(exchange.id))
+            exchange.reply = fault_bytes(exchange.version, answer, headers)
+        except Exception as second:
+            log.exception("exchange %s: the fault for %r could not be made", exchange.id, error)
+            exchange.error = second
+            answer = from_error(second, exchange.id)
+            exchange.reply = fault_bytes(exchange.version, answer)
+        exchange.status = http_status(exchange.version, answer)
+        exchange.headers = http_headers(exchange.version, answer)
+        exchange.fault_code = answer.code
+
+    def _fault(self, exchange: Exchange, error: BaseException) -> Fault:
+        """The fault, and what journal and log are told. A declared one that breaks the contract is our failure."""
+        if isinstance(error, DeclaredFault):
+            try:
+                answer = self._declared(exchange, error)
+            except (EncodeError, InvalidReply, HandlerError) as wrong:
+                error = wrong
+            else:
+                exchange.verdict, exchange.error = "fault", error
+                exchange.fault_reason = f"{error.name}: {next(iter(answer.reasons.values()))}"
+                return answer
+        exchange.error = error
+        exchange.verdict = _verdict(error)
+        exchange.fault_reason = str(error)
+        if exchange.verdict in ("failed", "invalid_reply"):
+            log.error("exchange %s failed: %s", exchange.id, error, exc_info=error)
+            trace = "".join(traceback.format_exception(error))
+            exchange.fault_reason = f"{error}\n\n{trace}"
+        return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
+
+    def _declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
+        """A fault of the contract, its detail checked like every reply. Its reason is what the contract says of it."""
+        plan = exchange.plan
+        assert plan is not None
+        element = plan.operation.faults.get(error.name)
+        if element is None:
+            raise HandlerError(
+                f"{plan.operation.name} does not declare the fault {error.name!r}.",
+                advice=f"It declares: {', '.join(plan.operation.faults) or 'none'}.",
+            )
+        detail = self._checked(element, error.value, f"fault {error.name}")
+        said = self.service.contract.model.element(element).documentation
+        reasons = {text.language or "en": text.text for text in reversed(said)} or {"en": f"{error.name}."}
+        ordered = {
+            language: reasons[language] for language in sorted(reasons, key=lambda one: (one != "en", one))
+        }
+        return Fault(code="Client", reasons=ordered, exchange_id=exchange.id, detail=detail)
+
+    def close(self, exchange: Exchange) -> None:
+        """Journals what no transaction has journaled yet. Raises nothing: the answer stands."""
+        if self.journal is not None and not exchange.recorded:
+            self.journal.write(self.record_of(exchange, self.journal.keep))
+
+    def record_of(self, exchange: Exchange, keep_bodies: bool) -> ExchangeRecord:
+        """The journal's row of this exchange as it stands."""
+        violations = exchange.error.violations if isinstance(exchange.error, InvalidMessage) else ()
+        plan = exchange.plan
+        return ExchangeRecord(
+            exchange_id=exchange.id,
+            received_at=datetime.fromtimestamp(exchange.received, UTC),
+            duration_us=int((time.perf_counter() - exchange.started) * 1e6),
+            verdict=exchange.verdict,
+            contract=self.service.name,
+            operation=None if plan is None else plan.key,
+            soap_version=exchange.version,
+            partner=exchange.partner,
+            remote=exchange.remote,
+            http_status=exchange.status,
+            fault_code=exchange.fault_code,
+            fault_reason=exchange.fault_reason,
+            violations=[_as_row(violation) for violation in violations],
+            request=exchange.body if keep_bodies else None,
+            reply=exchange.reply if keep_bodies else None,
+        )
+
+    # What the stages share
+
+    def _checked(self, element: str, value: Any, what: str) -> str:
+        """`value` as text that the contract admits. Raises EncodeError, InvalidReply.
+
+        Written and read again: the very bytes that leave are checked, and that is faster than building a tree.
+        """
+        text = self.codec.encode(element, value)
+        source = text.encode()
+        self.guard.check(element, _read_own(source), source=source, error=InvalidReply, what=what)
+        return text
+
+    def _reply_headers(self, operation: Operation, given: Mapping[str, Any]) -> str:
+        declared = {header.name: header for header in operation.output_headers}
+        unknown = [name for name in given if name not in declared]
+        missing = [name for name, header in declared.items() if header.required and name not in given]
+        if unknown or missing:
+            raise HandlerError(
+                f"The reply headers of {operation.name} are not those it declares: "
+                f"{', '.join([f'{name} is not declared' for name in unknown] + [f'{name} is missing' for name in missing])}.",
+                advice=f"It declares: {', '.join(declared) or 'none'}.",
+            )
+        return "".join(self._checked(name, value, f"header {name}") for name, value in given.items())
+
+    def _validate_headers(self, exchange: Exchange, envelope: Envelope, operation: Operation) -> None:
+        for header in operation.input_headers:
+            blocks = [block for block in envelope.our_headers if block.tag == header.name]
+            if len(blocks) > 1 or (header.required and not blocks):
+                found = "twice" if blocks else "missing"
+                raise _header_refused(f"The header {header.name} is {found}; {operation.name} takes it once.")
+            try:
+                for block in blocks:
+                    self.guard.check(
+                        header.name,
+                        block,
+                        source=exchange.source,
+                        what="header",
+                        prefix_path="/Envelope/Header",
+                    )
+            except InvalidRequest as error:
+                # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
+                said = " ".join(str(violation) for violation in error.violations[:3])
+                raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
+
+
+def _header_refused(message: str) -> Refusal:
+    return Refusal(message, subcodes=(f"{{{VIOLATIONS_NS}}}InvalidHeader",), advice="Correct the header.")
+
+
+def _verdict(error: BaseException) -> Verdict:
+    match error:
+        case Refusal():
+            return "refused"
+        case InvalidRequest() | DecodeError():
+            return "invalid_request"
+        case InvalidReply() | EncodeError():
+            return "invalid_reply"
+        case _:
+            return "failed"
+
+
+def _as_row(violation: Violation) -> dict[str, object]:
+    """A violation for the journal: what a person looks for first."""
+    return {
+        "kind": violation.kind,
+        "path": violation.path,
+        "line": violation.line,
+        "found": violation.found,
+        "expected": violation.expected,
+        "message": violation.messages.get("en", ""),
+    }
+
+
+def _iri(exchange_id: str) -> str:
+    return f"urn:soapbridge:exchange:{exchange_id}"
+
+
+class _OwnParser(threading.local):
+    """Reads what we wrote ourselves, to have it checked; the size of our own text is no danger."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, huge_tree=True, collect_ids=False
+        )
+
+
+_own = _OwnParser()
+
+
+def _read_own(source: bytes) -> etree._Element:
+    return etree.fromstring(source, _own.parser)
+
+
+class RefusalJournal:
+    """Journals what ended without a transaction: refusals, faults, failures. Never raises.
+
+    At most `journal.refused_per_minute` rows a minute: a client gone wrong must not fill the disk, nor hold the
+    store's writers. What is left out is counted and logged. Our own failures are always written.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.keep = settings.journal.keep_bodies != "none"
+        self.most = settings.journal.refused_per_minute
+        self.lock = threading.Lock()
+        self.minute = 0
+        self.written = 0
+        self.left_out = 0
+
+    def write(self, row: ExchangeRecord) -> None:
+        if row.verdict in ("refused", "invalid_request") and not self._admits(row.received_at):
+            return
+        try:
+            with self.store.transaction() as transaction:
+                record(transaction.session, row)
+        except Exception:
+            log.exception("exchange %s (%s) could not be journaled", row.exchange_id, row.verdict)
+
+    def _admits(self, moment: datetime) -> bool:
+        minute = int(moment.timestamp() // 60)
+        with self.lock:
+            if minute != self.minute:
+                if self.left_out:
+                    log.warning(
+                        "%d refused requests of the last minute are not in the journal", self.left_out
+                    )
+                self.minute, self.written, self.left_out = minute, 0, 0
+            if self.written >= self.most:
+                self.left_out += 1
+                return False
+            self.written += 1
+            return True
