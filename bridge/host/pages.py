@@ -91,9 +91,10 @@ def _operation(service: Service, operation: Operation, address: str) -> str:
 def _samples(service: Service, operation: Operation, address: str) -> str:
     try:
         payload = "" if operation.input is None else example(service.contract.model, operation.input)
-        made = [
-            (version, _sample(version, payload)) for version in sorted(operation.soap_versions or {"1.1"})
-        ]
+        versions = [
+            version for version in reversed(VERSIONS) if version in operation.soap_versions
+        ] or VERSIONS[-1:]
+        made = [(version, _sample(version, payload)) for version in versions]
     except BridgeError as error:
         return f'<p class="note">No sample could be made: {escape(error.message)}</p>'
     return "".join(
