@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import contract
+from bridge.cli import contract, journal
 from bridge.cli import settings as settings_command
 from bridge.cli import validate as validate_command
 from bridge.errors import BridgeError
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("validate")(validate_command.validate)
 app.add_typer(contract.app, name="contract")
+app.add_typer(journal.app, name="journal")
 app.command("settings")(settings_command.settings)
 
 

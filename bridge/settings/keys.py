@@ -150,13 +150,6 @@ class Store:
         least=0.1,
         most=600,
     )
-    pool: int = setting(
-        16,
-        "PostgreSQL: connections of one process; at least one for each thread.",
-        unit="connections",
-        least=1,
-        most=500,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -268,11 +268,6 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
             "writes: set store.url to a PostgreSQL database, or server.workers to 1"
         )
     yield from _unfit_tls(settings, sources)
-    if settings.store.pool < server.threads and not settings.store_url.startswith("sqlite"):
-        yield (
-            f"{sources['store.pool']}: store.pool is {settings.store.pool}, fewer connections than server.threads "
-            f"({server.threads}): threads would wait for each other"
-        )
     if server.public_url:
         parts = urlsplit(server.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:

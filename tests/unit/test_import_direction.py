@@ -36,6 +36,10 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
+        (
+            "bridge.app",
+            "bridge.host",
+        ),  # `Bridge.wsgi()`, inside the method: the one way up, for users' convenience
         ("bridge.console", "bridge.host"),
         ("bridge.handlers", "bridge.store"),
         ("bridge.partners", "bridge.store"),

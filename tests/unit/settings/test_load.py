@@ -133,11 +133,6 @@ def test_a_certificate_without_its_key_is_refused() -> None:
     )
 
 
-def test_fewer_database_connections_than_threads_are_refused() -> None:
-    (mistake,) = mistakes("[store]\nurl = 'postgresql://h/n'\npool = 4\n")
-    assert "server.threads (8)" in mistake
-
-
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e9", "true"])
 def test_a_number_out_of_range_or_no_number_is_refused(value: str) -> None:
     assert len(mistakes(f"[server]\ngrace = {value}\n")) == 1

@@ -1,0 +1,236 @@
+"""`soapbridge journal`: what came in and went out, with verdict, violations and envelopes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bridge.cli.output import AsJson, ConfigFile, finish, say, table
+from bridge.errors import SettingsError
+from bridge.settings import load
+
+if TYPE_CHECKING:
+    from bridge.store import Entry, Store
+
+app = typer.Typer(help="Read the journal: every envelope in and out with its verdict.", no_args_is_help=True)
+
+Most = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many, the newest.")]
+Before = Annotated[
+    int | None, typer.Option("--before", metavar="NUMBER", help="The next page: the last number of this one.")
+]
+
+
+@app.command("list")
+def list_entries(
+    contract: Annotated[str | None, typer.Option("--contract", help="Only this contract.")] = None,
+    operation: Annotated[str | None, typer.Option("--operation", help="Only this operation.")] = None,
+    verdict: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--verdict",
+            help="accepted, refused, invalid_request, invalid_reply, fault or failed; repeatable.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="ISO 8601; without a zone it is UTC.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before this time.")] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="The business document's number.")
+    ] = None,
+    limit: Most = 20,
+    before: Before = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """The newest exchanges, those that meet every condition."""
+    with _store(config) as store:
+        found = store.journal.list(
+            contract=contract,
+            operation=operation,
+            verdicts=_verdicts(verdict or []),
+            reference=reference,
+            since=_moment("--since", since),
+            until=_moment("--until", until),
+            before=before,
+            limit=limit,
+        )
+    _answer(found, limit, as_json)
+
+
+@app.command("find")
+def find(
+    text: Annotated[
+        str, typer.Argument(help="Part of an id, a number, a fault, a violation, or of an envelope.")
+    ],
+    limit: Most = 20,
+    before: Before = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Exchanges that hold a text. In envelopes it is found with exact case; may read the whole journal."""
+    with _store(config) as store:
+        found = store.journal.find(text, before=before, limit=limit)
+    if not found:
+        finish("Nothing holds this text.", ok=False, as_json=as_json, content={"exchanges": []})
+    _answer(found, limit, as_json)
+
+
+@app.command("show")
+def show(
+    exchange_id: Annotated[
+        str, typer.Argument(metavar="ID", help="From X-Exchange-Id, a fault, a log or a list.")
+    ],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """One exchange with its envelopes."""
+    with _store(config) as store:
+        entry = store.journal.show(exchange_id)
+    if entry is None:
+        finish(
+            f"There is no exchange {exchange_id}. The newest: soapbridge journal list",
+            ok=False,
+            as_json=as_json,
+            content={"exchange": None},
+        )
+    if not as_json:
+        _print(entry)
+    finish(_advice(entry), as_json=as_json, content={"exchange": _as_json(entry, whole=True)})
+
+
+@contextmanager
+def _store(config: str | None) -> Iterator[Store]:
+    from bridge.store import Store
+
+    store = Store(load(config).store_url)
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
+
+
+def _answer(found: tuple[Entry, ...], limit: int, as_json: bool) -> None:
+    if found and not as_json:
+        table(
+            ("number", "received (UTC)", "contract", "operation", "verdict", "HTTP", "ms", "exchange"),
+            (
+                (
+                    entry.id,
+                    entry.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                    entry.contract,
+                    entry.operation,
+                    entry.verdict,
+                    entry.http_status,
+                    f"{entry.duration_us / 1000:.1f}",
+                    entry.exchange_id,
+                )
+                for entry in found
+            ),
+        )
+        say()
+    if not found:
+        next_step = "The journal has nothing like that."
+    elif len(found) == limit:
+        next_step = f"More: the same with --before {found[-1].id}. One of them: soapbridge journal show ID"
+    else:
+        next_step = "One of them with its envelopes: soapbridge journal show ID"
+    finish(next_step, as_json=as_json, content={"exchanges": [_as_json(entry) for entry in found]})
+
+
+def _print(entry: Entry) -> None:
+    facts = (
+        ("exchange", entry.exchange_id),
+        ("received", f"{entry.received_at.astimezone(UTC).isoformat(sep=' ', timespec='milliseconds')}"),
+        ("took", f"{entry.duration_us / 1000:.1f} ms"),
+        ("direction", entry.direction),
+        ("operation", " ".join(part for part in (entry.contract, entry.operation) if part)),
+        ("SOAP", entry.soap_version),
+        ("partner", entry.partner),
+        ("from", entry.remote),
+        ("reference", entry.reference),
+        ("verdict", entry.verdict),
+        ("HTTP status", entry.http_status),
+        ("fault", entry.fault_code),
+        ("reason", entry.fault_reason),
+    )
+    table(("", ""), ((name, value) for name, value in facts if value not in (None, "")))
+    if entry.violations:
+        say(f"\n{entry.violation_count} violations", "bold")
+        for violation in entry.violations:
+            say(f"  {violation.get('path', '')}: {violation.get('message', '')}")
+    for name, envelope, size in (
+        ("request", entry.request, entry.request_size),
+        ("reply", entry.reply, entry.reply_size),
+    ):
+        say(f"\n{name}" + (f", {size} bytes" if size is not None else ", not kept"), "bold")
+        if envelope:
+            say(_text(envelope))
+    say()
+
+
+def _text(envelope: bytes) -> str:
+    """Bytes from the wire as a terminal can take them: decoded as they say, control characters made visible."""
+    from bridge.errors import Refusal
+    from bridge.soap.charset import to_utf8
+
+    try:
+        text = to_utf8(envelope, None).decode("utf-8")
+    except Refusal:
+        text = envelope.decode("utf-8", "backslashreplace")
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else f"\\x{ord(one):02x}"
+        for one in text.replace("\r\n", "\n")
+    )
+
+
+def _advice(entry: Entry) -> str:
+    match entry.verdict:
+        case "refused" | "invalid_request":
+            return "The sender mends the request and sends it again."
+        case "invalid_reply" | "failed":
+            return "Ours to mend: nothing of this exchange was kept, so the sender may repeat it unchanged."
+        case "fault":
+            return "Answered with a fault that the contract declares: the sender decides."
+        case _:
+            return "Accepted and stored."
+
+
+def _as_json(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
+    import dataclasses
+
+    content = dataclasses.asdict(entry)
+    request, reply = content.pop("request"), content.pop("reply")
+    content["received_at"] = entry.received_at.isoformat()
+    if whole:
+        content |= {"request": request and _text(request), "reply": reply and _text(reply)}
+    return content
+
+
+def _verdicts(given: list[str]) -> list[Any]:
+    from typing import get_args
+
+    from bridge.store import Verdict
+
+    known = get_args(Verdict)
+    wrong = [one for one in given if one not in known]
+    if wrong:
+        raise SettingsError(f"There is no verdict {wrong[0]}.", advice=f"There are {', '.join(known)}.")
+    return given
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            f"{option} is no time: {text!r}.", advice="Write 2026-11-22T08:00 or 2026-11-22."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
