@@ -99,15 +99,14 @@ class Codec:
         resolved = self._model.type(declaration.type)
         if not isinstance(resolved, ComplexType) or resolved.name == ANY_TYPE:
             return complete
-        generated = self._generated
-        number_of = resolved
+        write = self._generated.writer(resolved)
         tag = self._prefixes.qualified(declaration.name)
-        declarations = self._prefixes.declarations(generated.namespaces(declaration))
+        declarations = self._prefixes.declarations(self._generated.namespaces(declaration))
         start = 1 + len(tag)
 
         def encode(value: Any) -> str:
             try:
-                text = generated.writer(number_of)(value, tag)
+                text = write(value, tag)
             except (TypeError, AttributeError, ValueError, LookupError):
                 return complete(value)
             return f"{text[:start]}{declarations}{text[start:]}"

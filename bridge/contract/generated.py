@@ -81,6 +81,7 @@ class Generated:
         self._prefixes = prefixes
         self._lock = threading.RLock()
         self._numbers: dict[str, int] = {}
+        self._final: set[str] = set()
         self._bound: dict[int, tuple[object, str]] = {}
         self.namespace: dict[str, Any] = {
             "Decimal": Decimal,
@@ -101,13 +102,21 @@ class Generated:
 
     def reader(self, complex_type: ComplexType) -> Callable[[etree._Element], Any]:
         """element → value, for content without xsi attributes and comments."""
-        found: Callable[[etree._Element], Any] = self.namespace[f"D{self._number(complex_type)}"]
+        found: Callable[[etree._Element], Any] = self._made("D", complex_type)
         return found
 
     def writer(self, complex_type: ComplexType) -> Callable[[Any, str], str]:
         """(value, qualified tag) → element text. Raises TypeError for all but plain values."""
-        found: Callable[[Any, str], str] = self.namespace[f"E{self._number(complex_type)}"]
+        found: Callable[[Any, str], str] = self._made("E", complex_type)
         return found
+
+    def _made(self, letter: str, complex_type: ComplexType) -> Any:
+        number = self._number(complex_type)
+        with self._lock:
+            if f"{letter}{number}" not in self._final:
+                self._make(letter, number, complex_type)
+                self._final.add(f"{letter}{number}")
+        return self.namespace[f"{letter}{number}"]
 
     def _number(self, complex_type: ComplexType) -> int:
         """The number in the type's function names; on first sight, binds functions that make themselves."""
@@ -117,17 +126,14 @@ class Generated:
         with self._lock:
             number = self._numbers.get(complex_type.identity, len(self._numbers))
             if complex_type.identity not in self._numbers:
-                self.namespace[f"D{number}"] = self._first_use("D", number, complex_type)
-                self.namespace[f"E{number}"] = self._first_use("E", number, complex_type)
+                self.namespace[f"D{number}"] = self._first_use("D", complex_type)
+                self.namespace[f"E{number}"] = self._first_use("E", complex_type)
                 self._numbers[complex_type.identity] = number
         return number
 
-    def _first_use(self, letter: str, number: int, complex_type: ComplexType) -> Callable[..., Any]:
+    def _first_use(self, letter: str, complex_type: ComplexType) -> Callable[..., Any]:
         def make_and_call(*args: Any) -> Any:
-            with self._lock:
-                if self.namespace[f"{letter}{number}"] is make_and_call:
-                    self._make(letter, number, complex_type)
-            return self.namespace[f"{letter}{number}"](*args)
+            return self._made(letter, complex_type)(*args)
 
         return make_and_call
 
