@@ -59,13 +59,13 @@ def to_utf8(body: bytes, charset: str | None) -> bytes:
             body = body[skip:]
             declaration = _DECLARATION.match(body)
         if not body.isascii():
-            _decode(body, codec, 0)
+            _decode(body, codec, skip)
         if declaration is None or declaration[1].lower() == b"utf-8":
             return body
     elif codec == "ascii" and body.isascii():
         pass
     else:
-        text = _decode(body, codec, skip)
+        text = _decode(body[skip:], codec, skip)
         try:
             body = text.encode()
         except UnicodeEncodeError:  # a lone surrogate, which UTF-16 in disguise may hold
@@ -106,8 +106,8 @@ def _endianness(body: bytes) -> str | None:
     return {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}.get(start)
 
 
-def _decode(body: bytes, codec: str, skip: int) -> str:
+def _decode(data: bytes, codec: str, skipped: int) -> str:
     try:
-        return (body[skip:] if skip else body).decode(codec)
+        return data.decode(codec)
     except UnicodeDecodeError as error:
-        raise refuse("encoding", offset=error.start + skip, charset=codec) from None
+        raise refuse("encoding", offset=error.start + skipped, charset=codec) from None

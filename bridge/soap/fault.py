@@ -126,7 +126,10 @@ def _texts(error: Refusal | DecodeError) -> dict[str, tuple[str, str]]:
 
 
 def _first_words(texts: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    return {language: f"{message} {advice}".strip() for language, (message, advice) in texts.items()}
+    return {
+        language: f"{message}{'' if language == 'zh' else ' '}{advice}".strip()
+        for language, (message, advice) in texts.items()
+    }
 
 
 def _invalid_request(error: InvalidMessage, exchange_id: str, limits: Limits) -> Fault:
@@ -147,8 +150,8 @@ def _invalid_request(error: InvalidMessage, exchange_id: str, limits: Limits) ->
 
 
 _OUR_TEXTS = {
-    "en": "The request could not be answered because of a mistake on this side.",
-    "zh": "由于本方的错误，无法应答此请求。",
+    "en": "The request could not be answered because of a problem on this side.",
+    "zh": "由于本方的问题，无法应答此请求。",
 }
 _REPLY_TEXTS = {
     "en": "The answer would have broken the contract, so it was not sent and nothing was stored.",

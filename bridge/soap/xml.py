@@ -22,6 +22,7 @@ from bridge.soap.refusals import refuse
 _ELEMENT, _ATTRIBUTE, _DECLARATION, _LEVEL = 4, 5, 9, 7
 _ATTRIBUTES = re.compile(rb"=\s*[\"']")
 _PREFIXES = re.compile(rb"\sxmlns(?::([^\s=<>\"']+))?\s*=")
+_BLANK = re.compile(rb"[ \t\r\n]+")
 _ORDINARY_DEPTH = 17
 
 
@@ -91,8 +92,8 @@ def _skip_prolog(utf8: bytes) -> int:
     """Where the root element starts. `<!DOCTYPE` is a declaration only before it; in a CDATA section it is text."""
     at = 0
     while True:
-        while utf8[at : at + 1] in (b" ", b"\t", b"\r", b"\n"):
-            at += 1
+        blank = _BLANK.match(utf8, at)
+        at = blank.end() if blank else at
         if at == 0 and utf8[:5] == b"<?xml" and utf8[5:6].isspace():
             end = b"?>"
         elif utf8.startswith(b"<!--", at):
