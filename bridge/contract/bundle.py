@@ -17,11 +17,12 @@ from lxml import etree
 from bridge.contract.compiler import Mistake, compile_schemas, mistakes, text_of
 from bridge.contract.components import (
     BUILT_IN,
-    UNDECLARED_PREFIX,
+    UNDECLARED,
     Component,
     Key,
     components,
     dependents,
+    local_part,
     namespace_of,
 )
 from bridge.contract.document import line_of
@@ -52,7 +53,7 @@ def build(gathering: Gathering, needed: Iterable[str]) -> Bundle:
             used.update(
                 namespace_of(name) for _, name in component.references if ("type", name) not in BUILT_IN
             )
-        missing = used - gathering.namespaces - {"", UNDECLARED_PREFIX, *BUILT_IN_NAMESPACES}
+        missing = used - gathering.namespaces - {"", *BUILT_IN_NAMESPACES}
         if any(name == f"{{{XSD}}}schema" for component in found for _, name in component.references):
             missing |= {XSD} - gathering.namespaces
         if not [namespace for namespace in sorted(missing) if gathering.add_standard(namespace)]:
@@ -78,10 +79,13 @@ class Bundle:
         self._lock = threading.RLock()
         self._schema: etree.XMLSchema | None = None
         self._components: dict[Key, Component] = {}
+        found = list(found)
+        filled = {component.document for component in found}
+        # A document that only imports others has said all it has to say.
         self.documents: tuple[SchemaDocument, ...] = tuple(
             document
             for document in documents
-            if next(document.root.iterchildren(f"{{{XSD}}}*"), None) is not None
+            if document in filled or next(document.root.iterchildren(*_NOT_OURS), None) is not None
         )
         self.problems: list[ContractError] = list(problems)
         self.faults: dict[Key, ContractError] = {}
@@ -175,8 +179,9 @@ class Bundle:
 
     def _where_it_should_be(self, name: str) -> str:
         namespace = namespace_of(name)
-        if namespace == UNDECLARED_PREFIX:
-            return "Its prefix is not declared: declare it with xmlns."
+        if namespace.startswith(UNDECLARED):
+            prefix = namespace.removeprefix(UNDECLARED)
+            return f"The prefix {prefix} is not declared: declare it with xmlns:{prefix}."
         if namespace == XSD:
             return "XML Schema 1.0 has no such component."
         if any(document.namespace == namespace for document in self.documents):
@@ -292,5 +297,6 @@ def _first(error: etree.XMLSchemaParseError) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name as an error shows it: one whose prefix is unknown by its local part."""
-    return name.removeprefix(f"{{{UNDECLARED_PREFIX}}}")
+    """A name as an error shows it: one whose prefix is not declared as it was written."""
+    namespace = namespace_of(name)
+    return f"{namespace[1:]}:{local_part(name)}" if namespace.startswith(UNDECLARED) else name

@@ -60,8 +60,8 @@ BUILT_IN: frozenset[tuple[str, str]] = frozenset(
 )
 """What every validator has."""
 
-UNDECLARED_PREFIX = "?"
-"""Stands for the namespace of a QName whose prefix is not declared: no component has it."""
+UNDECLARED = "?"
+"""With the prefix behind it, stands for the namespace of a prefix that is not declared: no component has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +107,7 @@ class _Resolver:
     def _clark(self, name: str, nsmap: dict[str | None, str]) -> str:
         prefix, colon, local = name.rpartition(":")
         if colon:
-            known = XML_NAMESPACE if prefix == "xml" else UNDECLARED_PREFIX
+            known = XML_NAMESPACE if prefix == "xml" else UNDECLARED + prefix
             return clark(nsmap.get(prefix, known), local)
         return clark(nsmap.get(None, "") or self._default, name)
 

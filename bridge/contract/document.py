@@ -214,7 +214,13 @@ def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as reply:  # noqa: S310 - the scheme was checked
             content: bytes = reply.read(FETCH_BYTES + 1)
-    except (urllib.error.URLError, OSError) as error:
+    except urllib.error.HTTPError as error:
+        error.close()
+        advice = "Correct the address, or save it beside the contract and name it in the catalog."
+        raise ContractError(
+            f"'{url}' was answered with {error.code} {error.reason}.", advice=advice
+        ) from error
+    except OSError as error:
         reason = getattr(error, "reason", error)
         advice = "Try again, or save it beside the contract and name it in the catalog."
         raise ContractError(f"'{url}' could not be fetched: {reason}.", advice=advice) from error

@@ -307,7 +307,7 @@ def _check_hostable(
     if binding is not None and binding.protocol not in _VERSIONS:
         reason, advice = "has no SOAP binding", "Ask the publisher for a SOAP binding."
     elif declared.pattern in ("notification", "solicit-response"):
-        reason = f"is {declared.pattern}: the service would speak first"
+        reason = f"is a {declared.pattern}: the service would speak first"
         advice = "Only request-response and one-way operations are supported (WS-I BP R2303)."
     elif any(
         message is not None and message.body.use == "encoded" for message in (bound.input, bound.output)
