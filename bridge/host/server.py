@@ -65,11 +65,13 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How to listen. `grace` in seconds; `threads` per process."""
+    """How to listen. `grace` and `stuck_after` in seconds; `threads` and `waiting` (requests) per process."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     threads: int = 8
+    waiting: int = 256
+    stuck_after: float = 30.0
     workers: int = 1
     grace: float = 30.0
     limits: HttpLimits = field(default_factory=HttpLimits)
@@ -115,7 +117,12 @@ class _Protocols:
         if self.entrance is None:
             if self.options.tls is not None:
                 self.renewal = asyncio.create_task(_renew_certificate(self.options.tls, config.ssl))
-            pool = Pool(self.application, threads=self.options.threads)
+            pool = Pool(
+                self.application,
+                threads=self.options.threads,
+                waiting=self.options.waiting,
+                stuck_after=self.options.stuck_after,
+            )
             self.entrance = Entrance(limits=self.options.limits, dispatcher=pool)
         return Connection(self.entrance, server_state)
 

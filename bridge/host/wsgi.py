@@ -116,10 +116,7 @@ class Ctx(WsgiMethodContext):
         self.fire_event("method_context_created")
 
     def fire_event(self, event: str, *args: Any, **kwargs: Any) -> None:
-        descriptor = self._MethodContext__descriptor
-        if self.app.event_manager.handlers or (
-            descriptor is not None and any(manager.handlers for manager in descriptor.event_managers)
-        ):
+        if self.transport.itself.has_listeners():
             super().fire_event(event, *args, **kwargs)
 
     def close(self) -> None:
@@ -129,6 +126,9 @@ class Ctx(WsgiMethodContext):
         for file in self.files:
             file.close()
         self.is_closed = True
+        # Context and transport know each other. Left to the garbage collector, every request's tree and values would
+        # outlive it, and each request would have to work in fresh memory: a sixth of its time, measured.
+        self.transport.parent = None
 
 
 class HostedService(WsgiApplication):
@@ -137,6 +137,12 @@ class HostedService(WsgiApplication):
     def __init__(self, inbound: Inbound) -> None:
         super().__init__(application(inbound), chunked=False, max_content_length=inbound.limits.max_bytes)
         self.inbound = inbound
+        (service,) = self.app.services
+        self._handlers = self.app.event_manager.handlers, service.event_manager.handlers
+
+    def has_listeners(self) -> bool:
+        """Whether anyone listens to events of the application or of its service; they may come at any time."""
+        return bool(self._handlers[0] or self._handlers[1])
 
     def __call__(
         self, req_env: Environ, start_response: StartResponse, wsgi_url: str | None = None
