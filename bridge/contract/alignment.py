@@ -20,8 +20,9 @@ through as (word, thing, child).
 
 Accepts: TypeAlias = "Callable[[int, str], Literal['exact', 'similar', 'no']]"
 
+# Of equal explanations the one by something missing: what should repeat as a pair lost a part, rather than gained one.
 _MISSING = 10
-_EXTRA = 10
+_EXTRA = 11
 # Less than either: a misspelt name is one mistake, also where the element it was meant to be is optional.
 _SIMILAR = 9
 

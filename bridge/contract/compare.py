@@ -144,4 +144,5 @@ def _canonical(element: etree._Element) -> str:
             element, method="c14n", exclusive=True, with_comments=False, with_tail=False
         ).decode()
     except etree.C14NError:  # a relative namespace (`#Foo`), which the older canonical forms refuse
-        return etree.canonicalize(etree.tostring(element, encoding="unicode", with_tail=False))
+        text: str = etree.canonicalize(etree.tostring(element, encoding="unicode", with_tail=False))
+        return text

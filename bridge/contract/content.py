@@ -6,8 +6,8 @@ element is missing), leaving a child out (it is not expected), or taking a child
 misspelt) costs. So one mistake gives one fault and what follows it is read as usual. Long lists of children are
 aligned window by window, so that the time stays in proportion to their number.
 
-The graph does not count: `maxOccurs="1000"` would be 1,000 copies. A counted particle is a plain loop in it, and its
-rounds are counted along the path that was found.
+The graph does not count: `maxOccurs="3"` is three copies, and as `maxOccurs="1000"` would be 1,000, such a particle is
+a plain loop whose rounds are counted along the path that was found.
 
 Source: XML Schema 1.0 Part 1, sections 3.8 and 3.9.
 """
@@ -151,7 +151,7 @@ class Contents:
 def _make(particle: Particle | None, model: Model) -> ContentModel:
     content = ContentModel()
     if particle is not None:
-        content.root = _part(_unwrapped(particle), model, content, ())
+        content.root = _part(_unwrapped(particle), model, content, (), 1)
     return content
 
 
@@ -170,12 +170,18 @@ def _unwrapped(particle: Particle) -> Particle:
 
 
 def _part(
-    particle: Particle, model: Model, content: ContentModel, choices: tuple[tuple[int, int], ...]
+    particle: Particle,
+    model: Model,
+    content: ContentModel,
+    choices: tuple[tuple[int, int], ...],
+    rounds: int | None,
 ) -> Part:
+    """`rounds` is how often what is around it may come."""
     term = particle.term
+    most = None if rounds is None or particle.max_occurs is None else rounds * particle.max_occurs
     if isinstance(term, Group):
-        return _group_part(particle, term, model, content, choices)
-    part = Part(particle, "leaf", number=len(content.leaves), choices=choices)
+        return _group_part(particle, term, model, content, choices, most)
+    part = Part(particle, "leaf", number=len(content.leaves), choices=choices, most=most)
     content.leaves.append(part)
     if isinstance(term, Wildcard):
         part.first_wildcards = (term,)
@@ -195,16 +201,18 @@ def _group_part(
     model: Model,
     content: ContentModel,
     choices: tuple[tuple[int, int], ...],
+    most: int | None,
 ) -> Part:
-    part = Part(particle, group.kind, choices=choices)
+    part = Part(particle, group.kind, choices=choices, most=most)
     if group.kind == "choice":
         part.number = len(content.choices)
         content.choices[part.number] = ()
     inner = []
     for branch, child in enumerate(group.particles):
         around = (*choices, (part.number, branch)) if group.kind == "choice" else choices
-        inner.append(_part(child, model, content, around))
+        inner.append(_part(child, model, content, around, most))
     part.parts = tuple(inner)
+    part.size = sum(child.size * (child.particle.max_occurs or 1) for child in inner)
     leading = inner
     if group.kind == "choice":
         part.nullable_term = not inner or any(child.nullable for child in inner)
@@ -332,11 +340,24 @@ class _Reading:
                 unpaired.discard(what)
                 continue
             choice = self._untouched_choice(events, at, what)
-            if choice is None:
+            if self._content.leaves[what].particle.min_occurs > 1:
+                self._note_few(events, at, what, index)
+            elif choice is None:
                 self._add("missing-element", index, what, self._names_of(what))
             elif choice not in told:
                 told.add(choice)
                 self._add("missing-choice", index, what, self._content.choices[choice[0]])
+
+    def _note_few(self, events: Sequence[Event], at: int, leaf: int, index: int) -> None:
+        """Several copies of one leaf are missing, or all: one fault, said at the last of them."""
+        if at + 1 < len(events) and events[at + 1][:2] == ("missing", leaf):
+            return
+        run = 0
+        while run <= at and events[at - run][1] == leaf:
+            run += 1
+        given = sum(events[at - back][0] != "missing" for back in range(run))
+        low = self._content.leaves[leaf].particle.min_occurs
+        self._add("too-few" if given else "missing-element", index, leaf, self._names_of(leaf), given, low)
 
     def _names_of(self, leaf: int) -> tuple[str, ...]:
         term = self._content.leaves[leaf].particle.term
@@ -388,8 +409,8 @@ class _Reading:
             for number, branch in leaf.choices:
                 if any(number == other and branch != taken for other, taken in self._taken_branches):
                     return ContentFault("choice-conflict", index, declared, self._content.choices[number])
-        highest = [leaf.particle.max_occurs for leaf in leaves]
-        if any(self._taken.get(leaf.number) for leaf in leaves) and None not in highest:
-            bound = sum(high for high in highest if high is not None)
+        bounds = [leaf.most for leaf in leaves if leaf.most is not None]
+        bound = sum(bounds)
+        if len(bounds) == len(leaves) and sum(self._taken.get(leaf.number, 0) for leaf in leaves) >= bound:
             return ContentFault("too-many", index, declared, (name,), self._names.count(name), bound)
         return ContentFault("misplaced-element", index, declared, (name,))

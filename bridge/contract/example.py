@@ -36,6 +36,7 @@ _FOREIGN = "urn:example:other"
 _DEEPEST_OPTIONAL = 10
 _DEEPEST = 60
 _REPEATED_ABOVE = 6
+_RECURSION_SHOWN = 3
 _ELEMENTS = 2_000
 """Elements after which optional parts are left out, so that a schema of a whole industry stays readable."""
 
@@ -179,15 +180,18 @@ class _Builder:
         if isinstance(term, Wildcard):
             return False
         if isinstance(term, ElementDecl):
-            return not self._is_open(term) and self._depth_of(term.type) < _DEEPEST
+            return not self._is_open(term, twice=True) and self._depth_of(term.type) < _DEEPEST
         parts = [
             self._fresh(part.term) for part in term.particles if part.min_occurs or term.kind == "choice"
         ]
         return (any(parts) if term.kind == "choice" else all(parts)) and bool(term.particles)
 
-    def _is_open(self, declaration: ElementDecl) -> bool:
+    def _is_open(self, declaration: ElementDecl, *, twice: bool = False) -> bool:
+        """Whether its type is being written already; near the root it may be so `twice`, to show the recursion."""
         actual = self._model.type(declaration.type)
-        return isinstance(actual, ComplexType) and actual.identity in self._open
+        if not isinstance(actual, ComplexType):
+            return False
+        return self._open.count(actual.identity) > (twice and len(self._open) <= _RECURSION_SHOWN)
 
     def _term(self, node: _Node, term: ElementDecl | Group | Wildcard, depth: int) -> None:
         if isinstance(term, ElementDecl):

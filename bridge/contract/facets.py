@@ -38,7 +38,7 @@ _FACET_OF = {
     "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "fraction-digits",
     "SCHEMAV_CVC_PATTERN_VALID": "pattern",
 }
-_SAID_FIRST = tuple(dict.fromkeys(_FACET_OF.values()))
+_SAID_FIRST = (*(facet for facet in _FACET_OF.values() if facet not in ("union", "type")), "union", "type")
 """Which of several broken facets is reported: the one that tells the sender most."""
 
 _UNCHECKED = {"string", "anySimpleType"}

@@ -274,7 +274,7 @@ def listed(names: Sequence[str], language: str, most: int = _SHOWN) -> str:
 def effective(simple: SimpleType, facet: str) -> str | int | None:
     """The value of a facet that counts: steps only ever narrow, so it is the last one given."""
     for step in reversed(simple.steps):
-        value: str | int | None = getattr(step, facet)
+        value: str | int | None = getattr(step, facet, None)
         if value is not None:
             return value
     return None

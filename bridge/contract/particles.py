@@ -23,9 +23,17 @@ def local_of(name: str) -> str:
     return name.rpartition("}")[2]
 
 
+_COPIED = 32
+"""Up to this many leaves a counted particle is drawn copy by copy; beyond, as a loop whose rounds are counted later."""
+
+
 @dataclass(eq=False, slots=True)
 class Part:
-    """A particle with what it may start with; `choices` are the choices around it with the branch it is in."""
+    """A particle with what it may start with.
+
+    `choices` are the choices around it with the branch it is in, `most` how often it may come in all (None: without
+    bound), `size` how many leaves a copy of it in the graph has.
+    """
 
     particle: Particle
     kind: Literal["leaf", "sequence", "choice", "all"]
@@ -36,6 +44,8 @@ class Part:
     first: frozenset[str] = frozenset()
     first_wildcards: tuple[Wildcard, ...] = ()
     nullable_term: bool = False
+    most: int | None = 1
+    size: int = 1
 
     @property
     def nullable(self) -> bool:
@@ -98,7 +108,24 @@ def draw(root: Part) -> Graph:
 def _draw_part(graph: Graph, part: Part, entry: int) -> int:
     """Adds the particle behind `entry`; returns its exit. Loops and ways around it are free moves."""
     low, high = part.particle.min_occurs, part.particle.max_occurs
-    counted = part if low > 1 or (high is not None and high > 1) else None
+    copies = high if high is not None else low
+    if low <= 1 and (high is None or high == 1):
+        return _draw_rounds(graph, part, entry, optional=low == 0, again=high is None)
+    if copies * part.size > _COPIED:
+        return _draw_rounds(graph, part, entry, optional=low == 0, again=True, counted=part)
+    at, ways_out = entry, []
+    for copy in range(copies):
+        if copy >= low:
+            ways_out.append(at)
+        at = _draw_rounds(graph, part, at, optional=False, again=high is None and copy == copies - 1)
+    for way_out in ways_out:
+        graph.free(way_out, at)
+    return at
+
+
+def _draw_rounds(
+    graph: Graph, part: Part, entry: int, *, optional: bool, again: bool, counted: Part | None = None
+) -> int:
     inside, leaving, after = graph.node(), graph.node(), graph.node()
     graph.free(entry, inside, ("enter", counted) if counted else None)
     if part.kind == "leaf":
@@ -114,8 +141,8 @@ def _draw_part(graph: Graph, part: Part, entry: int) -> int:
             at = _draw_part(graph, child, at)
         graph.free(at, leaving)
     graph.free(leaving, after, ("leave", counted) if counted else None)
-    if high is None or high > 1:
+    if again:
         graph.free(leaving, inside, ("again", counted) if counted else None)
-    if low == 0:
+    if optional:
         graph.free(entry, after)
     return after
