@@ -60,7 +60,7 @@ class Bridge:
         url = self.settings.store_url
         if url.startswith("sqlite:"):
             self.settings.data.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store = Store(url, pool=self.settings.server.threads + 4)
+        store = Store(url, wait=self.settings.store.wait, pool=self.settings.server.threads + 4)
         store.migrate()
         return store
 

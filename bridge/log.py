@@ -27,8 +27,8 @@ _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
 _LONGEST = 2_000
 """Characters of one text field; what is longer is cut, saying so: a log line is not a place for documents."""
 
-# At debug these write whole messages or parameters: never below info, whatever the level.
-_TALKATIVE = ("spyne", "zeep", "urllib3", "sqlalchemy", "alembic")
+# Below warning these write whole messages, every statement, or what our own events say already.
+_TALKATIVE = ("spyne", "zeep", "urllib3", "sqlalchemy", "alembic", "uvicorn")
 
 
 def configure(settings: Log, stream: TextIO | None = None) -> None:
@@ -74,7 +74,7 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(level, logging.INFO))
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 @contextlib.contextmanager

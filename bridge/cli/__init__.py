@@ -15,9 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import contract, journal
-from bridge.cli import settings as settings_command
-from bridge.cli import validate as validate_command
+from bridge.cli import check, contract, journal, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -28,10 +26,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("validate")(validate_command.validate)
+app.command("serve")(serve.serve)
+app.command("check")(check.check)
+app.command("validate")(validate.validate)
+app.command("sample")(sample.sample)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
-app.command("settings")(settings_command.settings)
+app.command("migrate")(store.migrate)
+app.command("settings")(settings.settings)
 
 
 def _version(wanted: bool) -> None:

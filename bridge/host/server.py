@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from bridge.app import Bridge
 from bridge.errors import SettingsError
 from bridge.host.http import Connection, Entrance, HttpLimits
 from bridge.host.pool import Pool, WsgiApplication
+from bridge.settings import Server, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,18 @@ class Tls:
     key: Path
     client_ca: Path | None = None
     optional: bool = False
+
+    @classmethod
+    def of(cls, server: Server) -> Tls | None:
+        """None when no certificate is set. Raises SettingsError when only one of the two files is."""
+        if server.tls_certificate is None and server.tls_key is None:
+            return None
+        if server.tls_certificate is None or server.tls_key is None:
+            raise SettingsError(
+                "TLS needs a certificate and its key, and only one of them is set.",
+                advice="Set both server.tls_certificate and server.tls_key.",
+            )
+        return cls(certificate=server.tls_certificate, key=server.tls_key, client_ca=server.tls_client_ca)
 
     def context(self) -> ssl.SSLContext:
         """Raises SettingsError when a file is missing or does not fit the others."""
@@ -76,6 +91,24 @@ class ServerOptions:
     grace: float = 30.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     tls: Tls | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> ServerOptions:
+        server = settings.server
+        limits = HttpLimits(
+            body_bytes=settings.limits.max_bytes,
+            header_timeout=server.header_timeout,
+            body_timeout=server.body_timeout,
+        )
+        return cls(
+            host=server.host,
+            port=server.port,
+            threads=server.threads,
+            workers=server.workers,
+            grace=server.grace,
+            limits=limits,
+            tls=Tls.of(server),
+        )
 
 
 class _Config(uvicorn.Config):
@@ -158,6 +191,30 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         await super().shutdown(sockets=sockets)
         self._captured_signals.clear()  # else uvicorn raises them again, and we end by the signal
+
+
+def serve(make: Callable[[], Bridge], settings: Settings, *, ready: Callable[[int], None] | None = None) -> None:
+    """Serves a bridge as its settings say, until SIGTERM or SIGINT; in the main thread.
+
+    Args:
+        make: gives the bridge with its handlers bound; called in each process that answers. With `server.workers` > 1
+            it must be picklable: a function of a module, or functools.partial of one.
+        settings: section `server` and the limits.
+        ready: called with the port once connections are accepted (with one process only).
+
+    Raises:
+        SettingsError: the address cannot be listened on, TLS cannot start, or several processes on SQLite.
+    """
+    if settings.server.workers > 1 and settings.store_url.startswith("sqlite"):
+        raise SettingsError(
+            f"{settings.server.workers} processes cannot share an SQLite file.",
+            advice="Use PostgreSQL (`store.url`), or one process with more threads (`server.threads`).",
+        )
+    run(partial(_application, make), ServerOptions.of(settings), ready=ready)
+
+
+def _application(make: Callable[[], Bridge]) -> WsgiApplication:
+    return make().wsgi()
 
 
 def run(

@@ -19,9 +19,10 @@ from bridge.settings.keys import (
     keys,
     shown,
 )
-from bridge.settings.load import load
+from bridge.settings.load import FILE_VARIABLE, load, override
 
 __all__ = [
+    "FILE_VARIABLE",
     "SECTIONS",
     "Contracts",
     "Data",
@@ -35,5 +36,6 @@ __all__ = [
     "Tls",
     "keys",
     "load",
+    "override",
     "shown",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import ipaddress
 import os
@@ -38,6 +39,35 @@ def load(
     """
     environ = os.environ if environ is None else environ
     return _Loader(_find_file(file, environ), environ, command_line or {}).load()
+
+
+def override(settings: Settings, command_line: Mapping[str, Any]) -> Settings:
+    """The same settings with what the command line gives, by key (`server.port`); None values count as not given.
+
+    Raises:
+        SettingsError: a value given is wrong, or contradicts another.
+    """
+    by_path = {key.path: key for key in keys()}
+    mistakes: list[str] = []
+    changed: dict[str, dict[str, Any]] = {}
+    for path, raw in command_line.items():
+        if raw is None:
+            continue
+        try:
+            value = _typed(by_path[path], raw, Path())
+        except ValueError as error:
+            mistakes.append(f"command line: {path} {error}")
+        else:
+            changed.setdefault(by_path[path].section, {})[by_path[path].name] = value
+    sections = {
+        name: dataclasses.replace(getattr(settings, name), **values) for name, values in changed.items()
+    }
+    given = {f"{section}.{name}": "command line" for section, values in changed.items() for name in values}
+    settings = dataclasses.replace(settings, **sections, sources={**settings.sources, **given})
+    mistakes.extend(_contradictions(settings, settings.sources))
+    if mistakes:
+        raise SettingsError.of(mistakes)
+    return settings
 
 
 def _find_file(file: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
@@ -250,13 +280,18 @@ def _list(raw: Any) -> list[str]:
     return list(raw)
 
 
+def _place(sources: Mapping[str, str], path: str) -> str:
+    """Where a value came from; settings made in code have no sources."""
+    return sources.get(path, "settings")
+
+
 def _unfit_tls(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     tls = settings.tls
     for has, name, lacks in ((tls.certificate, "certificate", "key"), (tls.key, "key", "certificate")):
         if has and getattr(tls, lacks) is None:
-            yield f"{sources[f'tls.{name}']}: tls.{name} is set and tls.{lacks} is not: set both or neither"
+            yield f"{_place(sources, f'tls.{name}')}: tls.{name} is set and tls.{lacks} is not: set both or neither"
     if tls.client_ca and not tls.certificate:
-        yield f"{sources['tls.client_ca']}: tls.client_ca needs tls.certificate and tls.key"
+        yield f"{_place(sources, 'tls.client_ca')}: tls.client_ca needs tls.certificate and tls.key"
 
 
 def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
@@ -264,7 +299,7 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
     server = settings.server
     if server.workers > 1 and settings.store_url.startswith("sqlite"):
         yield (
-            f"{sources['server.workers']}: server.workers is {server.workers}, and the store is SQLite, which one process "
+            f"{_place(sources, 'server.workers')}: server.workers is {server.workers}, and the store is SQLite, which one process "
             "writes: set store.url to a PostgreSQL database, or server.workers to 1"
         )
     yield from _unfit_tls(settings, sources)
@@ -272,11 +307,11 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
         parts = urlsplit(server.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             yield (
-                f"{sources['server.public_url']}: server.public_url must be like https://bridge.example.com/erp, "
+                f"{_place(sources, 'server.public_url')}: server.public_url must be like https://bridge.example.com/erp, "
                 f"without ? and #, not {server.public_url!r}"
             )
     for network in server.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
-            yield f"{sources['server.trusted_proxies']}: server.trusted_proxies: {network!r} is no address and no network"
+            yield f"{_place(sources, 'server.trusted_proxies')}: server.trusted_proxies: {network!r} is no address and no network"

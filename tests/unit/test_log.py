@@ -56,9 +56,12 @@ def test_events_of_libraries_take_the_same_form_and_carry_the_exchange(stream: i
     assert "exchange" not in second
 
 
-def test_libraries_that_write_messages_at_debug_stay_silent_there(stream: io.StringIO) -> None:
+def test_libraries_that_write_messages_and_statements_below_warning_stay_silent_there(
+    stream: io.StringIO,
+) -> None:
     logging.getLogger("spyne.protocol.xml").debug("<soap:Envelope>…")
     logging.getLogger("zeep.transports").debug("<soap:Envelope>…")
+    logging.getLogger("sqlalchemy.engine.Engine").info("SELECT …")
     assert events(stream) == []
 
 

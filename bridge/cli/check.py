@@ -1,0 +1,48 @@
+"""`soapbridge check`: everything that can be known before the first request."""
+
+from __future__ import annotations
+
+from bridge.cli.bridges import Target, open_bridge
+from bridge.cli.output import AsJson, ConfigFile, finish, say
+from bridge.errors import BridgeError, SettingsError
+from bridge.settings import Settings
+
+
+def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """Check settings, contracts, handlers and the store; with MODULE:BRIDGE those of your own bridge."""
+    mistakes: list[str] = []
+    warnings: list[str] = []
+    services: list[str] = []
+    try:
+        bridge = open_bridge(target, config)
+        services = [service.name for service in bridge.services.values()]
+        bridge.check()
+        _check_tls(bridge.settings)
+        if bridge.store is not None:
+            warnings = bridge.store.warnings()
+    except SettingsError as error:
+        mistakes = list(error.mistakes)
+    except BridgeError as error:
+        mistakes = [str(error)]
+    if not as_json:
+        for mistake in mistakes:
+            say(f"mistake: {mistake}", "red")
+        for warning in warnings:
+            say(f"warning: {warning}", "yellow")
+        if not mistakes:
+            say(f"Services: {', '.join(services) or 'none'}.")
+    command = f"soapbridge serve {target}" if target else "soapbridge serve"
+    finish(
+        f"Nothing wrong. Next: {command}" if not mistakes else "Mend these, then check again.",
+        ok=not mistakes,
+        as_json=as_json,
+        content={"services": services, "mistakes": mistakes, "warnings": warnings},
+    )
+
+
+def _check_tls(settings: Settings) -> None:
+    from bridge.cli.serve import server_options
+
+    tls = server_options(settings).tls
+    if tls is not None:
+        tls.context()

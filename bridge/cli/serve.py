@@ -1,0 +1,177 @@
+"""`soapbridge serve`: answer contracts over HTTP."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bridge.cli.bridges import Target, apply_shipped_rules, open_bridge
+from bridge.cli.output import AsJson, ConfigFile, document, say
+from bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from bridge.app import Bridge, WsgiApplication
+    from bridge.contract import Operation
+    from bridge.handlers import Service
+    from bridge.host.server import ServerOptions
+
+
+def serve(
+    target: Target = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port to listen on; 0 takes any free one.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes; more than one needs PostgreSQL.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Answer the shipped ERP contracts, or a bridge of your own, until SIGTERM or Ctrl-C."""
+    from bridge import log
+    from bridge.host import server
+
+    given = {"server.host": host, "server.port": port, "server.workers": workers}
+    bridge = open_bridge(target, config, given)
+    log.configure(bridge.settings.log)
+    bridge.check()
+    if target is None:
+        apply_shipped_rules(bridge)
+    options = server_options(bridge.settings)
+    announce = functools.partial(_announce, bridge, as_json=as_json)
+    if options.workers == 1:
+        server.run(bridge.wsgi, options, ready=announce)
+        return
+    announce(options.port)
+    if bridge.store is not None:
+        bridge.store.close()  # each process makes its own connections
+    server.run(functools.partial(_application, target, config, given), options)
+
+
+def _application(target: str | None, config: str | None, given: dict[str, Any]) -> WsgiApplication:
+    """In a process of its own: everything anew."""
+    from bridge import log
+
+    bridge = open_bridge(target, config, given)
+    log.configure(bridge.settings.log)
+    return bridge.wsgi()
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """The settings as the HTTP server takes them."""
+    from bridge.host.http import HttpLimits
+    from bridge.host.server import ServerOptions, Tls
+
+    server, tls = settings.server, settings.tls
+    return ServerOptions(
+        host=server.host,
+        port=server.port,
+        threads=server.threads,
+        waiting=server.waiting,
+        stuck_after=server.stuck_after,
+        workers=server.workers,
+        grace=server.grace,
+        limits=HttpLimits(
+            header_bytes=server.max_header_bytes,
+            headers=server.max_headers,
+            body_bytes=settings.limits.max_bytes,
+            header_timeout=server.header_timeout,
+            body_timeout=server.body_timeout,
+            idle_timeout=server.idle_timeout,
+            write_timeout=server.write_timeout,
+            connections=server.connections,
+        ),
+        tls=Tls(
+            certificate=tls.certificate,
+            key=tls.key,
+            client_ca=tls.client_ca,
+            optional=tls.client_certificate == "optional",
+        )
+        if tls.certificate is not None and tls.key is not None
+        else None,
+    )
+
+
+def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
+    """Where to reach it, once it can be reached."""
+    base = _base(bridge.settings, port)
+    services = {base + path: service for path, service in bridge.services.items()}
+    if as_json:
+        listed = [{"name": found.name, "url": url, "wsdl": f"{url}?wsdl"} for url, found in services.items()]
+        document({"ok": True, "url": base, "services": listed})
+        sys.stdout.flush()
+        return
+    store = bridge.store.shown if bridge.store is not None else "none: nothing is kept"
+    say(f"soapbridge answers at {base}/  (store: {store})", "bold")
+    for url, service in services.items():
+        say(f"  {service.name:<14} {url}")
+        say(f"  {'its WSDL':<14} {url}?wsdl")
+    command = _curl(services)
+    if command:
+        say("\nTo send a message, paste this into another terminal:", "bold")
+        say(f"  {command}")
+    say("\nWhat came in: soapbridge journal list. Stop with Ctrl-C.")
+    sys.stdout.flush()
+
+
+def _base(settings: Settings, port: int) -> str:
+    if settings.server.public_url:
+        return settings.server.public_url.rstrip("/")
+    host = settings.server.host
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - an address to listen on is none to send to
+        host = "127.0.0.1"
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.tls.certificate else 'http'}://{host}:{port}"
+
+
+def _curl(services: dict[str, Service]) -> str:
+    """A line for a shell: one of the checkout's samples where they are, else a message made up from the contract."""
+    for url, service in services.items():
+        for operation in service.contract.operations.values():
+            if (
+                operation.problem is None
+                and operation.input is not None
+                and operation.key in service.handlers
+            ):
+                return _curl_for(url, service, operation)
+    return ""
+
+
+def _curl_for(url: str, service: Service, operation: Operation) -> str:
+    from bridge.cli.sample import envelope, payload_of
+
+    version: Literal["1.1", "1.2"] = "1.2" if operation.soap_versions == {"1.2"} else "1.1"
+    action = next(iter(sorted(operation.soap_actions)), "")
+    samples = sorted(
+        Path("samples", service.name, operation.name).glob(f"good-1-*soap{version.replace('.', '')}.xml")
+    )
+    if samples:
+        data = f"@{samples[0]}"
+    else:
+        payload = payload_of(service.contract, operation, optional=False)
+        # Without its declaration: UTF-8 is what XML is without one, and the command stays on one line.
+        data = envelope(service.contract, version, payload, operation.input_headers).partition("?>\n")[2]
+    headers = (
+        [f"Content-Type: application/soap+xml; charset=utf-8; action={_quoted(action)}"]
+        if version == "1.2"
+        else ["Content-Type: text/xml; charset=utf-8", f"SOAPAction: {_quoted(action)}"]
+    )
+    words = [
+        "curl",
+        "-s",
+        *(word for header in headers for word in ("-H", header)),
+        "--data-binary",
+        data,
+        url,
+    ]
+    return shlex.join(words)
+
+
+def _quoted(action: str) -> str:
+    return f'"{action}"'
