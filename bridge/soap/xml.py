@@ -15,6 +15,7 @@ from lxml import etree
 
 from bridge.errors import Refusal
 from bridge.soap.charset import to_utf8
+from bridge.soap.interned import InternedNames, in_passing_thread
 from bridge.soap.limits import DEFAULT, Limits
 from bridge.soap.refusals import refuse
 
@@ -26,23 +27,28 @@ _BLANK = re.compile(rb"[ \t\r\n]+")
 _ORDINARY_DEPTH = 17
 
 
+def _hardened_parser() -> etree.XMLParser:
+    # Comments stay (canonicalisation with comments needs them) and instructions are seen, not hidden.
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        remove_comments=False,
+        remove_pis=False,
+        collect_ids=False,
+    )
+
+
 class _Tools(threading.local):
     """One parser and its path expressions per thread: a parser's error log would be shared, an expression is locked."""
 
     def __init__(self) -> None:
-        # Comments stay (canonicalisation with comments needs them) and instructions are seen, not hidden.
-        self.parser = etree.XMLParser(
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            huge_tree=False,
-            remove_comments=False,
-            remove_pis=False,
-            collect_ids=False,
-        )
+        self.parser = _hardened_parser()
+        self.interned = InternedNames()
         self._paths: dict[str, etree.XPath] = {}
 
     def holds(self, expression: str, root: etree._Element) -> bool:
@@ -79,13 +85,28 @@ def parse(
     _count(utf8, limits)
     tools = _tools
     try:
-        root = etree.fromstring(utf8, tools.parser)
+        if tools.interned.exhausted:
+            root = in_passing_thread(lambda: etree.fromstring(utf8, _hardened_parser()))
+        else:
+            root = etree.fromstring(utf8, tools.parser)
+        if utf8.find(b"?", root_at) >= 0:
+            _refuse_instructions(root)
+        _inspect(root, utf8, limits, tools)
     except etree.XMLSyntaxError as error:
+        note_refused(utf8)
         raise _syntax(error, limits) from None
-    if utf8.find(b"?", root_at) >= 0:
-        _refuse_instructions(root)
-    _inspect(root, utf8, limits, tools)
+    except Refusal:
+        note_refused(utf8)
+        raise
     return root, utf8
+
+
+def note_refused(utf8: bytes) -> None:
+    """To be called for a message that `parse` let pass and that was refused later, in the same thread.
+
+    `interned` tells why: such messages could otherwise fill the memory with names.
+    """
+    _tools.interned.count(utf8)
 
 
 def _skip_prolog(utf8: bytes) -> int:
