@@ -23,7 +23,8 @@ from bridge.app import Bridge
 from bridge.errors import SettingsError
 from bridge.host.http import Connection, Entrance, HttpLimits
 from bridge.host.pool import Pool, WsgiApplication
-from bridge.settings import Server, Settings
+from bridge.settings import Settings
+from bridge.settings import Tls as TlsSettings
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +43,21 @@ class Tls:
     optional: bool = False
 
     @classmethod
-    def of(cls, server: Server) -> Tls | None:
+    def of(cls, settings: TlsSettings) -> Tls | None:
         """None when no certificate is set. Raises SettingsError when only one of the two files is."""
-        if server.tls_certificate is None and server.tls_key is None:
+        if settings.certificate is None and settings.key is None:
             return None
-        if server.tls_certificate is None or server.tls_key is None:
+        if settings.certificate is None or settings.key is None:
             raise SettingsError(
                 "TLS needs a certificate and its key, and only one of them is set.",
-                advice="Set both server.tls_certificate and server.tls_key.",
+                advice="Set both tls.certificate and tls.key.",
             )
-        return cls(certificate=server.tls_certificate, key=server.tls_key, client_ca=server.tls_client_ca)
+        return cls(
+            certificate=settings.certificate,
+            key=settings.key,
+            client_ca=settings.client_ca,
+            optional=settings.client_certificate == "optional",
+        )
 
     def context(self) -> ssl.SSLContext:
         """Raises SettingsError when a file is missing or does not fit the others."""
@@ -96,18 +102,25 @@ class ServerOptions:
     def of(cls, settings: Settings) -> ServerOptions:
         server = settings.server
         limits = HttpLimits(
+            header_bytes=server.max_header_bytes,
+            headers=server.max_headers,
             body_bytes=settings.limits.max_bytes,
             header_timeout=server.header_timeout,
             body_timeout=server.body_timeout,
+            idle_timeout=server.idle_timeout,
+            write_timeout=server.write_timeout,
+            connections=server.connections,
         )
         return cls(
             host=server.host,
             port=server.port,
             threads=server.threads,
+            waiting=server.waiting,
+            stuck_after=server.stuck_after,
             workers=server.workers,
             grace=server.grace,
             limits=limits,
-            tls=Tls.of(server),
+            tls=Tls.of(settings.tls),
         )
 
 
@@ -193,7 +206,9 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()  # else uvicorn raises them again, and we end by the signal
 
 
-def serve(make: Callable[[], Bridge], settings: Settings, *, ready: Callable[[int], None] | None = None) -> None:
+def serve(
+    make: Callable[[], Bridge], settings: Settings, *, ready: Callable[[int], None] | None = None
+) -> None:
     """Serves a bridge as its settings say, until SIGTERM or SIGINT; in the main thread.
 
     Args:

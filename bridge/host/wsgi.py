@@ -28,7 +28,7 @@ class Transport(WsgiTransportContext):
     """What Spyne and its listeners ask of the HTTP request; headers are read when somebody asks for them."""
 
     def __init__(self, parent: Ctx, transport: HostedService, environ: Environ) -> None:
-        self.parent = parent
+        self.parent: Ctx | None = parent
         self.itself = transport
         self.app = transport.app
         self.type = "http"

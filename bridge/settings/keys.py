@@ -72,7 +72,7 @@ class Server:
     )
     connections: int = setting(
         2000,
-        "Open connections; further ones wait until one closes.",
+        "Open connections; one more is told to come back later (503).",
         unit="connections",
         least=1,
         most=100_000,
