@@ -41,8 +41,8 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
 
 
 def _check_tls(settings: Settings) -> None:
-    from bridge.cli.serve import server_options
+    from bridge.host.server import ServerOptions
 
-    tls = server_options(settings).tls
+    tls = ServerOptions.of(settings).tls
     if tls is not None:
         tls.context()

@@ -15,10 +15,9 @@ from bridge.cli.output import AsJson, ConfigFile, document, say
 from bridge.settings import Settings
 
 if TYPE_CHECKING:
-    from bridge.app import Bridge, WsgiApplication
+    from bridge.app import Bridge
     from bridge.contract import Operation
     from bridge.handlers import Service
-    from bridge.host.server import ServerOptions
 
 
 def serve(
@@ -43,59 +42,23 @@ def serve(
     bridge.check()
     if target is None:
         apply_shipped_rules(bridge)
-    options = server_options(bridge.settings)
     announce = functools.partial(_announce, bridge, as_json=as_json)
-    if options.workers == 1:
-        server.run(bridge.wsgi, options, ready=announce)
+    if bridge.settings.server.workers == 1:
+        server.serve(lambda: bridge, bridge.settings, ready=announce)
         return
-    announce(options.port)
+    announce(bridge.settings.server.port)
     if bridge.store is not None:
         bridge.store.close()  # each process makes its own connections
-    server.run(functools.partial(_application, target, config, given), options)
+    server.serve(functools.partial(_in_process, target, config, given), bridge.settings)
 
 
-def _application(target: str | None, config: str | None, given: dict[str, Any]) -> WsgiApplication:
-    """In a process of its own: everything anew."""
+def _in_process(target: str | None, config: str | None, given: dict[str, Any]) -> Bridge:
+    """The bridge again, in a process of its own."""
     from bridge import log
 
     bridge = open_bridge(target, config, given)
     log.configure(bridge.settings.log)
-    return bridge.wsgi()
-
-
-def server_options(settings: Settings) -> ServerOptions:
-    """The settings as the HTTP server takes them."""
-    from bridge.host.http import HttpLimits
-    from bridge.host.server import ServerOptions, Tls
-
-    server, tls = settings.server, settings.tls
-    return ServerOptions(
-        host=server.host,
-        port=server.port,
-        threads=server.threads,
-        waiting=server.waiting,
-        stuck_after=server.stuck_after,
-        workers=server.workers,
-        grace=server.grace,
-        limits=HttpLimits(
-            header_bytes=server.max_header_bytes,
-            headers=server.max_headers,
-            body_bytes=settings.limits.max_bytes,
-            header_timeout=server.header_timeout,
-            body_timeout=server.body_timeout,
-            idle_timeout=server.idle_timeout,
-            write_timeout=server.write_timeout,
-            connections=server.connections,
-        ),
-        tls=Tls(
-            certificate=tls.certificate,
-            key=tls.key,
-            client_ca=tls.client_ca,
-            optional=tls.client_certificate == "optional",
-        )
-        if tls.certificate is not None and tls.key is not None
-        else None,
-    )
+    return bridge
 
 
 def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
