@@ -66,6 +66,8 @@ _WRITERS: dict[object, str] = {
     put_boolean: "put_boolean",
 }
 """The functions that generated code calls by their own names."""
+_NEVER_ESCAPED = frozenset({"date", "dateTime", "time", "float", "double", "base64Binary", "hexBinary"})
+"""Built-ins whose text is made here, and has no markup in it."""
 
 
 class Generated:
@@ -320,14 +322,23 @@ class Generated:
                 yield from self._write_attribute(f, f.use)
             elif f.kind == "any_attribute":
                 yield f"    if o.{f.name}: not_plain()"
-        text = ""
+        # What stands in every message goes into one f-string: as few steps as by hand.
+        text = ">"
         if layout.of_kind("text"):
             assert complex_type.simple is not None
-            text = "{" + self._put(complex_type.simple, f"o.{layout.of_kind('text')[0].name}") + "}"
-        yield f"    s += f'>{text}'"
+            text += "{" + self._put(complex_type.simple, f"o.{layout.of_kind('text')[0].name}") + "}"
         for f in _document_order(layout.plan) or ():
-            yield from self._write_field(f, f.xml_name in certain)
-        yield "    return s + f'</{tag}>'"
+            if f.xml_name in certain and not f.repeated and f.declaration and not f.declaration.nillable:
+                text += self._write_element(f.declaration, self._tag(f.declaration), f"o.{f.name}")
+                continue
+            if text:
+                yield f"    s += f'{text}'"
+                text = ""
+            yield from self._write_field(f)
+        yield f"    return s + f'{text}</{{tag}}>'"
+
+    def _tag(self, declaration: ElementDecl) -> str:
+        return self._prefixes.qualified(declaration.name)
 
     def _is_scoped(self, f: Field) -> bool:
         if f.use is not None:
@@ -347,46 +358,47 @@ class Generated:
         yield f"    v = o.{f.name}"
         yield f"    if v is not None: s += f' {name}=\"{{{put}}}\"'"
 
-    def _write_field(self, f: Field, certain: bool) -> Iterator[str]:
+    def _write_field(self, f: Field) -> Iterator[str]:
+        """Lines that write a field that may be absent, nil, or there several times."""
         if f.kind == "wildcard":
             yield f"    for v in o.{f.name}: s += tostring(v, with_tail=False, encoding='unicode')"
             return
         assert f.declaration is not None
-        tag = self._prefixes.qualified(f.declaration.name)
-        nil = f.declaration.nillable
+        tag, nil = self._tag(f.declaration), f.declaration.nillable
+        element = f"f'{self._write_element(f.declaration, tag, 'v')}'"
+        yield f"    v = o.{f.name}"
         if f.repeated:
-            element = self._write_element(f.declaration, tag, "v")
             if nil:
-                element = f'("<{tag} xsi:nil=\\"true\\"/>" if v is NIL else {element})'
-            yield f"    v = o.{f.name}"
+                element = f"('<{tag} xsi:nil=\"true\"/>' if v is NIL else {element})"
             yield "    if v.__class__ is not list: not_plain()"
             yield f"    s += ''.join([{element} for v in v])"
-        elif certain and not nil:
-            yield f"    s += {self._write_element(f.declaration, tag, f'o.{f.name}')}"
-        else:
-            yield f"    v = o.{f.name}"
-            if nil:
-                yield f"    if v is NIL: s += '<{tag} xsi:nil=\"true\"/>'"
-            word = "elif" if nil else "if"
-            yield f"    {word} v is not None: s += {self._write_element(f.declaration, tag, 'v')}"
+            return
+        if nil:
+            yield f"    if v is NIL: s += '<{tag} xsi:nil=\"true\"/>'"
+        yield f"    {'elif' if nil else 'if'} v is not None: s += {element}"
 
     def _write_element(self, declaration: ElementDecl, tag: str, value: str) -> str:
+        """The inside of an f-string in single quotes that writes one element."""
         resolved = self._model.type(declaration.type)
         if isinstance(resolved, SimpleType):
-            return f"f'<{tag}>{{{self._put(resolved, value)}}}</{tag}>'"
+            return f"<{tag}>{{{self._put(resolved, value)}}}</{tag}>"
         if resolved.name == ANY_TYPE:
-            return "not_plain()"
-        return f"E{self._number(resolved)}({value}, {tag!r})"
+            return "{not_plain()}"
+        return f'{{E{self._number(resolved)}({value}, "{tag}")}}'
 
     def _put(self, simple: SimpleType, value: str, *, attribute: bool = False) -> str:
+        """An expression (without single quotes) that gives a value's text, escaped where it can need it."""
         writer = scalar(simple)
         known = _WRITERS.get(writer.encode)
         if known is not None:
             return f"{known}({value})"
         if writer.python == "str":
-            return f"put_attribute({value})" if attribute else f"put_string({value})"
-        escaping = "escape_attribute" if attribute else "escape"
-        return f"{escaping}({self._bind(writer.encode, 'put')}({value}))"
+            put = "put_attribute" if attribute else "put_string"
+            return f"t if (t := {value}).__class__ is str and t.isalnum() else {put}(t)"
+        put = f"{self._bind(writer.encode, 'put')}({value})"
+        if simple.builtin in _NEVER_ESCAPED:
+            return put
+        return f"{'escape_attribute' if attribute else 'escape'}({put})"
 
     # -- namespaces -------------------------------------------------------------------------------------------
 

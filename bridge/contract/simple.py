@@ -74,7 +74,7 @@ def put_decimal(value: Any) -> str:
     """Plain digits, never an exponent: `1E+3` is no xs:decimal."""
     if value.__class__ is Decimal:
         text = str(value)
-        if "E" in text or "N" in text or "I" in text:
+        if "E" in text or text[-1] in "Ny":  # 1E+3, NaN, Infinity
             if not value.is_finite():
                 raise TypeError(f"{text} is no decimal number")
             return format(value, "f")
