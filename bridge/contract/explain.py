@@ -24,7 +24,9 @@ MOST_VIOLATIONS = 100
 _EFFORT = 300_000
 """Elements visited and search steps taken before we stop looking: about two seconds."""
 
-_SUBJECT = re.compile(r"^Element '[^']*'(?:, attribute '(?P<attribute>[^']*)')?: ")
+_SUBJECT = re.compile(r"^Element '(?P<element>[^']*)'(?:, attribute '(?P<attribute>[^']*)')?: ")
+_SEQUENCE = re.compile(r"key-sequence \[(.*)\]")
+_VALUE = re.compile(r"'([^']*)'")
 _IDENTITY = "SCHEMAV_CVC_IDC"
 
 
@@ -129,7 +131,7 @@ def _unseen(notes: Sequence[Note], top: etree._Element, errors: Sequence[LibxmlE
     found = []
     for error in errors:
         identity = error.name == _IDENTITY
-        element = by_libxml2_path(top, error.path)
+        element = by_libxml2_path(top, error.path) if error.path else _holder(top, error.message)
         if element is None:
             element = top
         if element in seen and not (identity and _is_about_values(error)):
@@ -149,6 +151,21 @@ def _unseen(notes: Sequence[Note], top: etree._Element, errors: Sequence[LibxmlE
             )
         )
     return found
+
+
+def _holder(top: etree._Element, message: str) -> etree._Element | None:
+    """The element with the values of a reference that leads nowhere: libxml2 tells its name and values, not its path."""
+    subject = _SUBJECT.match(message)
+    sequence = _SEQUENCE.search(message)
+    if subject is None or sequence is None:
+        return None
+    values = set(_VALUE.findall(sequence[1]))
+    for element in top.iter(subject["element"]):
+        held = {" ".join(str(value).split()) for value in element.attrib.values()}
+        held.update(" ".join((inner.text or "").split()) for inner in element.iter("*"))
+        if values <= held:
+            return element
+    return None
 
 
 def _is_about_values(error: LibxmlError) -> bool:

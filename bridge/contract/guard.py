@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, cast
 
 from lxml import etree
 
 from bridge.contract.explain import Explainer, LibxmlError
+from bridge.contract.references import Document, mentioned, reachable
+from bridge.contract.violation import Violation
 from bridge.contract.walk import Schemas
 from bridge.errors import InvalidMessage, InvalidRequest
 
@@ -17,6 +19,8 @@ from bridge.errors import InvalidMessage, InvalidRequest
 class Compiles(Protocol):
     """What the guard needs of a bundle."""
 
+    @property
+    def documents(self) -> Sequence[Document]: ...
     def compile(self) -> etree.XMLSchema: ...
     def compile_anew(self) -> etree.XMLSchema: ...
 
@@ -34,6 +38,7 @@ class Guard:
         self._model = model
         self._explainer = Explainer(model)
         self._lock = threading.Lock()
+        self._referring: dict[str, bool] = {}
 
     @cached_property
     def _schema(self) -> etree.XMLSchema:
@@ -59,8 +64,40 @@ class Guard:
         error, `prefix_path` is put before every path (`/Envelope/Header`).
         """
         if element.tag == element_name and self._schema.validate(element):
+            if self._may_refer(element_name):
+                self._check_references(element_name, element, source, error, what, prefix_path)
             return
         raise self._refusal(element_name, element, source, error, what, prefix_path)
+
+    def _may_refer(self, element_name: str) -> bool:
+        known = self._referring.get(element_name)
+        if known is None:
+            known = self._mentions_references and reachable(self._model, element_name)
+            self._referring[element_name] = known
+        return known
+
+    @cached_property
+    def _mentions_references(self) -> bool:
+        return mentioned(self._bundle.documents)
+
+    def _check_references(
+        self,
+        element_name: str,
+        element: etree._Element,
+        source: bytes | None,
+        error: type[InvalidMessage],
+        what: str,
+        prefix_path: str,
+    ) -> None:
+        """libxml2 takes an IDREF that leads nowhere, and an element's ID given twice."""
+        violations, truncated = self._explainer.explain(
+            self._model.element(element_name), element, source=source, prefix_path=prefix_path
+        )
+        broken = [
+            violation for violation in violations if violation.kind in ("dangling-idref", "duplicate-id")
+        ]
+        if broken:
+            raise _error(error, what, broken, truncated)
 
     def _refusal(
         self,
@@ -85,13 +122,7 @@ class Guard:
         violations = violations or [
             self._explainer.unexplained(element, source=source, prefix_path=prefix_path)
         ]
-        count = f"more than {len(violations)}" if truncated else str(len(violations))
-        times = "time" if count == "1" else "times"
-        return error(
-            f"The {what} breaks its contract {count} {times}: {violations[0]}",
-            violations,
-            truncated=truncated,
-        )
+        return _error(error, what, violations, truncated)
 
     def _log(self, element: etree._Element) -> list[LibxmlError]:
         with self._lock:
@@ -100,3 +131,13 @@ class Guard:
                 LibxmlError(entry.type_name, entry.path or "", entry.message)
                 for entry in cast("Iterable[Any]", self._second.error_log)
             ]
+
+
+def _error(
+    error: type[InvalidMessage], what: str, violations: Sequence[Violation], truncated: bool
+) -> InvalidMessage:
+    count = f"more than {len(violations)}" if truncated else str(len(violations))
+    times = "time" if count == "1" else "times"
+    return error(
+        f"The {what} breaks its contract {count} {times}: {violations[0]}", violations, truncated=truncated
+    )

@@ -165,7 +165,7 @@ def random_change(rng: random.Random, top: etree._Element) -> None:
     if what == 0 and parent is not None:
         parent.remove(element)
     elif what == 1 and parent is not None:
-        parent.insert(rng.randrange(len(parent) + 1), etree.fromstring(etree.tostring(element)))
+        parent.insert(rng.randrange(len(parent) + 1), etree.fromstring(etree.tostring(element, with_tail=False)))
     elif what == 2 and parent is not None:
         parent.insert(rng.randrange(len(parent) + 1), element)
     elif what == 3:
@@ -211,7 +211,6 @@ def test_the_walk_finds_something_exactly_when_libxml2_refuses(schema, name: str
         for _ in range(rng.randint(1, 3)):
             random_change(rng, top)
         top.tag = "{urn:t}e"
-        assert top.getparent() is None, etree.tostring(top.getroottree())
         top = etree.fromstring(etree.tostring(top, with_tail=False))
         found = [v for v in one.explain(top) if v.kind not in OURS_ALONE]
         assert bool(found) is not one.admits(top), (etree.tostring(top), [str(v) for v in found])
