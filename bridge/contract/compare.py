@@ -108,7 +108,9 @@ class _Comparison:
         content = self._contents.of(actual)
         for one, other in zip(lefts, rights, strict=False):
             reader = content.reads(str(one.tag))
-            if actual.name != ANY_TYPE and isinstance(reader, ElementDecl) and one.tag == other.tag:
+            if one.tag != other.tag:
+                yield self._said(one, "", f"<{one.tag}>", f"<{other.tag}>")
+            elif actual.name != ANY_TYPE and isinstance(reader, ElementDecl):
                 yield from self.elements(reader, one, other)
             elif _canonical(one) != _canonical(other):
                 yield self._said(one, "", _canonical(one), _canonical(other))

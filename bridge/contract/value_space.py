@@ -12,7 +12,7 @@ import base64
 import math
 import re
 from collections.abc import Callable, Hashable, Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 
 from bridge.contract.facets import Leaves, Prefixes, normalise
 from bridge.contract.messages import INTEGER_RANGES
@@ -27,7 +27,6 @@ _DURATION = re.compile(
     r"(?P<sign>-)?P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d*)?)S)?)?"
 )
-_EXACT = Context(prec=10_000)
 
 
 def value_key(simple: SimpleType, text: str, prefixes: Prefixes, leaves: Leaves) -> Hashable:
@@ -47,10 +46,6 @@ def value_key(simple: SimpleType, text: str, prefixes: Prefixes, leaves: Leaves)
         return text if reader is None else reader(text)
     except (ValueError, ArithmeticError):
         return text
-
-
-def _decimal(text: str) -> Hashable:
-    return _EXACT.create_decimal(Decimal(text)) + 0
 
 
 def _float(text: str) -> Hashable:
@@ -90,7 +85,10 @@ def _date_time(text: str) -> Hashable:
         seconds += int(match["hour"]) * 3_600 + int(match["minute"]) * 60 + Decimal(match["second"])
     zone = _zone_minutes(match["zone"])
     if match["year"] is None:  # a time of day: 24:00:00 is midnight, and it recurs in every zone
-        return seconds % 86_400 if zone is None else (seconds - zone * 60) % 86_400, zone is not None
+        shifted = (
+            seconds - (zone or 0) * 60 + 2 * 86_400
+        )  # kept positive: % of a Decimal takes the sign of what it divides
+        return shifted % 86_400, zone is not None
     return seconds if zone is None else seconds - zone * 60, zone is not None
 
 
@@ -123,7 +121,7 @@ def _base64(text: str) -> Hashable:
 
 _READERS: Mapping[str, Callable[[str], Hashable]] = {
     "boolean": _boolean,
-    "decimal": _decimal,
+    "decimal": Decimal,
     "float": _float,
     "double": _float,
     "dateTime": _date_time,
@@ -137,5 +135,5 @@ _READERS: Mapping[str, Callable[[str], Hashable]] = {
     "duration": _duration,
     "base64Binary": _base64,
     "hexBinary": bytes.fromhex,
-    **dict.fromkeys(INTEGER_RANGES, _decimal),
+    **dict.fromkeys(INTEGER_RANGES, Decimal),
 }
