@@ -58,7 +58,7 @@ class Server:
     host: str = setting(
         "127.0.0.1", "Address to listen on; `0.0.0.0` for every interface, behind a proxy or a firewall."
     )
-    port: int = setting(8080, "Port to listen on.", least=1, most=65535)
+    port: int = setting(8080, "Port to listen on; 0 takes any free one.", least=0, most=65535)
     workers: int = setting(1, "Processes that answer. More than one needs PostgreSQL.", least=1, most=256)
     threads: int = setting(8, "Requests answered at the same time by one process.", least=1, most=256)
     public_url: str = setting(
