@@ -9,7 +9,7 @@ All fit a 64-bit integer. The scales are those of xsd/common/types-1.xsd; no cur
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 QUANTITY_DIGITS = 6
 PRICE_DIGITS = 6
@@ -40,7 +40,7 @@ def scaled(value: Decimal, digits: int) -> int:
     try:
         product = value * _POWERS[digits]
         number = int(product)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         raise ValueError(f"{value} is no figure that can be kept") from None
     if number != product or not -LARGEST <= number <= LARGEST:
         raise ValueError(f"{value} cannot be kept exactly with {digits} digits after the point")

@@ -231,19 +231,14 @@ class Journal:
     def find(self, text: str, *, before: int | None = None, limit: int = 50) -> tuple[Entry, ...]:
         """Entries that hold `text`, newest first: in the exchange id, the reference, partner, operation, fault, a
         violation, or, as UTF-8 and with exact case, in a kept envelope. Reads the whole journal if it must."""
-        names = ("exchange_id", "reference", "partner", "remote", "operation", "fault_reason", "violations")
-        needle = text.encode("utf-8", "replace")
-        envelopes = (table.c.request, table.c.reply)
-        return self._newest(
-            [
-                or_(
-                    *(table.c[name].icontains(text, autoescape=True) for name in names),
-                    *(_Position(body, literal(needle, LargeBinary)) > 0 for body in envelopes),
-                )
-            ],
-            before,
-            limit,
-        )
+        names = "exchange_id reference partner remote operation fault_reason violations".split()
+        if "\0" in text:
+            names = []  # no text holds it, and databases take it for the end of what is sought
+        wanted = _storable(text)
+        needle = literal(text.encode("utf-8", "replace"), LargeBinary)
+        in_fields = (table.c[name].icontains(wanted, autoescape=True) for name in names)
+        in_envelopes = (_Position(body, needle) > 0 for body in (table.c.request, table.c.reply))
+        return self._newest([or_(*in_fields, *in_envelopes)], before, limit)
 
     def show(self, exchange_id: str) -> Entry | None:
         """One exchange with its envelopes, None when there is none of that id."""

@@ -266,8 +266,9 @@ class _Writing:
 
     @property
     def connection(self) -> Connection:
+        lane = self._open_lane()
         if self._face is None:
-            self._face = self._open_lane().face()
+            self._face = lane.face()
         return self._face
 
     def _open_lane(self) -> _Lane:

@@ -1,0 +1,155 @@
+"""Requests of the shipped contracts as handlers get them, made by hand, and a stand-in for the host's `call`.
+
+A plain module: the tests get it as the fixture `erp`, the scripts they start import it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from bridge.erp.inventory import get_stock, update_stock
+from bridge.erp.purchasing import create_purchase_order, get_purchase_order
+from bridge.erp.shipped import Rules
+from bridge.store import Session, Store, Transaction
+
+_serial = itertools.count(1)
+
+
+class Given(SimpleNamespace):
+    """A decoded value: what was not given is None."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+class Fault(Exception):
+    """A declared fault, as the host would raise it."""
+
+    def __init__(self, name: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(name, fields)
+        self.name = name
+        self.fields = fields
+
+
+class Call:
+    """What a handler's second argument has."""
+
+    def __init__(self, transaction: Transaction, *, partner: str | None = None) -> None:
+        self._transaction = transaction
+        self.exchange_id = uuid.uuid4().hex
+        self.now = datetime.now(UTC)
+        self.partner = None if partner is None else Given(name=partner)
+
+    @property
+    def session(self) -> Session:
+        return self._transaction.session
+
+    @property
+    def reading(self) -> Session:
+        return self._transaction.reading
+
+    def fault(self, name: str, /, **fields: Any) -> Exception:
+        return Fault(name, fields)
+
+
+def request_id() -> str:
+    return f"test-{uuid.uuid4().hex[:12]}-{next(_serial)}"
+
+
+# -- purchasing
+
+
+def order(*lines: tuple[str, str], currency: str = "EUR", **header: Any) -> Given:
+    """An order of lines (quantity, unit price)."""
+    return Given(
+        **{
+            "orderDate": date(2026, 3, 2),
+            "currency": currency,
+            "buyer": Given(code="CO-NB01", name="Buyer", address=None, contact=None),
+            "supplier": Given(
+                code="SUP-1",
+                name="Supplier",
+                address=Given(street=["Kai 1", "Hof"], city="Hamburg", country="DE"),
+                contact=Given(name="Sales", phone="+49 40 5550"),
+            ),
+            "shipTo": Given(warehouse="WH-NB1"),
+            "note": [Given(value="urgent", language="en")],
+            "line": [line(10 * n, quantity, price) for n, (quantity, price) in enumerate(lines, 1)],
+            **header,
+        }
+    )
+
+
+def line(number: int, quantity: str, price: str, **fields: Any) -> Given:
+    return Given(
+        lineNumber=number,
+        item=Given(sku=f"SKU-{number}", description="A thing"),
+        quantity=Given(value=Decimal(quantity), unit="H87"),
+        unitPrice=Decimal(price),
+        **fields,
+    )
+
+
+def create(store: Store, wanted: Given, *, id: str | None = None, partner: str | None = None) -> Any:
+    request = Given(requestId=id or request_id(), order=wanted)
+    return store.run(lambda transaction: create_purchase_order(request, Call(transaction, partner=partner)))
+
+
+def get_order(store: Store, *, partner: str | None = None, **by: str) -> Any:
+    request = Given(purchaseOrder=Given(**by))
+    return store.run(lambda transaction: get_purchase_order(request, Call(transaction, partner=partner)))
+
+
+# -- inventory
+
+
+def receipt(sku: str, warehouse: str, quantity: str, **more: Any) -> Given:
+    return _movement(
+        sku,
+        quantity,
+        receipt=Given(warehouse=warehouse, reason="purchase", orderNumber=more.pop("order", None)),
+        **more,
+    )
+
+
+def issue(sku: str, warehouse: str, quantity: str, **more: Any) -> Given:
+    return _movement(sku, quantity, issue=Given(warehouse=warehouse, reason="sale"), **more)
+
+
+def adjustment(sku: str, warehouse: str, direction: str, quantity: str) -> Given:
+    what = Given(warehouse=warehouse, direction=direction, reason="count")
+    return _movement(sku, quantity, adjustment=what)
+
+
+def transfer(sku: str, source: str, target: str, quantity: str) -> Given:
+    return _movement(sku, quantity, transfer=Given(fromWarehouse=source, toWarehouse=target))
+
+
+def _movement(sku: str, quantity: str, unit: str = "H87", **kind: Any) -> Given:
+    return Given(sku=sku, quantity=Given(value=Decimal(quantity), unit=unit), **kind)
+
+
+def update(
+    store: Store,
+    *movements: Given,
+    id: str | None = None,
+    rules: Rules = Rules(),
+    partner: str | None = None,
+    **header: Any,
+) -> Any:
+    request = Given(requestId=id or request_id(), movement=list(movements), **header)
+    return store.run(lambda transaction: update_stock(request, Call(transaction, partner=partner), rules))
+
+
+def stock(store: Store, *skus: str, warehouses: tuple[str, ...] = ()) -> dict[tuple[str, str], Decimal]:
+    """What is on hand, by (sku, warehouse)."""
+    request = Given(sku=list(skus), warehouse=list(warehouses))
+    reply = store.run(lambda transaction: get_stock(request, Call(transaction)))
+    return {(level["sku"], level["warehouse"]): level["onHand"]["value"] for level in reply["stock"]}

@@ -1,0 +1,191 @@
+"""The ledger against a few lines of plain Python, through any sequence of requests hypothesis thinks of."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import func, select, text
+
+from bridge.erp.shipped import Rules, apply_rules
+from bridge.erp.tables import stock_balance, stock_movement
+from bridge.store import Store
+
+SKUS = ("S-1", "S-2")
+STRICT = ("WH-A", "WH-B")
+LENIENT = "WH-NEG"
+WAREHOUSES = (*STRICT, LENIENT)
+RULES = Rules(warehouses=WAREHOUSES, negative_stock=(LENIENT,))
+
+quantities = st.decimals(min_value="0.000001", max_value="20", places=6)
+moves = st.one_of(
+    st.tuples(st.just("receipt"), st.sampled_from(SKUS), st.sampled_from(WAREHOUSES), quantities),
+    st.tuples(st.just("issue"), st.sampled_from(SKUS), st.sampled_from(WAREHOUSES), quantities),
+    st.tuples(st.just("increase"), st.sampled_from(SKUS), st.sampled_from(WAREHOUSES), quantities),
+    st.tuples(st.just("decrease"), st.sampled_from(SKUS), st.sampled_from(WAREHOUSES), quantities),
+    st.tuples(
+        st.just("transfer"),
+        st.sampled_from(SKUS),
+        st.permutations(WAREHOUSES).map(lambda order: (order[0], order[1])),
+        quantities,
+    ),
+)  # fmt: skip
+
+
+class Oracle:
+    """What the balances must be: a dict and an if."""
+
+    def __init__(self) -> None:
+        self.balances: dict[tuple[str, str], Decimal] = {}
+        self.known: set[str] = set()
+
+    def post(self, wanted: list[Any]) -> str | None:
+        """The fault that must answer, None when everything is posted."""
+        balances, known = dict(self.balances), set(self.known)
+        short = unknown = False
+        for kind, sku, place, quantity in wanted:
+            if kind in {"receipt", "increase"}:
+                known.add(sku)
+            unknown |= sku not in known
+            for warehouse, change in self._sides(kind, place, quantity):
+                after = balances.get((sku, warehouse), Decimal(0)) + change
+                if change < 0 and after < 0 and warehouse != LENIENT:
+                    short = True
+                else:
+                    balances[sku, warehouse] = after
+        if unknown:
+            return "InvalidReference"
+        if short:
+            return "InsufficientStock"
+        self.balances, self.known = balances, known
+        return None
+
+    @staticmethod
+    def _sides(kind: str, place: Any, quantity: Decimal) -> Iterator[tuple[str, Decimal]]:
+        if kind == "transfer":
+            yield place[0], -quantity
+            yield place[1], quantity
+        else:
+            yield place, quantity if kind in {"receipt", "increase"} else -quantity
+
+
+class Ledger(RuleBasedStateMachine):
+    erp: ClassVar[ModuleType]
+    store: ClassVar[Store]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle()
+        self.sent: list[tuple[str, list[Any], Any]] = []
+        empty(self.store)
+        apply_rules(self.store, RULES)
+
+    def movement(self, kind: str, sku: str, place: Any, quantity: Decimal) -> Any:
+        erp, amount = self.erp, str(quantity)
+        if kind == "transfer":
+            return erp.transfer(sku, *place, amount)
+        if kind in {"increase", "decrease"}:
+            return erp.adjustment(sku, place, kind, amount)
+        return getattr(erp, kind)(sku, place, amount)
+
+    @rule(wanted=st.lists(moves, min_size=1, max_size=6))
+    def post(self, wanted: list[Any]) -> None:
+        expected = self.oracle.post(wanted)
+        request_id = self.erp.request_id()
+        try:
+            reply = self.erp.update(
+                self.store, *(self.movement(*one) for one in wanted), id=request_id, rules=RULES
+            )
+        except self.erp.Fault as fault:
+            assert fault.name == expected
+        else:
+            assert expected is None
+            self.sent.append((request_id, wanted, reply))
+
+    @rule(choice=st.data())
+    def post_again(self, choice: Any) -> None:
+        if self.sent:
+            request_id, wanted, reply = choice.draw(st.sampled_from(self.sent))
+            movements = [self.movement(*one) for one in wanted]
+            assert self.erp.update(self.store, *movements, id=request_id, rules=RULES) == reply
+
+    @invariant()
+    def balances_are_what_the_oracle_says(self) -> None:
+        if not self.oracle.known:
+            return
+        held = self.erp.stock(self.store, *self.oracle.known)
+        assert {place: one for place, one in held.items() if one} == {
+            place: one for place, one in self.oracle.balances.items() if one
+        }
+
+    @invariant()
+    def balances_are_the_sum_of_the_movements(self) -> None:
+        summed = select(
+            stock_movement.c.sku, stock_movement.c.warehouse, func.sum(stock_movement.c.quantity)
+        ).group_by(stock_movement.c.sku, stock_movement.c.warehouse)
+        kept = select(stock_balance.c.sku, stock_balance.c.warehouse, stock_balance.c.on_hand)
+        with self.store.reading() as session:
+            assert {tuple(row) for row in session.execute(summed)} == {
+                tuple(row) for row in session.execute(kept)
+            }
+
+
+def empty(store: Store) -> None:
+    """Begin anew: for tests only, the triggers stand in the way of anyone else."""
+    tables = ("stock_movement", "stock_document", "stock_balance", "item", "warehouse")
+    with store.transaction() as transaction:
+        session = transaction.session
+        if store.dialect == "postgresql":
+            session.execute(text(f"TRUNCATE {', '.join(tables)}"))
+            return
+        triggers = session.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+        for name, _ in triggers:
+            session.execute(text(f"DROP TRIGGER {name}"))
+        for table in tables:
+            session.execute(text(f"DELETE FROM {table}"))
+        for _, sql in triggers:
+            session.execute(text(sql))
+
+
+def check(erp: ModuleType, store: Store, *, examples: int) -> None:
+    machine = type("LedgerOnOneStore", (Ledger,), {"erp": erp, "store": store})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
+
+
+def test_the_ledger_agrees_with_plain_arithmetic_on_sqlite(erp: ModuleType) -> None:
+    # Where there is one, a file system in memory: the disk is not what this is about.
+    folder = tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+    store = Store(f"sqlite:///{folder}/bridge.sqlite")
+    try:
+        store.migrate()
+        check(erp, store, examples=60)
+    finally:
+        store.close()
+        shutil.rmtree(folder)
+
+
+@pytest.mark.postgres
+def test_the_ledger_agrees_with_plain_arithmetic_on_postgresql(erp: ModuleType, postgresql_url: str) -> None:
+    store = Store(postgresql_url)
+    try:
+        check(erp, store, examples=25)
+    finally:
+        store.close()
