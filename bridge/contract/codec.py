@@ -16,17 +16,12 @@ from bridge.contract.classes import Classes
 from bridge.contract.fields import Layouts
 from bridge.contract.generated import Generated
 from bridge.contract.markup import Prefixes
-from bridge.contract.model import ANY_TYPE, XSI, ComplexType, ElementDecl
+from bridge.contract.model import ANY_TYPE, ComplexType, ElementDecl
 from bridge.contract.reader import SchemaModel
-from bridge.contract.reading import Reader
+from bridge.contract.reading import Reader, holds_rarities
 from bridge.contract.values import ComplexValue
 from bridge.contract.writing import Writer
 from bridge.errors import DecodeError
-
-_needs_complete_reader = etree.XPath(
-    "boolean(descendant-or-self::*/@xsi:* | descendant::comment() | descendant::processing-instruction())",
-    namespaces={"xsi": XSI},
-)
 
 Decoder = Callable[[etree._Element], Any]
 Encoder = Callable[[Any], str]
@@ -42,25 +37,30 @@ class Codec:
         self._reader = Reader(model, self._layouts, self._classes)
         self._prefixes = Prefixes(model.prefixes())
         self._generated = Generated(model, self._layouts, self._classes, self._reader, self._prefixes)
-        self._decoders: dict[str, tuple[Decoder, Decoder]] = {}
+        self._hybrid = Reader(model, self._layouts, self._classes, self._generated.reader)
+        self._decoders: dict[str, tuple[Decoder, Decoder, Decoder]] = {}
         self._encoders: dict[str, Encoder] = {}
 
     def decode(self, name: str, element: etree._Element, *, plain: bool | None = None) -> Any:
         """The value of a global element (Clark name) that the schema has admitted.
 
-        `plain=True` promises that the element holds no xsi attribute, comment or processing instruction, and saves the look.
+        `plain=True` promises that the element holds no xsi attribute, comment or processing instruction, and saves
+        the look; `plain=False` reads all of it with the complete reader.
         Raises DecodeError for what libxml2 admits and Python cannot read.
         """
         found = self._decoders.get(name)
         if found is None:
             found = self._decoders.setdefault(name, self._decoder(self._model.element(name)))
+        read_plain, read_hybrid, read_completely = found
         if plain is None:
-            plain = not _needs_complete_reader(element)
+            read = read_hybrid if holds_rarities(element) else read_plain
+        else:
+            read = read_plain if plain else read_completely
         try:
-            return found[0](element) if plain else found[1](element)
+            return read(element)
         except (ValueError, ArithmeticError) as error:
-            if plain:
-                return found[1](element)  # the complete reader says which element it was
+            if read is not read_completely:
+                return read_completely(element)  # which says where it was
             raise DecodeError(f"{name} cannot be read: {error}"[:300]) from error
 
     def encode(self, name: str, value: Any) -> str:
@@ -81,14 +81,19 @@ class Codec:
             raise KeyError(f"{name} is a simple type: its values are plain Python values")
         return self._classes.of(found)
 
-    def _decoder(self, declaration: ElementDecl) -> tuple[Decoder, Decoder]:
+    def _decoder(self, declaration: ElementDecl) -> tuple[Decoder, Decoder, Decoder]:
+        """Readers for a message without rarities, for one with some, and for any."""
+
         def complete(element: etree._Element) -> Any:
             return self._reader.element(declaration, element)
 
+        def hybrid(element: etree._Element) -> Any:
+            return self._hybrid.element(declaration, element)
+
         resolved = self._model.type(declaration.type)
         if not isinstance(resolved, ComplexType) or resolved.name == ANY_TYPE or declaration.default:
-            return complete, complete
-        return self._generated.reader(resolved), complete
+            return complete, complete, complete
+        return self._generated.reader(resolved), hybrid, complete
 
     def _encoder(self, declaration: ElementDecl) -> Encoder:
         def complete(value: Any) -> str:
