@@ -19,6 +19,7 @@ from bridge.erp.shipped import Rules
 from bridge.store import Session, Store, Transaction
 
 _serial = itertools.count(1)
+ANY_WAREHOUSE = Rules()
 
 
 class Given(SimpleNamespace):
@@ -97,9 +98,9 @@ def line(number: int, quantity: str, price: str, **fields: Any) -> Given:
     )
 
 
-def create(store: Store, wanted: Given, *, id: str | None = None, partner: str | None = None) -> Any:
-    request = Given(requestId=id or request_id(), order=wanted)
-    return store.run(lambda transaction: create_purchase_order(request, Call(transaction, partner=partner)))
+def create(store: Store, wanted: Given, *, request: str | None = None, partner: str | None = None) -> Any:
+    given = Given(requestId=request or request_id(), order=wanted)
+    return store.run(lambda transaction: create_purchase_order(given, Call(transaction, partner=partner)))
 
 
 def get_order(store: Store, *, partner: str | None = None, **by: str) -> Any:
@@ -139,13 +140,13 @@ def _movement(sku: str, quantity: str, unit: str = "H87", **kind: Any) -> Given:
 def update(
     store: Store,
     *movements: Given,
-    id: str | None = None,
-    rules: Rules = Rules(),
+    request: str | None = None,
+    rules: Rules = ANY_WAREHOUSE,
     partner: str | None = None,
     **header: Any,
 ) -> Any:
-    request = Given(requestId=id or request_id(), movement=list(movements), **header)
-    return store.run(lambda transaction: update_stock(request, Call(transaction, partner=partner), rules))
+    given = Given(requestId=request or request_id(), movement=list(movements), **header)
+    return store.run(lambda transaction: update_stock(given, Call(transaction, partner=partner), rules))
 
 
 def stock(store: Store, *skus: str, warehouses: tuple[str, ...] = ()) -> dict[tuple[str, str], Decimal]:

@@ -101,14 +101,16 @@ class Ledger(RuleBasedStateMachine):
     def post(self, wanted: list[Any]) -> None:
         expected = self.oracle.post(wanted)
         request_id = self.erp.request_id()
+        answered: str | None = None
+        reply = None
         try:
             reply = self.erp.update(
-                self.store, *(self.movement(*one) for one in wanted), id=request_id, rules=RULES
+                self.store, *(self.movement(*one) for one in wanted), request=request_id, rules=RULES
             )
         except self.erp.Fault as fault:
-            assert fault.name == expected
-        else:
-            assert expected is None
+            answered = fault.name
+        assert answered == expected
+        if answered is None:
             self.sent.append((request_id, wanted, reply))
 
     @rule(choice=st.data())
@@ -116,7 +118,7 @@ class Ledger(RuleBasedStateMachine):
         if self.sent:
             request_id, wanted, reply = choice.draw(st.sampled_from(self.sent))
             movements = [self.movement(*one) for one in wanted]
-            assert self.erp.update(self.store, *movements, id=request_id, rules=RULES) == reply
+            assert self.erp.update(self.store, *movements, request=request_id, rules=RULES) == reply
 
     @invariant()
     def balances_are_what_the_oracle_says(self) -> None:

@@ -21,7 +21,7 @@ def test_an_order_is_read_back_as_it_was_sent(erp: ModuleType, store: Store) -> 
         paymentTerms=erp.Given(method="letterOfCredit", netDays=30),
     )
     wanted.line[1].note = erp.Given(value="小心轻放", language="zh")
-    made = erp.create(store, wanted, id="r-1")
+    made = erp.create(store, wanted, request="r-1")
     got = erp.get_order(store, orderNumber=made["orderNumber"])
     assert got["total"] == made["total"] == {"value": Decimal("1025.00"), "currency": "EUR"}
     assert (got["state"], got["revision"], got["createdAt"]) == ("open", 1, made["createdAt"])
@@ -68,7 +68,7 @@ def test_lines_come_back_in_the_order_in_which_they_were_sent(erp: ModuleType, s
 
 
 def test_an_order_is_found_by_the_request_that_made_it(erp: ModuleType, store: Store) -> None:
-    made = erp.create(store, erp.order(("1", "1")), id="r-7", partner="crm")
+    made = erp.create(store, erp.order(("1", "1")), request="r-7", partner="crm")
     assert erp.get_order(store, requestId="r-7", partner="crm")["orderNumber"] == made["orderNumber"]
     with pytest.raises(erp.Fault) as caught:
         erp.get_order(store, requestId="r-7", partner="another")
@@ -85,14 +85,14 @@ def test_a_number_that_differs_in_its_year_is_not_found(erp: ModuleType, store: 
 def test_the_same_request_again_gets_the_first_answer_and_makes_no_order(
     erp: ModuleType, store: Store
 ) -> None:
-    first = erp.create(store, erp.order(("1", "1")), id="r-1")
-    assert erp.create(store, erp.order(("1", "1")), id="r-1") == first
-    assert erp.create(store, erp.order(("1", "1")), id="r-2")["orderNumber"] != first["orderNumber"]
+    first = erp.create(store, erp.order(("1", "1")), request="r-1")
+    assert erp.create(store, erp.order(("1", "1")), request="r-1") == first
+    assert erp.create(store, erp.order(("1", "1")), request="r-2")["orderNumber"] != first["orderNumber"]
 
 
 @pytest.mark.parametrize("change", ["header", "line", "fewer lines"])
 def test_a_request_id_used_for_another_order_is_refused(erp: ModuleType, store: Store, change: str) -> None:
-    first = erp.create(store, erp.order(("1", "1"), ("2", "1")), id="r-1")
+    first = erp.create(store, erp.order(("1", "1"), ("2", "1")), request="r-1")
     other = erp.order(("1", "1"), ("2", "1"))
     if change == "header":
         other.supplier.name = "Another"
@@ -101,20 +101,20 @@ def test_a_request_id_used_for_another_order_is_refused(erp: ModuleType, store: 
     else:
         other.line.pop()
     with pytest.raises(erp.Fault) as caught:
-        erp.create(store, other, id="r-1")
+        erp.create(store, other, request="r-1")
     assert caught.value.name == "KeyReused"
     assert caught.value.fields == {"requestId": "r-1", "firstUsedAt": first["createdAt"]}
 
 
 def test_the_same_request_id_of_two_partners_makes_two_orders(erp: ModuleType, store: Store) -> None:
-    one = erp.create(store, erp.order(("1", "1")), id="r-1", partner="crm")
-    two = erp.create(store, erp.order(("1", "2")), id="r-1", partner="shop")
+    one = erp.create(store, erp.order(("1", "1")), request="r-1", partner="crm")
+    two = erp.create(store, erp.order(("1", "2")), request="r-1", partner="shop")
     assert one["orderNumber"] != two["orderNumber"]
 
 
 def test_a_total_too_large_to_keep_is_refused_and_nothing_is_stored(erp: ModuleType, store: Store) -> None:
     with pytest.raises(erp.Fault) as caught:
-        erp.create(store, erp.order(("999999999", "999999999")), id="r-1")
+        erp.create(store, erp.order(("999999999", "999999999")), request="r-1")
     assert caught.value.name == "LimitExceeded"
     assert caught.value.fields["actual"] == Decimal("999999998000000001")
     with pytest.raises(erp.Fault, match="NotFound"):

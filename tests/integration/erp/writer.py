@@ -32,7 +32,7 @@ def work(store: Store, seed: int, requests: int, *, size: int = 6) -> None:
                 movements.append(erp.transfer(sku, source, target, amount))
         try:
             name = f"w{seed}-{number}"
-            erp.update(store, *movements, id=name)
+            erp.update(store, *movements, request=name)
             print(name, len(movements), flush=True)
         except erp.Fault as fault:
             print("short" if fault.name == "InsufficientStock" else fault.name, flush=True)
