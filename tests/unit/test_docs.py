@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -14,7 +15,8 @@ import typer.main
 
 from bridge import errors
 from bridge.cli import app
-from bridge.settings import keys
+from bridge.inbound import Exchange, Inbound
+from bridge.settings import Settings, keys
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -152,3 +154,54 @@ def test_symbolic_links_are_in_git_as_links() -> None:
         pytest.skip("not a git checkout")
     modes = {line.split("\t")[1]: line.split()[0] for line in listed.stdout.splitlines()}
     assert modes["bridge/shipped/wsdl"] == modes["bridge/shipped/xsd"] == "120000"
+
+
+def definitions(file: Path) -> set[str]:
+    """`name` of every class and function of a module, `Class.name` of every method."""
+    tree = ast.parse(file.read_text("utf-8"))
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    found = {node.name for node in tree.body if isinstance(node, kinds)}
+    for owner in tree.body:
+        if isinstance(owner, ast.ClassDef):
+            found |= {f"{owner.name}.{node.name}" for node in owner.body if isinstance(node, kinds)}
+    return found
+
+
+def test_functions_that_the_text_places_in_a_file_are_there(page: str) -> None:
+    lies = []
+    for file, name in re.findall(r"`(bridge/[\w/]+\.py)`\s+`([\w.]+)`", TEXTS[page]):
+        if name not in definitions(ROOT / file):
+            lies.append(f"{file} {name}")
+    stages = definitions(ROOT / "bridge/inbound.py")
+    lies += [name for name in re.findall(r"`(Inbound\.\w+)`", TEXTS[page]) if name not in stages]
+    assert not lies
+
+
+def test_the_service_in_the_readme_answers_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for name in ("wsdl", "xsd"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "service.py", "exec"), namespace)
+    inbound = Inbound(namespace["stock"], Settings())
+
+    def answer(sku: str) -> Exchange:
+        envelope = (
+            '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>'
+            f'<GetStock xmlns="urn:soapbridge:erp:inventory:1"><sku>{sku}</sku></GetStock></Body></Envelope>'
+        )
+        exchange = Exchange(body=envelope.encode(), content_type="text/xml")
+        try:
+            for stage in (inbound.open, inbound.admit, inbound.validate, inbound.decode, inbound.answer):
+                stage(exchange)
+        except errors.BridgeError as error:
+            inbound.fail(exchange, error)
+        return exchange
+
+    assert answer("A-1").status == 200
+    assert b">10</" in answer("A-1").reply
+    assert b"NotFound" in answer("UNKNOWN").reply
+    assert namespace["stock"].unbound == ["UpdateStock"]
