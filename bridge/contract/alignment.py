@@ -31,6 +31,8 @@ _SIMILAR = 9
 _WINDOW = 48
 _DECIDED = 24
 
+_MOST_FAULTS = 1_000
+
 
 @dataclass(eq=False, slots=True)
 class Graph:
@@ -57,8 +59,12 @@ _Place: TypeAlias = "tuple[int, int]"
 
 
 def align(graph: Graph, names: Sequence[str], accepts: Accepts, *, effort: int) -> tuple[list[Event], bool]:
-    """The events of the cheapest way, and whether it reached the end within `effort` (places looked at)."""
+    """The events of the cheapest way, and whether it reached the end within `effort` (places looked at).
+
+    It also stops after a thousand faults, which nobody reads and whoever reads the events has to pair.
+    """
     events: list[Event] = []
+    faults = 0
     place: _Place = (0, graph.start)
     known: dict[tuple[int, str], Literal["exact", "similar", "no"]] = {}
 
@@ -81,9 +87,10 @@ def align(graph: Graph, names: Sequence[str], accepts: Accepts, *, effort: int) 
                 break
             if event is not None:
                 events.append(event)
+                faults += event[0] in ("missing", "extra", "similar")
             place = after
-        if last:
-            return events, True
+        if last or faults > _MOST_FAULTS:
+            return events, last
 
 
 class _Search:

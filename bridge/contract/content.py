@@ -369,7 +369,7 @@ class _Reading:
         As its number and where in the path it begins, because a choice may come more than once.
         """
         for number, branch in self._content.leaves[leaf].choices:
-            begin = max((i for i in range(at) if events[i][:2] == ("branch", (number, branch))), default=0)
+            begin = next((i for i in range(at, -1, -1) if events[i][:2] == ("branch", (number, branch))), 0)
             ends = (i for i in range(at, len(events)) if events[i][:2] == ("joined", number))
             passage = events[begin : next(ends, len(events))]
             if not any(kind in ("take", "similar") for kind, _, _ in passage):

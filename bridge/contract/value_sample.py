@@ -77,7 +77,9 @@ class ValueSamples:
                 member = simple.members[(turn + self._seed) % len(simple.members)]
                 yield self.value(member, word, number, qname, prefixes)
         patterns = [step.patterns for step in simple.steps if step.patterns]
-        if not patterns or simple.builtin in ("boolean", *INTEGER_RANGES):
+        # For people a text that says what it is, where a pattern lets it be one; other seeds show what a pattern admits.
+        readable = not patterns or self._seed == 0 or simple.builtin in _FIXED_GUESSES
+        if readable or simple.builtin in INTEGER_RANGES:
             yield from self._plain(simple, word, number, qname)
         for alternatives in reversed(patterns):
             for pattern in alternatives:
@@ -176,7 +178,13 @@ def _texts(simple: SimpleType, word: str, number: int) -> Iterator[str]:
         if simple.builtin != "NMTOKEN":
             forms[0] = f"id{number}" if simple.builtin in ("ID", "IDREF") else forms[0].lstrip("0123456789")
     else:
-        forms = [f"{word} {number}", f"{name[:8]}{number}", str(number), chr(65 + (number - 1) % 26)]
+        forms = [
+            f"{word} {number}",
+            f"{name}{number}",
+            f"{name.upper()}{number}",
+            f"{name[:3].upper()}{number}",
+        ]
+        forms.extend((str(number), chr(65 + (number - 1) % 26)))
     for form in forms:
         text = form
         if len(text) < low:

@@ -161,6 +161,16 @@ def test_the_search_stops_when_its_effort_is_spent() -> None:
     assert time.perf_counter() - start < 5
 
 
+def test_many_faults_of_two_kinds_take_no_time_that_grows_with_their_product() -> None:
+    content = Contents(HandMade()).of(
+        ComplexType(name=None, identity="t", content="elements", particle=PAIRS)
+    )
+    start = time.perf_counter()
+    _, cut = content.faults(["k", "zzz"] * 50_000, effort=10_000_000)
+    assert cut
+    assert time.perf_counter() - start < 3
+
+
 def test_only_so_many_unknown_names_are_looked_up() -> None:
     content = Contents(HandMade()).of(ComplexType(name=None, identity="t", content="elements", particle=ABC))
     start = time.perf_counter()
