@@ -26,7 +26,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -48,7 +48,7 @@ from bridge.handlers import Call, DeclaredFault, Handler, Service
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.addressing import read as read_addressing
-from bridge.soap.envelope import Envelope, check_understood, fault_version, open_envelope, seal
+from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, version_hint
 from bridge.soap.refusals import refuse
@@ -59,6 +59,8 @@ from bridge.store.journal import record
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
+
+_SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
 
 _process = os.urandom(5).hex()
 _numbers = count(1)
@@ -101,6 +103,7 @@ class Exchange:
     plan: Plan | None = None
     partner: str | None = None
     value: Any = None
+    header_blocks: list[etree._Element] = field(default_factory=list)
     request_headers: Mapping[str, Any] | None = None
     payload: str = ""
     reply_headers: str = ""
@@ -222,11 +225,8 @@ class Inbound:
             plain = b"XMLSchema-instance" not in source and b"<!--" not in source and b"&#" not in source
             exchange.value = self.codec.decode(operation.input, envelope.body, plain=plain or None)
         if operation.input_headers:
-            declared = {header.name for header in operation.input_headers}
             exchange.request_headers = {
-                str(block.tag): self.codec.decode(str(block.tag), block)
-                for block in envelope.our_headers
-                if block.tag in declared
+                str(block.tag): self.codec.decode(str(block.tag), block) for block in exchange.header_blocks
             }
 
     def answer(self, exchange: Exchange) -> None:
@@ -410,7 +410,7 @@ class Inbound:
                 found = "twice" if blocks else "missing"
                 raise _header_refused(f"The header {header.name} is {found}; {operation.name} takes it once.")
             try:
-                for block in blocks:
+                for block in map(_without_soap_attributes, blocks):
                     self.guard.check(
                         header.name,
                         block,
@@ -418,10 +418,25 @@ class Inbound:
                         what="header",
                         prefix_path="/Envelope/Header",
                     )
+                    exchange.header_blocks.append(block)
             except InvalidRequest as error:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
                 raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
+
+
+def _without_soap_attributes(block: etree._Element) -> etree._Element:
+    """The block as its author declared it: mustUnderstand, actor and the like are the envelope's affair.
+
+    A copy where there are any, by way of text, which keeps the prefixes that only values use.
+    """
+    theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
+    if not theirs:
+        return block
+    copy = _read_own(etree.tostring(block, with_tail=False))
+    for name in theirs:
+        del copy.attrib[name]
+    return copy
 
 
 def _header_refused(message: str) -> Refusal:

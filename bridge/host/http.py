@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Protocol
 from urllib.parse import unquote_to_bytes
@@ -152,6 +152,7 @@ class Connection(asyncio.Protocol):
         self.waiting: deque[Request] = deque()
         self.write_paused = False
         self.last = False  # the request at hand is the last one of this connection
+        self.stopping = False  # the server stops: what is arriving is the last one
         self.closing = False
 
     # asyncio.Protocol
@@ -197,10 +198,8 @@ class Connection(asyncio.Protocol):
         self.began_in_this_chunk = False
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # `Upgrade: h2c` (Java's client sends it) is an offer; answering in HTTP/1.1 declines it. llhttp has
-            # given us the whole request by now; whatever follows on this connection would not be HTTP.
-            self._take_no_more()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400, "This is not an HTTP/1.1 request.")
         else:
@@ -208,6 +207,18 @@ class Connection(asyncio.Protocol):
                 self.header_bytes += len(data)
                 if self.header_bytes > self.limits.header_bytes:
                     self._refuse(431, f"The headers are larger than {self.limits.header_bytes} bytes.")
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """`Upgrade: h2c` (Java's client sends it) is an offer, declined by answering in HTTP/1.1. llhttp takes it for
+        accepted and stops after the headers, so the request is read again without it."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(400, "This is no proxy.")
+            return
+        lines = [b"%b %b HTTP/1.1\r\n" % (method, self.url)]
+        lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] not in (b"upgrade", b"connection")]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def eof_received(self) -> bool:
         # Half-closed, the reply may still be read; TLS knows no such state.
@@ -244,7 +255,7 @@ class Connection(asyncio.Protocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self.closing or self.last:
+        if self.closing or self.last or self.parser.should_upgrade():
             return
         self.receiving = "body"
         size = len(self.url)
@@ -271,7 +282,7 @@ class Connection(asyncio.Protocol):
         self.body.append(data)
 
     def on_message_complete(self) -> None:
-        if self.closing or self.last:
+        if self.closing or self.last or self.parser.should_upgrade():
             return
         self.receiving = ""
         request = Request(
@@ -283,7 +294,7 @@ class Connection(asyncio.Protocol):
             keep_alive=self.parser.should_keep_alive(),
         )
         self.body = []
-        if not request.keep_alive:
+        if self.stopping or not request.keep_alive:
             self._take_no_more()
         if self.answering is None:
             self._hand_over(request)
@@ -328,7 +339,8 @@ class Connection(asyncio.Protocol):
         for name, value in self.uvicorn.default_headers:  # Date
             head += name + b": " + value + b"\r\n"
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        length = "" if status in WITHOUT_BODY else f"Content-Length: {len(body)}\r\n"
+        # The answer to HEAD brings the length that GET would have.
+        length = "" if status in WITHOUT_BODY or method == b"HEAD" else f"Content-Length: {len(body)}\r\n"
         close = "Connection: close\r\n" if final else ""
         head += f"{lines}{length}{close}\r\n".encode("latin-1", "replace")
         return head if method == b"HEAD" or status in WITHOUT_BODY else head + body
@@ -388,9 +400,8 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn's call at a graceful stop: a request that is in our hands is answered, then we close."""
+        self.stopping = True
         if self.answering is not None:
             self._take_no_more()
         elif self.receiving != "body":
             self._close()
-        # else its body is on the way; the sweep closes what idles after it
-        self.limits = replace(self.limits, idle_timeout=0.0)

@@ -115,10 +115,12 @@ class Pool:
             body = result[0] if isinstance(result, list) and len(result) == 1 else b"".join(result)
             if not isinstance(result, list) and hasattr(result, "close"):
                 result.close()
-        except Exception:  # the last line: a worker must outlive any request
+        except BaseException:  # the last line: a worker must outlive any request
             log.exception("the application failed on %s", request.method)
             return request, 500, [("Content-Type", "text/plain; charset=utf-8")], b"Internal error.\n"
-        headers = [pair for pair in start.headers if pair[0] != "Content-Length"]
+        headers = start.headers
+        if request.method != b"HEAD":
+            headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         return request, start.status, headers, body
 
     def finish(self, reply: Reply) -> None:
