@@ -165,7 +165,9 @@ def random_change(rng: random.Random, top: etree._Element) -> None:
     if what == 0 and parent is not None:
         parent.remove(element)
     elif what == 1 and parent is not None:
-        parent.insert(rng.randrange(len(parent) + 1), etree.fromstring(etree.tostring(element, with_tail=False)))
+        parent.insert(
+            rng.randrange(len(parent) + 1), etree.fromstring(etree.tostring(element, with_tail=False))
+        )
     elif what == 2 and parent is not None:
         parent.insert(rng.randrange(len(parent) + 1), element)
     elif what == 3:
