@@ -185,11 +185,20 @@ def read(document: Document, library: Library) -> Definitions:
 
 
 def documentation(element: etree._Element) -> tuple[Documentation, ...]:
-    """The wsdl:documentation children; xml:lang counts where it stands, or inherited."""
-    return tuple(
-        Documentation(_language(child), " ".join("".join(map(str, child.itertext())).split()))
-        for child in element.iterchildren(f"{{{WSDL}}}documentation")
-    )
+    """The words of wsdl:documentation, one for each language.
+
+    WSDL 1.1 allows one such element, so two languages can only stand inside it, as children with an xml:lang of their
+    own (XHTML's `p`, say). Otherwise xml:lang counts where it stands, or inherited.
+    """
+    found = []
+    for words in element.iterchildren(f"{{{WSDL}}}documentation"):
+        marked = [child for child in words if isinstance(child.tag, str) and _XML_LANG in child.attrib]
+        found.extend(Documentation(_language(child), _text(child)) for child in marked or [words])
+    return tuple(note for note in found if note.text)
+
+
+def _text(element: etree._Element) -> str:
+    return " ".join("".join(map(str, element.itertext())).split())
 
 
 def _language(element: etree._Element) -> str:

@@ -142,7 +142,7 @@ def _invalid_request(error: InvalidMessage, exchange_id: str, limits: Limits) ->
     reasons = {
         "en": f"The request breaks its contract in {more_english}{count} {places}, listed in the detail. "
         f"The first is {path}: {echo(english, _LONGEST_MESSAGE)}",
-        "zh": f"请求有 {more_chinese}{count} 处不符合合同，详见 detail。"
+        "zh": f"请求有 {more_chinese}{count} 处不符合契约，详见 detail。"
         f"第一处是 {path}：{echo(first.messages.get('zh', english), _LONGEST_MESSAGE)}",
     }
     detail = violations_detail(violations, exchange_id, truncated=error.truncated, most=limits.max_explained)
@@ -155,7 +155,7 @@ _OUR_TEXTS = {
 }
 _REPLY_TEXTS = {
     "en": "The answer would have broken the contract, so it was not sent and nothing was stored.",
-    "zh": "应答不符合合同，因此未发送，也未保存任何内容。",
+    "zh": "应答不符合契约，因此未发送，也未保存任何内容。",
 }
 _OUR_ADVICE: dict[Repeat, dict[str, str]] = {
     "safe": {

@@ -54,7 +54,7 @@ _HTTP = {
         "{method} is not answered at this address.",
         "Send SOAP with POST; GET shows the service, GET with ?wsdl its contract.",
         "此地址不接受 {method} 方法。",
-        "请用 POST 发送 SOAP 消息；GET 查看服务，GET 加 ?wsdl 获取合同。",
+        "请用 POST 发送 SOAP 消息；GET 查看服务，GET 加 ?wsdl 获取契约。",
         status=405,
     ),
     "unknown_service": Reason(
@@ -186,7 +186,7 @@ _XML = {
         "The request nests elements deeper than {most}.",
         "No document of a contract is that deep; compare it with a sample.",
         "请求的元素嵌套超过 {most} 层。",
-        "合同中的文档没有这么深，请与样例核对。",
+        "契约中的文档没有这么深，请与样例核对。",
     ),
     "too_many_elements": Reason(
         "The request has more than {most} elements.",
@@ -216,7 +216,7 @@ _XML = {
         "The name or namespace of an element of the envelope has more than {most} characters.",
         "Use the names of the contract.",
         "信封中某个元素的名称或命名空间超过 {most} 个字符。",
-        "请使用合同中的名称。",
+        "请使用契约中的名称。",
     ),
 }
 

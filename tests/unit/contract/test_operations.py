@@ -6,6 +6,7 @@ import pytest
 
 from bridge.contract import Contract, Header, load
 from bridge.errors import ContractError, OperationUnavailable
+from bridge.shipped import contracts
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
@@ -176,3 +177,10 @@ def test_documentation_keeps_its_language(tmp_path: Path) -> None:
     (tmp_path / "one-way.wsdl").write_text(text, encoding="utf-8")
     (found,) = load(tmp_path / "one-way.wsdl").operations["Notify"].documentation
     assert (found.language, found.text) == ("zh", "\u901a \u77e5")
+
+
+def test_words_in_two_languages_inside_one_documentation_element_are_told_apart() -> None:
+    words = load(contracts()["purchasing"]).operations["GetPurchaseOrder"].documentation
+    assert [note.language for note in words] == ["en", "zh"]
+    assert "订单" in words[1].text
+    assert "订单" not in words[0].text
