@@ -158,11 +158,17 @@ class HostedService(WsgiApplication):
             get("REMOTE_ADDR"),
             get("HTTP_ACCEPT_LANGUAGE", "en"),
         )
+        ctx = Ctx(self, req_env, exchange)
         try:
-            self._run(Ctx(self, req_env, exchange))
-        except Exception as error:  # the guard around the guards: a hook or a listener of somebody else
+            self._run(ctx)
+        except Exception as error:  # the guard around the guards: a hook, or a listener of somebody else
             log.exception("exchange %s: error outside the stages", exchange.id)
             self.inbound.fail(exchange, error)
+        try:
+            self.inbound.close(exchange)
+            ctx.close()
+        except Exception:  # the answer stands: what it says is done is done
+            log.exception("exchange %s: error after its end", exchange.id)
         reply = exchange.reply
         headers = exchange.headers or []
         headers.append(("Content-Length", str(len(reply))))
@@ -177,5 +183,3 @@ class HostedService(WsgiApplication):
         if ctx.in_error is None:
             self.get_out_object(ctx)
         self.get_out_string(ctx)
-        self.inbound.close(ctx.udc)
-        ctx.close()
