@@ -18,7 +18,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -157,8 +159,7 @@ class SqliteDatabase:
 
     def _connect(self) -> _Lane:
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
+            self._make_file()
             dbapi = sqlite3.connect(
                 self.file,
                 timeout=self._wait,
@@ -172,7 +173,7 @@ class SqliteDatabase:
                 advice="Name a file in a folder that this user may write to.",
             ) from error
         try:
-            dbapi.execute("PRAGMA journal_mode = WAL")
+            self._use_wal(dbapi)
             dbapi.execute("PRAGMA synchronous = FULL")
             dbapi.execute("PRAGMA foreign_keys = ON")
             dbapi.execute("PRAGMA wal_autocheckpoint = 0")
@@ -181,9 +182,40 @@ class SqliteDatabase:
             dbapi.close()
             raise self._explained(error) from error
 
+    def _make_file(self) -> None:
+        """Make folder and file, readable by the owner only; a file that is there is never opened here.
+
+        Closing any descriptor of a file drops every lock that this process holds on it (POSIX), those of other
+        connections as well: SQLite would then take the file for unused and fold the WAL in under a writer's feet.
+        So the file is made under another name, closed, and only then given its own.
+        """
+        if self.file.exists():
+            return
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, made = tempfile.mkstemp(dir=self.file.parent, prefix=f"{self.file.name}-")
+        os.close(handle)
+        try:
+            os.link(made, self.file)
+        except FileExistsError:
+            pass  # another process was quicker
+        finally:
+            Path(made).unlink()
+
+    def _use_wal(self, dbapi: sqlite3.Connection) -> None:
+        """Switch a new file to WAL. Two that do it at once are not made to wait by SQLite: one of them fails."""
+        until = time.monotonic() + self._wait
+        while True:
+            try:
+                dbapi.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+
     def _explained(self, error: sqlite3.Error) -> StoreError:
         code = getattr(error, "sqlite_errorname", "") or ""
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        if _is_busy(error):
             return StoreBusy(
                 f"The store {self._shown} was held by another process for more than {self._wait:g} s.",
                 advice="A backup or another tool may have it open for writing.",
@@ -218,6 +250,10 @@ class SqliteDatabase:
 
     def _give_back(self, lane: _Lane) -> None:
         self._idle_readers.append(lane)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 class _Lane:

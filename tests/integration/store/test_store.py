@@ -173,6 +173,22 @@ def test_commits_are_synced_and_foreign_keys_hold(lite: Store) -> None:
     lite.close()
 
 
+def test_opening_another_connection_keeps_the_locks_of_the_first(lite: Store, tmp_path: Path) -> None:
+    # SQLite's sign that a file is in use: a shared lock on 510 bytes from 0x40000002. Closing any descriptor of
+    # the file would drop it, and another process would then clear away the log under this one's feet.
+    put(lite, "a")
+    with lite.reading(), lite.reading() as session:
+        assert session.execute(select(item.c.sku)).scalars().all() == ["a"]
+    script = (
+        "import fcntl, sys; handle = open(sys.argv[1], 'r+b')\n"
+        "fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)\n"
+    )
+    run = [sys.executable, "-c", script, str(tmp_path / "bridge.sqlite")]
+    assert b"BlockingIOError" in subprocess.run(run, capture_output=True, timeout=30, check=False).stderr
+    lite.close()
+    assert subprocess.run(run, capture_output=True, timeout=30, check=False).returncode == 0
+
+
 def test_a_writer_that_waits_too_long_is_told_that_repeating_is_safe(lite: Store) -> None:
     with lite.transaction() as transaction:
         transaction.session.execute(insert(item).values(sku="a", unit="H87", created_at=0))
