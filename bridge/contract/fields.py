@@ -68,9 +68,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Written one after the other."""
+    """Written one after the other; read in any order unless `ordered` (xs:all)."""
 
     parts: tuple[Plan, ...]
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class _Maker:
             return self._repeated(term)
         if term.kind == "choice":
             return Choice(tuple(self.plan(p) for p in term.particles), required=particle.min_occurs > 0)
-        return Sequence(tuple(self.plan(p) for p in term.particles))
+        return Sequence(tuple(self.plan(p) for p in term.particles), ordered=term.kind == "sequence")
 
     def _element(self, declaration: ElementDecl, repeated: bool) -> Field:
         known = next((f for f in self.fields if f.kind == "element" and f.xml_name == declaration.name), None)

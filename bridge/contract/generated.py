@@ -174,7 +174,8 @@ class Generated:
         yield f"def D{number}(el):"
         if layout.of_kind("attribute"):
             yield "    get = el.get"
-        order = None if layout.of_kind("wildcard") else _document_order(layout.plan)
+        certain_order = _is_ordered(layout.plan) and not layout.of_kind("wildcard")
+        order = _document_order(layout.plan) if certain_order else None
         if order is None:
             yield from self._reader_by_name(layout)
         else:
@@ -461,6 +462,12 @@ def _document_order(plan: Plan) -> tuple[Field, ...] | None:
         return all(walk(p) for p in part.parts)
 
     return tuple(order) if walk(plan) else None
+
+
+def _is_ordered(plan: Plan) -> bool:
+    return isinstance(plan, Field) or (
+        (isinstance(plan, Choice) or plan.ordered) and all(_is_ordered(part) for part in plan.parts)
+    )
 
 
 def _plan_fields(plan: Plan) -> list[Field]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from lxml import etree
 
 from bridge.contract.classes import Classes
-from bridge.contract.fields import Field, Layout, Layouts
+from bridge.contract.fields import Field, Layout, Layouts, Plan
 from bridge.contract.markup import detach, text_of
 from bridge.contract.model import ANY_TYPE, XSI, ComplexType, ElementDecl, Model, SimpleType, TypeRef
 from bridge.contract.simple import XML_SPACE, Scalar, clark_name, decode_scoped, scalar
@@ -135,6 +135,7 @@ class Reader:
         table = self._table(complex_type, layout)
         wild = layout.of_kind("wildcard")
         position: int = 0
+        behind = _wildcards_before(layout.plan) if len(wild) > 1 else {}
         mixed = next((f for f in layout.of_kind("items") if f.mixed), None)
         for f in layout.of_kind("element", "items", "wildcard"):
             if f.repeated:
@@ -146,6 +147,7 @@ class Reader:
                 entry = table.get(child.tag)
                 if entry is not None:
                     self._place(entry, child, found)
+                    position = behind.get(entry[0], position)
                 else:
                     position = self._wild(layout, wild, position, child, found)
             if mixed is not None:
@@ -200,6 +202,25 @@ class Reader:
                             table.setdefault(member.name, (f, member))
             self._tables[complex_type.identity] = table
         return table
+
+
+def _wildcards_before(plan: Plan) -> dict[Field, int]:
+    """How many wildcards stand before each element: behind it, those have had their turn."""
+    counts: dict[Field, int] = {}
+    passed = 0
+
+    def walk(part: Plan) -> None:
+        nonlocal passed
+        if not isinstance(part, Field):
+            for inner in part.parts:
+                walk(inner)
+        elif part.kind == "wildcard":
+            passed += 1
+        else:
+            counts[part] = passed
+
+    walk(plan)
+    return counts
 
 
 def type_identity(ref: TypeRef) -> str | None:

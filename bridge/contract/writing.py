@@ -39,7 +39,10 @@ class Writer:
 
     def payload(self, declaration: ElementDecl, value: Any) -> str:
         """The element's text, with every namespace it uses declared on it."""
-        text = self._element(declaration, value, f"/{_local(declaration.name)}")
+        path = f"/{_local(declaration.name)}"
+        if isinstance(value, etree._Element):
+            return self._given(declaration, value, path)  # it brings its own namespaces
+        text = self._element(declaration, value, path)
         start = 1 + len(self._name(declaration.name))
         if isinstance(value, Element):
             start = 1 + len(self._name(value.name))
