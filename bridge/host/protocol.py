@@ -2,7 +2,7 @@
 
     create_in_document              the HTTP rules; open
     decompose_incoming_envelope     admit
-    get_call_handles                our own table, by the operation that was admitted
+    get_call_handles                the one function; which operation it is was found when it was admitted
     deserialize                     validate, decode
     (the service's function)        answer
     serialize                       the fault, where there is one
@@ -33,12 +33,12 @@ class Stopped(Fault):
 
 
 class Protocol(Soap11):
-    """SOAP 1.1 and 1.2 in, bytes out. `inbound` and the table of descriptors are set by `service.py`."""
+    """SOAP 1.1 and 1.2 in, bytes out. `handles`, Spyne's descriptor of `answer`, is set by `service.py`."""
 
     def __init__(self, inbound: Inbound) -> None:
         super().__init__()
         self.inbound = inbound
-        self.descriptors: dict[str, Any] = {}
+        self.handles: list[Any] = []
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:
         try:
@@ -63,7 +63,7 @@ class Protocol(Soap11):
             raise Stopped(error) from error
 
     def get_call_handles(self, ctx: Any) -> list[Any]:
-        return [self.descriptors[ctx.method_request_string]]
+        return self.handles
 
     def generate_method_contexts(self, ctx: Any) -> tuple[Any, ...]:
         """Spyne copies the context for each handle; there is one handle, and it may have the context itself."""

