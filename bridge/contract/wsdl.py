@@ -190,9 +190,9 @@ def documentation(element: etree._Element) -> tuple[Documentation, ...]:
     WSDL 1.1 allows one such element, so two languages can only stand inside it, as children with an xml:lang of their
     own (XHTML's `p`, say). Otherwise xml:lang counts where it stands, or inherited.
     """
-    found = []
+    found: list[Documentation] = []
     for words in element.iterchildren(f"{{{WSDL}}}documentation"):
-        marked = [child for child in words if isinstance(child.tag, str) and _XML_LANG in child.attrib]
+        marked = [child for child in words.iterchildren("*") if _XML_LANG in child.attrib]
         found.extend(Documentation(_language(child), _text(child)) for child in marked or [words])
     return tuple(note for note in found if note.text)
 

@@ -7,6 +7,7 @@ offsets mean the same to everybody.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from bridge.soap.refusals import refuse
 
@@ -76,9 +77,10 @@ def to_utf8(body: bytes, charset: str | None) -> bytes:
 
 def _codec(body: bytes, charset: str | None, declared: bytes | None) -> tuple[str, int]:
     """Python codec, and how many bytes of BOM to leave out."""
-    for bom, marked in _BOMS:
-        if body.startswith(bom):
-            return marked, len(bom)
+    if body[:1] >= b"\xef":  # none of the other encodings begins a document with such a byte
+        for bom, marked in _BOMS:
+            if body.startswith(bom):
+                return marked, len(bom)
     if charset is not None:
         named = _known(charset)
         if named is None:
@@ -96,6 +98,7 @@ def _codec(body: bytes, charset: str | None, declared: bytes | None) -> tuple[st
     return named, 0
 
 
+@lru_cache(maxsize=64)
 def _known(name: str) -> str | None:
     return _CODECS.get(name.strip(" \t\"'").lower().replace("_", "-")[:20])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container
 from dataclasses import dataclass
-from functools import cached_property
 
 from lxml import etree
 
@@ -62,7 +61,7 @@ _NAMES: dict[Version, _Names] = {version: _Names.of(version) for version in VERS
 _VERSION_OF: dict[str, Version] = {names.envelope: version for version, names in _NAMES.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Envelope:
     """One envelope. `headers` are all header blocks, `body` is the Body's only child, None where the Body is empty.
 
@@ -74,7 +73,7 @@ class Envelope:
     headers: tuple[etree._Element, ...]
     body: etree._Element | None
 
-    @cached_property
+    @property
     def our_headers(self) -> tuple[etree._Element, ...]:
         """The header blocks that are addressed to us; those for other nodes are none of our business."""
         return tuple(block for block in self.headers if self.addresses_us(block))
@@ -108,7 +107,7 @@ def open_envelope(
     version = _version(root, spoken)
     names = _NAMES[version]
     header, body = _header_and_body(root, names)
-    headers = _children(header, "Header") if header is not None else ()
+    headers = _children(header, "Header") if header is not None else []
     payloads = _children(body, "Body")
     if len(payloads) > 1:
         raise refuse("body_children", count=len(payloads))
@@ -119,7 +118,7 @@ def open_envelope(
         _check_name(named, limits)
     if version == "1.2":
         _check_encoding_style(names, root, header, body, payload)
-    return Envelope(version, root, headers, payload)
+    return Envelope(version, root, tuple(headers), payload)
 
 
 def _version(root: etree._Element, spoken: Collection[Version]) -> Version:
@@ -152,16 +151,19 @@ def _header_and_body(root: etree._Element, names: _Names) -> tuple[etree._Elemen
     return header, body
 
 
-def _children(parent: etree._Element, place: str) -> tuple[etree._Element, ...]:
+def _children(parent: etree._Element, place: str) -> list[etree._Element]:
     """Its elements; comments are passed over, text is refused."""
     text = parent.text
     if text is not None and text.strip(_XML_SPACE):
         raise refuse("stray_text", place=place)
+    elements = []
     for child in parent:
+        if child.tag.__class__ is str:
+            elements.append(child)
         tail = child.tail
         if tail is not None and tail.strip(_XML_SPACE):
             raise refuse("stray_text", place=place)
-    return tuple(parent.iterchildren("*"))
+    return elements
 
 
 def _check_name(element: etree._Element, limits: Limits) -> None:

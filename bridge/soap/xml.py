@@ -24,6 +24,8 @@ _ELEMENT, _ATTRIBUTE, _DECLARATION, _LEVEL = 4, 5, 9, 7
 _ATTRIBUTES = re.compile(rb"=\s*[\"']")
 _PREFIXES = re.compile(rb"\sxmlns(?::([^\s=<>\"']+))?\s*=")
 _BLANK = re.compile(rb"[ \t\r\n]+")
+_PROLOG = re.compile(rb"(?:<\?xml\s[^<>?]*\?>)?[ \t\r\n]*(?=<[^?!])")
+"""The usual beginning: a declaration or none, then the root element."""
 _ORDINARY_DEPTH = 17
 
 
@@ -185,6 +187,8 @@ def _inspect(root: etree._Element, utf8: bytes, limits: Limits, tools: _Tools) -
 
 def _has_long_tag(utf8: bytes, length: int) -> bool:
     """False only if no `length` bytes in a row are without `<`: such a run would hold a whole block of half its size."""
+    if len(utf8) <= length:
+        return False
     block = length // 2
     return any(utf8.find(b"<", at, at + block) < 0 for at in range(0, len(utf8) - block, block))
 
