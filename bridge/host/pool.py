@@ -104,6 +104,11 @@ class Pool:
         self.queue.put(request)
         return True
 
+    def stop(self) -> None:
+        """Lets the threads end, each after what it is doing."""
+        for _ in range(self.started):
+            self.queue.put(None)
+
     def answer(self, request: Request) -> Reply:
         """Runs the application, in a worker. Whatever it raises becomes a 500 without details."""
         start = _Start()

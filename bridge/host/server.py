@@ -158,18 +158,19 @@ class _Protocols:
         self.application = application
         self.options = options
         self.entrance: Entrance | None = None
+        self.pool: Pool | None = None
 
     def __call__(self, *, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> Connection:
         if self.entrance is None:
             if self.options.tls is not None:
                 self.renewal = asyncio.create_task(_renew_certificate(self.options.tls, config.ssl))
-            pool = Pool(
+            self.pool = Pool(
                 self.application,
                 threads=self.options.threads,
                 waiting=self.options.waiting,
                 stuck_after=self.options.stuck_after,
             )
-            self.entrance = Entrance(limits=self.options.limits, dispatcher=pool)
+            self.entrance = Entrance(limits=self.options.limits, dispatcher=self.pool)
         return Connection(self.entrance, server_state)
 
 
@@ -203,6 +204,9 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         await super().shutdown(sockets=sockets)
+        protocols: Any = self.config.http_protocol_class
+        if isinstance(protocols, _Protocols) and protocols.pool is not None:
+            protocols.pool.stop()
         self._captured_signals.clear()  # else uvicorn raises them again, and we end by the signal
 
 

@@ -158,15 +158,17 @@ class HostedService(WsgiApplication):
             get("REMOTE_ADDR"),
             get("HTTP_ACCEPT_LANGUAGE", "en"),
         )
-        ctx = Ctx(self, req_env, exchange)
+        ctx = None
         try:
+            ctx = Ctx(self, req_env, exchange)
             self._run(ctx)
         except Exception as error:  # the guard around the guards: a hook, or a listener of somebody else
             log.exception("exchange %s: error outside the stages", exchange.id)
             self.inbound.fail(exchange, error)
         try:
             self.inbound.close(exchange)
-            ctx.close()
+            if ctx is not None:
+                ctx.close()
         except Exception:  # the answer stands: what it says is done is done
             log.exception("exchange %s: error after its end", exchange.id)
         reply = exchange.reply
