@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -42,3 +43,14 @@ def tmp_path_without_settings(folder: Path) -> Path:
     file = folder / "empty.toml"
     file.write_text("", "utf-8")
     return file
+
+
+def test_every_setting_is_read_by_something() -> None:
+    package = ROOT / "bridge"
+    code = "\n".join(
+        path.read_text("utf-8")
+        for path in package.rglob("*.py")
+        if path.parent != package / "settings" and path != package / "soap/limits.py"
+    )
+    unread = [key.path for key in keys() if not re.search(rf"\.{key.name}\b", code)]
+    assert not unread, "a setting that nothing reads is a promise that nobody keeps"
