@@ -28,6 +28,8 @@ _SUBJECT = re.compile(r"^Element '(?P<element>[^']*)'(?:, attribute '(?P<attribu
 _SEQUENCE = re.compile(r"key-sequence \[(.*)\]")
 _VALUE = re.compile(r"'([^']*)'")
 _IDENTITY = "SCHEMAV_CVC_IDC"
+_CONTENT = "SCHEMAV_ELEMENT_CONTENT"
+_AT_PARENT = frozenset({"missing-element", "missing-choice", "too-few"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ def _unseen(notes: Sequence[Note], top: etree._Element, errors: Sequence[LibxmlE
     """libxml2's errors at elements where the walk saw nothing, at them or directly below them."""
     seen = {note.anchor for note in notes}
     seen.update(parent for note in notes if (parent := note.anchor.getparent()) is not None)
+    # What is missing is told at the parent; libxml2 blames the child that stands where it should be.
+    incomplete = {note.anchor for note in notes if note.kind in _AT_PARENT}
     found = []
     for error in errors:
         identity = error.name == _IDENTITY
@@ -135,6 +139,8 @@ def _unseen(notes: Sequence[Note], top: etree._Element, errors: Sequence[LibxmlE
         if element is None:
             element = top
         if element in seen and not (identity and _is_about_values(error)):
+            continue
+        if error.name == _CONTENT and element.getparent() in incomplete:
             continue
         words = _SUBJECT.sub("", error.message)
         subject = _SUBJECT.match(error.message)

@@ -43,6 +43,19 @@ def test_the_callers_error_is_raised_with_every_violation(schema, doc) -> None:
     assert not refused.value.truncated
 
 
+def test_an_element_that_is_missing_is_told_once_and_the_one_after_it_is_not_blamed(schema, doc) -> None:
+    body = """<xs:element name="e"><xs:complexType><xs:sequence><xs:element name="a" type="xs:int"/>
+        <xs:element name="b" type="xs:int"/><xs:element name="c" type="xs:int"/></xs:sequence></xs:complexType></xs:element>"""
+    for message, told in (
+        ("<e><b>1</b><c>1</c></e>", ["/e/a"]),
+        ("<e><a>1</a><c>x</c></e>", ["/e/b", "/e/c"]),
+        ("<e><a>1</a><b>1</b></e>", ["/e/c"]),
+    ):
+        with pytest.raises(InvalidRequest) as refused:
+            schema(body).guard.check("{urn:t}e", doc(message))
+        assert [v.path for v in refused.value.violations] == told
+
+
 UNIQUE = """<xs:element name="e"><xs:complexType><xs:sequence>
     <xs:element name="item" maxOccurs="9"><xs:complexType><xs:attribute name="no" type="xs:int" use="required"/></xs:complexType></xs:element>
     <xs:element name="use" minOccurs="0" maxOccurs="9"><xs:complexType><xs:attribute name="no" type="xs:int"/></xs:complexType></xs:element>
