@@ -7,7 +7,7 @@ lie in a `samples` folder beside a WSDL are put through the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -77,9 +77,13 @@ def take(folder: Path, catalog: Catalog) -> list[Finding]:
     Raises ContractError when the folder does not exist.
     """
     if not folder.is_dir():
-        raise ContractError("There is no such folder.", file=str(folder), advice="Name one that holds contracts.")
+        raise ContractError(
+            "There is no such folder.", file=str(folder), advice="Name one that holds contracts."
+        )
     return [
-        examine(found, catalog, name=found.relative_to(folder).parts[0] if found.parent != folder else found.stem)
+        examine(
+            found, catalog, name=found.relative_to(folder).parts[0] if found.parent != folder else found.stem
+        )
         for found in starts(folder)
     ]
 
@@ -87,11 +91,16 @@ def take(folder: Path, catalog: Catalog) -> list[Finding]:
 def starts(folder: Path) -> list[Path]:
     """The WSDL to open of each subfolder: the one that no other there imports, and that has a service if any has."""
     own = sorted(folder.glob("*.wsdl"))
-    for sub in sorted(found for found in folder.iterdir() if found.is_dir() and not found.name.startswith("_")):
+    for sub in sorted(
+        found for found in folder.iterdir() if found.is_dir() and not found.name.startswith("_")
+    ):
         candidates = sorted(sub.rglob("*.wsdl"))
         texts = {found: found.read_bytes() for found in candidates}
         imported = {
-            other for other in candidates for found in candidates if found != other and _mentions(texts[found], other)
+            other
+            for other in candidates
+            for found in candidates
+            if found != other and _mentions(texts[found], other)
         }
         tops = [found for found in candidates if found not in imported] or candidates
         serving = [found for found in tops if b"service " in texts[found]] or tops
@@ -191,7 +200,9 @@ def _try_sample(contract: Contract, file: Path) -> str:
         return "no operation: its Body is empty"
     element = bodies[0][0]
     name = cast("str", element.tag)
-    known = {part for found in contract.operations.values() if found.problem is None for part in found.elements}
+    known = {
+        part for found in contract.operations.values() if found.problem is None for part in found.elements
+    }
     if name not in known:
         return f"no operation: {etree.QName(element).localname} is no Body of a usable operation"
     try:

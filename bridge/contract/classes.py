@@ -37,10 +37,11 @@ class Classes:
     def _make(self, complex_type: ComplexType) -> type[ComplexValue]:
         layout = self._layouts.of(complex_type)
         base: type[ComplexValue] = ComplexValue
-        if layout.base is not None and layout.inherited:
+        if layout.base is not None:
             base = self._base_class(layout.base)
         own = [(f.name, Any, _default(f)) for f in layout.fields[layout.inherited :]]
-        names = {xml_name: f.name for f in layout.fields for xml_name in _xml_names(f)}
+        short = {_without_namespace(f.xml_name): f.name for f in reversed(layout.fields)}
+        exact = {f.xml_name or f.name: f.name for f in layout.fields}
         made = dataclasses.make_dataclass(
             class_name(complex_type),
             own,
@@ -49,7 +50,7 @@ class Classes:
                 # With a docstring of its own, dataclass need not work out the signature: half the cost of a class.
                 "__doc__": next((d.text for d in complex_type.documentation), complex_type.identity),
                 "xml_type": complex_type.identity,
-                "xml_names": names,
+                "xml_names": {**short, **exact},
             },
             slots=True,
         )
@@ -75,10 +76,7 @@ def _default(f: Field) -> Any:
     return dataclasses.field(default_factory=list) if f.repeated else None
 
 
-def _xml_names(f: Field) -> tuple[str, ...]:
-    name = f.xml_name
-    if not name:
-        return (f.name,)
-    if name.startswith("@"):
-        return (name, f"@{name.rpartition('}')[2].lstrip('@')}")
-    return (name, name.rpartition("}")[2])
+def _without_namespace(xml_name: str) -> str:
+    """`{namespace}local` as `local`, `@{namespace}local` as `@local`."""
+    at = "@" if xml_name.startswith("@") else ""
+    return at + xml_name.removeprefix("@").rpartition("}")[2]

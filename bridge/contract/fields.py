@@ -150,7 +150,7 @@ class Layouts:
         """The whole content as one ordered list: mixed content, or names that stand at several places."""
         maker = _Maker(inherited.fields if inherited is not None else ())
         known = next((f for f in maker.fields if f.kind == "items" and f.mixed), None)
-        content = known or Field("content", "items", repeated=True, mixed=own.content == "mixed")
+        content = Field("content", "items", repeated=True, mixed=own.content == "mixed")
         if own.particle is not None:
             for term in _terms(own.particle):
                 if isinstance(term, Wildcard):
@@ -159,6 +159,9 @@ class Layouts:
                     content.items.setdefault(term.name, term)
         if known is None:
             maker.add(content, "content")
+        else:
+            content.name = known.name
+            maker.fields[maker.fields.index(known)] = content
         return self._finish(own, base, inherited, maker, Sequence((content,)))
 
     def _finish(
@@ -172,8 +175,7 @@ class Layouts:
         if own.content == "simple" and not any(f.kind == "text" for f in maker.fields):
             maker.add(Field("value", "text"), "value")
         for use in own.attributes:
-            if not any(f.use is not None and f.use.name == use.name for f in maker.fields):
-                maker.add(Field("", "attribute", use=use), use.name)
+            maker.attribute(use)
         if own.any_attribute is not None and not any(f.kind == "any_attribute" for f in maker.fields):
             maker.add(Field("", "any_attribute"), "any_attributes")
         return Layout(
@@ -215,8 +217,23 @@ class _Maker:
             return self.add(Field("", "element", repeated, declaration), declaration.name)
         if self.fields.index(known) < self._inherited and (repeated > known.repeated or not self.restricting):
             raise _Ambiguous
+        if self.fields.index(known) < self._inherited:
+            return self._narrow(known, Field(known.name, "element", known.repeated, declaration))
         known.repeated |= repeated
         return known
+
+    def attribute(self, use: AttributeUse) -> None:
+        """A field for an attribute, in place of the one inherited where a restriction says it anew."""
+        known = next((f for f in self.fields if f.use is not None and f.use.name == use.name), None)
+        if known is None:
+            self.add(Field("", "attribute", use=use), use.name)
+        elif known.use != use:
+            self._narrow(known, Field(known.name, "attribute", use=use))
+
+    def _narrow(self, inherited: Field, own: Field) -> Field:
+        """Put the restricting type's own field where the inherited one stands: same name, narrower type."""
+        self.fields[self.fields.index(inherited)] = own
+        return own
 
     def _wildcard(self, wildcard: Wildcard) -> Field:
         return self.add(Field("", "wildcard", repeated=True, wildcards=(wildcard,)), "any")

@@ -12,13 +12,15 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from bridge.contract import values
+from bridge.contract.facets import Leaves
+from bridge.contract.forms import fitting
 from bridge.contract.model import SimpleType
 from bridge.errors import DecodeError
 
@@ -226,7 +228,7 @@ class Scalar:
     """How values of one simple type are read and written.
 
     `scoped` says that the value is a QName (or holds some): reading and writing need the prefixes in scope, and
-    go through `decode_scoped` and `encode_scoped`.
+    go through `decode_scoped` and `encode_scoped`. `item` is a list's; `choose` gives the member of a union that admits a text.
     """
 
     type: SimpleType
@@ -235,13 +237,14 @@ class Scalar:
     python: str
     """The Python type as an annotation spells it."""
     scoped: bool = False
+    item: Scalar | None = None
+    choose: Callable[[str, Scope | None], Scalar | None] | None = None
 
 
 def _lexical(kind: type[values.Lexical]) -> Decode:
     return lambda text: kind(text.strip(XML_SPACE))
 
 
-_TEXTS = "string normalizedString anySimpleType"
 _INTEGERS = (
     "integer nonPositiveInteger negativeInteger long int short byte nonNegativeInteger unsignedLong unsignedInt "
     "unsignedShort unsignedByte positiveInteger"
@@ -276,8 +279,12 @@ def scalar(simple: SimpleType) -> Scalar:
     if simple.builtin in ("QName", "NOTATION"):
         return Scalar(simple, keep, put_text, "str", scoped=True)
     if simple.builtin in _ATOMIC:
-        return Scalar(simple, *_ATOMIC[simple.builtin])
+        decode, encode, python = _ATOMIC[simple.builtin]
+        return Scalar(simple, decode, fitting(simple, encode), python)
     return Scalar(simple, _SPACE[simple.white_space], put_text, "str")
+
+
+_is_item = re.compile("[^ \t\n\r]+").fullmatch
 
 
 def _list(simple: SimpleType) -> Scalar:
@@ -288,54 +295,34 @@ def _list(simple: SimpleType) -> Scalar:
         return [item.decode(part) for part in collapse(text).split(" ") if part]
 
     def encode(value: Any) -> str:
-        if isinstance(value, str) or not hasattr(value, "__iter__"):
-            raise TypeError(f"expected list, got {type(value).__name__}")
-        return " ".join([item.encode(part) for part in value])
+        return " ".join([_item(item.encode(part)) for part in _parts(value)])
 
-    return Scalar(simple, decode, encode, f"list[{item.python}]", item.scoped)
+    return Scalar(simple, decode, encode, f"list[{item.python}]", item.scoped, item)
 
 
-_PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
-_PLAIN_FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?INF|NaN")
-_PLAIN_DATE = re.compile(r"-?\d{4,}-\d\d-\d\d(Z|[+-]\d\d:\d\d)?")
-_PLAIN_TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-_SHAPES: dict[str, re.Pattern[str]] = {
-    "decimal": _PLAIN_NUMBER,
-    "float": _PLAIN_FLOAT,
-    "double": _PLAIN_FLOAT,
-    "date": _PLAIN_DATE,
-    "time": _PLAIN_TIME,
-    "dateTime": re.compile(
-        _PLAIN_DATE.pattern.removesuffix("(Z|[+-]\\d\\d:\\d\\d)?") + "T" + _PLAIN_TIME.pattern
-    ),
-    "boolean": re.compile("true|false|0|1"),
-    "hexBinary": re.compile("([0-9a-fA-F]{2})*"),
-    **{name: re.compile(r"[+-]?\d+") for name in _INTEGERS.split()},
-}
+def _parts(value: Any) -> Iterable[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"expected list, got {type(value).__name__}")
+    return value
 
 
-def _may_be(member: SimpleType, text: str) -> bool:
-    """Whether the text may be meant as this member of a union: by its shape and its enumeration."""
-    if member.enumeration and text not in member.enumeration:
-        return False
-    shape = _SHAPES.get(member.builtin)
-    return shape is None or shape.fullmatch(text) is not None
+def _item(text: str) -> str:
+    if _is_item(text) is None:
+        raise ValueError(f"an item of a list can neither be empty nor hold white space: {text!r}")
+    return text
 
 
 def _union(simple: SimpleType) -> Scalar:
-    """The first member that fits gives the value; what no member's Python type can hold stays text."""
+    """The first member that admits the text gives the value."""
     members = [scalar(member) for member in simple.members]
+    leaves = Leaves()
+
+    def choose(text: str, scope: Scope | None) -> Scalar | None:
+        return next((member for member in members if leaves.valid(member.type, text, scope)), None)
 
     def decode(text: str) -> Any:
-        for member in members:
-            candidate = text if member.type.white_space == "preserve" else collapse(text)
-            if member.type.variety == "atomic" and not _may_be(member.type, candidate):
-                continue
-            try:
-                return member.decode(candidate)
-            except (ValueError, ArithmeticError, DecodeError):
-                continue
-        return text
+        member = choose(text, None)
+        return text if member is None else member.decode(_SPACE[member.type.white_space](text))
 
     def encode(value: Any) -> str:
         for member in members:
@@ -347,7 +334,8 @@ def _union(simple: SimpleType) -> Scalar:
         raise TypeError(f"expected one of {expected}, got {type(value).__name__}")
 
     python = " | ".join(dict.fromkeys(member.python for member in members)) or "str"
-    return Scalar(simple, decode, encode, python, any(member.scoped for member in members))
+    scoped = any(member.scoped for member in members)
+    return Scalar(simple, decode, encode, python, scoped, choose=choose)
 
 
 # -- QNames ---------------------------------------------------------------------------------------------------
@@ -355,23 +343,12 @@ def _union(simple: SimpleType) -> Scalar:
 
 def decode_scoped(reader: Scalar, text: str, scope: Scope) -> Any:
     """A value that is or holds QNames: each becomes a Clark name by the prefixes in scope."""
-    if reader.type.variety == "list":
-        assert reader.type.item is not None
-        item = scalar(reader.type.item)
-        return [decode_scoped(item, part, scope) for part in collapse(text).split(" ") if part]
-    if reader.type.variety == "union":
-        return _decode_scoped_union(reader, text, scope)
+    if reader.item is not None:
+        return [decode_scoped(reader.item, part, scope) for part in collapse(text).split(" ") if part]
+    if reader.choose is not None:
+        member = reader.choose(text, scope)
+        return text if member is None else decode_scoped(member, text, scope)
     return clark_name(collapse(text), scope) if reader.scoped else reader.decode(text)
-
-
-def _decode_scoped_union(reader: Scalar, text: str, scope: Scope) -> Any:
-    for member in reader.type.members:
-        inner = scalar(member)
-        try:
-            return decode_scoped(inner, text, scope)
-        except (ValueError, ArithmeticError, DecodeError):
-            continue
-    return text
 
 
 def clark_name(text: str, scope: Scope) -> str:
@@ -385,10 +362,8 @@ def clark_name(text: str, scope: Scope) -> str:
 
 def encode_scoped(writer: Scalar, value: Any, declarations: dict[str, str]) -> str:
     """The text of a value that is or holds Clark names; adds namespace → prefix to `declarations`."""
-    if writer.type.variety == "list":
-        assert writer.type.item is not None
-        item = scalar(writer.type.item)
-        return " ".join(encode_scoped(item, part, declarations) for part in value)
+    if writer.item is not None:
+        return " ".join([_item(encode_scoped(writer.item, part, declarations)) for part in _parts(value)])
     if not isinstance(value, str):
         return writer.encode(value)
     namespace, brace, local = value.rpartition("}")

@@ -94,11 +94,12 @@ class Writer:
         self._used.add(XSI)
         resolved = self._model.type(declaration.type)
         attributes = ""
+        scope: dict[str, str] = {}
         if isinstance(resolved, ComplexType):
             for use in resolved.attributes:
                 if use.name in value.attributes:
-                    attributes += self._attribute(use, value.attributes[use.name], path)
-        return f'<{tag} xsi:nil="true"{attributes}/>'
+                    attributes += self._attribute(use, value.attributes[use.name], path, scope)
+        return f'<{tag}{_scope(scope)} xsi:nil="true"{attributes}/>'
 
     def _given(self, declaration: ElementDecl, value: etree._Element, path: str) -> str:
         """An lxml element for an element of any type: written as it is, under the name it brings."""
@@ -270,11 +271,9 @@ class Writer:
                 text += "".join(self._free_attribute(name, item, path) for name, item in given.items())
         return text
 
-    def _attribute(
-        self, use: AttributeUse, value: Any, path: str, scope: dict[str, str] | None = None
-    ) -> str:
+    def _attribute(self, use: AttributeUse, value: Any, path: str, scope: dict[str, str]) -> str:
         path = f"{path}/@{_local(use.name)}"
-        text = self._text(use.type, value, path, scope if scope is not None else {})
+        text = self._text(use.type, value, path, scope)
         return f' {self._attribute_name(use.name)}="{escape_attribute(text)}"'
 
     def _free_attribute(self, name: str, value: Any, path: str) -> str:

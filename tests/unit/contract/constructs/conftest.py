@@ -69,10 +69,12 @@ class Construct:
         assert_same(flat(self.decode(with_comments(original))), expected)
         wanted = canonical(self.parse(again or document))
         encoded = self.encode(value)
-        assert canonical(encoded) == wanted
+        if "qnames" not in self.namespace:  # canonical XML knows nothing of prefixes inside values
+            assert canonical(encoded) == wanted
+        assert_same(flat(self.contract.codec.decode(self.element, encoded)), expected)
         assert differences(self.contract.model, self.element, original, encoded) == []
         if "xsi:type" not in document:  # a dict has no way to name its type
-            assert canonical(self.encode(as_dict(value))) == wanted
+            assert canonical(self.encode(as_dict(value))) == canonical(encoded)
 
 
 @pytest.fixture
@@ -102,7 +104,9 @@ def with_comments(element: etree._Element) -> str:
     root = etree.fromstring(text)
     for found in list(root.iter()):
         own = etree.QName(found).namespace in (etree.QName(root).namespace, None)
-        if not own or found.xpath("ancestor-or-self::*[local-name()='Data' or local-name()='Skip' or local-name()='raw']"):
+        if not own or found.xpath(
+            "ancestor-or-self::*[local-name()='Data' or local-name()='Skip' or local-name()='raw']"
+        ):
             continue
         if found.text and len(found.text) > 1 and not len(found):
             comment = etree.Comment("&")
@@ -113,7 +117,12 @@ def with_comments(element: etree._Element) -> str:
             found.insert(0, comment)
             found.text, comment.tail = None, found.text
     out = etree.tostring(root, encoding="unicode")
-    for declaration in (f' xmlns="{root.nsmap[None]}"', f' xmlns:t="{root.nsmap["t"]}"', f' xmlns:xs="{XSD}"', f' xmlns:xsi="{XSI}"'):
+    for declaration in (
+        f' xmlns="{root.nsmap[None]}"',
+        f' xmlns:t="{root.nsmap["t"]}"',
+        f' xmlns:xs="{XSD}"',
+        f' xmlns:xsi="{XSI}"',
+    ):
         out = out.replace(declaration, "", 1)
     return out
 
@@ -123,7 +132,9 @@ def flat(value: Any) -> Any:
     match value:
         case ComplexValue():
             named = ((f.name, getattr(value, f.name)) for f in fields(value))  # type: ignore[arg-type]
-            return {name: flat(item) for name, item in named if item is not None and item != [] and item != {}}
+            return {
+                name: flat(item) for name, item in named if item is not None and item != [] and item != {}
+            }
         case list():
             return [flat(item) for item in value]
         case tuple():
@@ -133,7 +144,11 @@ def flat(value: Any) -> Any:
         case TypedValue():
             return TypedValue(value.type, flat(value.value))
         case etree._Element():
-            return Raw(etree.canonicalize(etree.tostring(value, encoding="unicode"), rewrite_prefixes=False, strip_text=True))
+            return Raw(
+                etree.canonicalize(
+                    etree.tostring(value, encoding="unicode"), rewrite_prefixes=False, strip_text=True
+                )
+            )
         case _:
             return value
 
@@ -165,8 +180,11 @@ def assert_same(left: Any, right: Any, path: str = "value") -> None:
         for number, pair in enumerate(zip(left, right, strict=True)):
             assert_same(*pair, f"{path}[{number}]")
     elif isinstance(left, Element | TypedValue):
-        assert_same((left.name if isinstance(left, Element) else left.type, left.value),
-                    (right.name if isinstance(right, Element) else right.type, right.value), path)
+        assert_same(
+            (left.name if isinstance(left, Element) else left.type, left.value),
+            (right.name if isinstance(right, Element) else right.type, right.value),
+            path,
+        )
     elif isinstance(left, Nil):
         assert_same(dict(left.attributes), dict(right.attributes), path)
     elif isinstance(left, float) and left != left:

@@ -184,7 +184,9 @@ def test_nil_is_falsy_and_differs_from_none_in_every_list() -> None:
 
 def test_a_detached_element_keeps_the_prefixes_its_values_use() -> None:
     construct = Construct("any")
-    (found,) = construct.decode('<Message xmlns:q="urn:q"><Lax><o:x xmlns:o="urn:o" type="q:name"/></Lax></Message>').Lax.any
+    (found,) = construct.decode(
+        '<Message xmlns:q="urn:q"><Lax><o:x xmlns:o="urn:o" type="q:name"/></Lax></Message>'
+    ).Lax.any
     assert found.getparent() is None
     assert found.nsmap["q"] == "urn:q"
     again = construct.encode({"Lax": {"any": [found]}})
