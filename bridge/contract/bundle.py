@@ -78,6 +78,8 @@ class Bundle:
     ) -> None:
         self._lock = threading.RLock()
         self._schema: etree.XMLSchema | None = None
+        self._texts: list[tuple[str, bytes]] | None = None
+        self._mentions_references = False
         self._components: dict[Key, Component] = {}
         found = list(found)
         filled = {component.document for component in found}
@@ -97,7 +99,6 @@ class Bundle:
                 faults.setdefault(component.key, fault)
         self._withdraw(faults)
         self._normalise()
-        self.digest = self._digest()
 
     def fault_of(self, element: str) -> ContractError | None:
         """Why a global element cannot be used; None when it can."""
@@ -126,11 +127,41 @@ class Bundle:
         with self._lock:
             while True:
                 try:
-                    return compile_schemas(self.documents)
+                    texts = self.texts()
+                    self._mentions_references = any(b"IDREF" in text for _, text in texts)
+                    schema = compile_schemas(texts)
+                    self._texts = (
+                        None  # as large as the files; needed again only to explain a refused message
+                    )
+                    return schema
                 except etree.XMLSchemaParseError as error:
                     if not self._mend(error):
                         advice = "The schemas cannot be used together; correct what is named here."
                         raise ContractError(_first(error), advice=advice) from error
+
+    @property
+    def mentions_references(self) -> bool:
+        """Whether the schemas speak of IDREF at all: a quick no for nearly all contracts."""
+        self.compile()
+        return self._mentions_references
+
+    @property
+    def digest(self) -> str:
+        """Of the normalised schemas, wherever their files are."""
+        digest = hashlib.sha256()
+        for namespace, text in self.texts():
+            digest.update(namespace.encode() + b"\0" + text + b"\0")
+        return digest.hexdigest()
+
+    def texts(self) -> list[tuple[str, bytes]]:
+        """Namespace and normalised text of each document."""
+        if self._texts is None:
+            self._texts = [(document.namespace, text_of(document)) for document in self.documents]
+        return self._texts
+
+    def surviving(self) -> Iterable[Component]:
+        """The components that can be used."""
+        return self._components.values()
 
     # -- finding mistakes -----------------------------------------------------------------------------------------
 
@@ -223,6 +254,7 @@ class Bundle:
 
     def _normalise(self) -> None:
         """Rewrite each document's imports to those it needs; put every global component on a line of its own."""
+        self._texts = None
         needs: dict[SchemaDocument, set[str]] = {document: set() for document in self.documents}
         provided = {document.namespace for document in self.documents}
         for component in self._components.values():
@@ -230,12 +262,6 @@ class Bundle:
                 needs[component.document].update(namespace_of(name) for _, name in component.references)
         for document, namespaces in needs.items():
             _rewrite_links(document, sorted((namespaces & provided) - {document.namespace}))
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for document in self.documents:
-            digest.update(document.namespace.encode() + b"\0" + text_of(document) + b"\0")
-        return digest.hexdigest()
 
 
 _Shape: TypeAlias = "tuple[str, list[tuple[str, str]], list[_Shape]]"

@@ -45,12 +45,15 @@ def text_of(document: SchemaDocument) -> bytes:
     return etree.tostring(document.root, with_tail=False)
 
 
-def compile_schemas(documents: Sequence[SchemaDocument]) -> etree.XMLSchema:
-    """Compile all documents together. Raises XMLSchemaParseError; `mistakes` reads it."""
-    texts = {f"{_SCHEME}{number}.xsd": text_of(document) for number, document in enumerate(documents)}
+def compile_schemas(documents: Sequence[tuple[str, bytes]]) -> etree.XMLSchema:
+    """Compile all documents together, each given by its namespace and its normalised text.
+
+    Raises XMLSchemaParseError; `mistakes` reads it.
+    """
+    texts = {f"{_SCHEME}{number}.xsd": text for number, (_, text) in enumerate(documents)}
     members: dict[str, list[int]] = {}
-    for number, document in enumerate(documents):
-        members.setdefault(document.namespace, []).append(number)
+    for number, (namespace, _) in enumerate(documents):
+        members.setdefault(namespace, []).append(number)
     imports = []
     for index, (namespace, numbers) in enumerate(members.items()):
         includes = "".join(f'<xs:include schemaLocation="{_SCHEME}{number}.xsd"/>' for number in numbers)

@@ -66,10 +66,14 @@ UNDECLARED = "?"
 
 @dataclass(slots=True, eq=False)
 class Component:
-    """A global declaration or definition; `references` gives for each thing it needs the first node that says so."""
+    """A global declaration or definition; `references` gives for each thing it needs the first node that says so.
+
+    `position` is its number among the children that the document's root had at first, comments counted.
+    """
 
     key: Key
     node: etree._Element
+    position: int
     document: SchemaDocument
     references: dict[Key, etree._Element]
 
@@ -81,11 +85,11 @@ class Component:
 def components(document: SchemaDocument) -> Iterator[Component]:
     """The global components of one document, in its order."""
     resolve = _Resolver(document)
-    for node in document.root.iterchildren(*_DECLARES):
-        name = node.get("name")
-        if name is not None:
-            key: Key = (_DECLARES[node.tag], clark(document.namespace, name.strip()))
-            yield Component(key, node, document, resolve.references(node))
+    for position, node in enumerate(document.root):
+        kind, name = _DECLARES.get(node.tag), node.get("name")
+        if kind is not None and name is not None:
+            key: Key = (kind, clark(document.namespace, name.strip()))
+            yield Component(key, node, position, document, resolve.references(node))
 
 
 class _Resolver:

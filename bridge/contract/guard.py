@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from lxml import etree
 
 from bridge.contract.explain import Explainer, LibxmlError
-from bridge.contract.references import Document, mentioned, reachable
+from bridge.contract.references import reachable
 from bridge.contract.violation import Violation
 from bridge.contract.walk import Schemas
 from bridge.errors import InvalidMessage, InvalidRequest
@@ -20,7 +20,7 @@ class Compiles(Protocol):
     """What the guard needs of a bundle."""
 
     @property
-    def documents(self) -> Sequence[Document]: ...
+    def mentions_references(self) -> bool: ...
     def compile(self) -> etree.XMLSchema: ...
     def compile_anew(self) -> etree.XMLSchema: ...
 
@@ -72,13 +72,9 @@ class Guard:
     def _may_refer(self, element_name: str) -> bool:
         known = self._referring.get(element_name)
         if known is None:
-            known = self._mentions_references and reachable(self._model, element_name)
+            known = self._bundle.mentions_references and reachable(self._model, element_name)
             self._referring[element_name] = known
         return known
-
-    @cached_property
-    def _mentions_references(self) -> bool:
-        return mentioned(self._bundle.documents)
 
     def _check_references(
         self,

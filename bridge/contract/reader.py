@@ -10,11 +10,12 @@ Source: XML Schema 1.0 Part 1, section 3 (components) and 4.2.3 (chameleon inclu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
 from bridge.contract.builtins import ANY_TYPE_DEFINITION, BUILTINS, builtin_base
+from bridge.contract.declarations import Declarations
 from bridge.contract.model import (
     ANY_SIMPLE_TYPE,
     ANY_TYPE,
@@ -28,7 +29,6 @@ from bridge.contract.model import (
     Wildcard,
 )
 from bridge.contract.xsd import (
-    XSD_CHILDREN,
     Document,
     Node,
     blocks,
@@ -37,48 +37,55 @@ from bridge.contract.xsd import (
     inherit_attributes,
     is_true,
     local_declaration_name,
-    local_name,
     occurs,
     prohibited_attributes,
     restrict,
     wildcard_of,
 )
 
-_GLOBAL_KINDS = ("element", "complexType", "simpleType", "group", "attributeGroup", "attribute")
-
 
 class SchemaModel:
-    """The model of a contract's schemas (see `model.Model`). Safe to use from several threads."""
+    """The model of a contract's schemas (see `model.Model`). Safe to use from several threads.
 
-    def __init__(self, documents: Iterable[Document]) -> None:
+    What would need a look at every document may be given, when it is known from an earlier time: `declarations`,
+    the elements that stand for each `heads` of a substitution group, and `prefixes`.
+    """
+
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        *,
+        declarations: Declarations | None = None,
+        heads: Mapping[str, list[str]] | None = None,
+        prefixes: Mapping[str, str] | None = None,
+    ) -> None:
         self._lock = threading.RLock()
-        self._nodes: dict[str, dict[str, Node]] = {kind: {} for kind in _GLOBAL_KINDS}
         self._anonymous: dict[str, Node] = {}
         self._identities: dict[tuple[int, str], str] = {}
         self._elements: dict[str, ElementDecl] = {}
         self._types: dict[str, SimpleType | ComplexType] = {ANY_TYPE: ANY_TYPE_DEFINITION, **BUILTINS}
-        self._heads: dict[str, list[str]] | None = None
+        self._heads = heads
+        self._prefixes = prefixes
         self._children: dict[str, list[str]] | None = None
         self._documents = tuple(documents)
-        for document in self._documents:
-            for child in document.root.iterchildren(XSD_CHILDREN):
-                nodes, name = self._nodes.get(local_name(child)), child.get("name")
-                if nodes is not None and name is not None:
-                    nodes.setdefault(clark(document.namespace, name), Node(child, document))
+        self._declared = declarations if declarations is not None else Declarations.of(self._documents)
 
     # -- what codec, explain and example ask ------------------------------------------------------------------
 
     def has_element(self, name: str) -> bool:
-        return name in self._nodes["element"]
+        return self._declared.has("element", name)
 
     def has_type(self, name: str) -> bool:
-        return name in self._types or name in self._nodes["complexType"] or name in self._nodes["simpleType"]
+        declared = self._declared
+        return name in self._types or declared.has("complexType", name) or declared.has("simpleType", name)
 
     def element(self, name: str) -> ElementDecl:
         found = self._elements.get(name)
         if found is None:
             with self._lock:
-                found = self._elements.setdefault(name, self._global_element(self._nodes["element"][name]))
+                found = self._elements.setdefault(
+                    name, self._global_element(self._declared.get("element", name))
+                )
         return found
 
     def type(self, ref: TypeRef) -> SimpleType | ComplexType:
@@ -97,7 +104,7 @@ class SchemaModel:
         found = self.type(name)
         if isinstance(found, ComplexType):
             return found.base or ANY_TYPE
-        return self._simple_base(self._nodes["simpleType"][name])
+        return self._simple_base(self._declared.get("simpleType", name))
 
     def is_derived(self, name: str, base: str) -> bool:
         """Whether the named type is `base` or derived from it."""
@@ -110,11 +117,10 @@ class SchemaModel:
 
     def substitutes(self, head: str) -> tuple[ElementDecl, ...]:
         """Every non-abstract global element that may stand for `head`, itself first (Part 1, 3.3.6)."""
-        if self._heads is None:
-            self._heads = self._index("element", "substitutionGroup")
-        if head not in self._heads:
+        heads = self.heads()
+        if head not in heads:
             return () if self.element(head).abstract else (self.element(head),)
-        node = self._nodes["element"][head]
+        node = self._declared.get("element", head)
         if blocks(node, "substitution"):
             return (self.element(head),)
         found, waiting = [], [head]
@@ -123,7 +129,7 @@ class SchemaModel:
             declaration = self.element(name)
             if not declaration.abstract:
                 found.append(declaration)
-            waiting.extend(self._heads.get(name, ()))
+            waiting.extend(heads.get(name, ()))
         return tuple(found)
 
     def derived(self, name: str) -> tuple[str, ...]:
@@ -131,7 +137,7 @@ class SchemaModel:
         if self._children is None:
             children: dict[str, list[str]] = {}
             for kind in ("complexType", "simpleType"):
-                for own, node in self._nodes[kind].items():
+                for own, node in self._declared.all(kind):
                     base = self._complex_base(node) if kind == "complexType" else self._simple_base(node)
                     children.setdefault(base, []).append(own)
             self._children = children
@@ -144,10 +150,18 @@ class SchemaModel:
 
     def global_elements(self) -> tuple[str, ...]:
         """The names of all global elements."""
-        return tuple(self._nodes["element"])
+        return self._declared.names("element")
 
-    def prefixes(self) -> dict[str, str]:
+    def heads(self) -> Mapping[str, list[str]]:
+        """For each head of a substitution group the elements that name it, themselves no further."""
+        if self._heads is None:
+            self._heads = self._index("element", "substitutionGroup")
+        return self._heads
+
+    def prefixes(self) -> Mapping[str, str]:
         """Namespace → the prefix its own documents use for it (first come), for envelopes people can read."""
+        if self._prefixes is not None:
+            return self._prefixes
         found: dict[str, str] = {}
         for document in self._documents:
             for prefix, namespace in document.root.nsmap.items():
@@ -157,7 +171,7 @@ class SchemaModel:
 
     def _index(self, kind: str, attribute: str) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
-        for name, node in self._nodes[kind].items():
+        for name, node in self._declared.all(kind):
             target = node.reference(attribute)
             if target is not None:
                 index.setdefault(target, []).append(name)
@@ -239,7 +253,7 @@ class SchemaModel:
         return Group(kind=kind, particles=tuple(p for p in particles if p is not None))
 
     def _lookup(self, kind: str, node: Node, name: str) -> Node:
-        found = self._nodes[kind].get(name)
+        found = self._declared.find(kind, name)
         if found is None:
             raise node.error(f"The {kind} {name} is not declared.", "Import the schema that declares it.")
         return found
@@ -250,9 +264,10 @@ class SchemaModel:
         node = self._anonymous.get(name)
         if node is not None:
             return self._complex(node, None, name)
-        if name in self._nodes["complexType"]:
-            return self._complex(self._nodes["complexType"][name], name, name)
-        return self._simple(self._nodes["simpleType"][name])
+        complex_type = self._declared.find("complexType", name)
+        if complex_type is not None:
+            return self._complex(complex_type, name, name)
+        return self._simple(self._declared.get("simpleType", name))
 
     def _complex_base(self, node: Node) -> str:
         content = node.child("simpleContent", "complexContent")

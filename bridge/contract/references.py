@@ -7,26 +7,7 @@ Source: XML Schema 1.0 Part 1, section 3.15.4 (every IDREF needs its ID in the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
-
-from lxml import etree
-
 from bridge.contract.model import ComplexType, ElementDecl, Group, Model, Particle, SimpleType
-
-_MENTIONED = etree.XPath("boolean(//@*[contains(., 'IDREF')])")
-
-
-class Document(Protocol):
-    """What is asked of a schema document."""
-
-    @property
-    def root(self) -> etree._Element: ...
-
-
-def mentioned(documents: Iterable[Document]) -> bool:
-    """Whether any attribute of the schemas says IDREF: a quick no for nearly all contracts."""
-    return any(bool(_MENTIONED(document.root)) for document in documents)
 
 
 def reachable(model: Model, element_name: str) -> bool:

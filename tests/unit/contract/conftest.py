@@ -30,6 +30,8 @@ class Document:
 class OneSchema:
     """A schema with elementFormDefault="qualified" in `urn:t`; its root element is `e`."""
 
+    mentions_references = True
+
     def __init__(self, body: str) -> None:
         self.root = etree.fromstring(
             f'<xs:schema xmlns:xs="{XSD}" xmlns="{NAMESPACE}" targetNamespace="{NAMESPACE}"'
