@@ -42,6 +42,15 @@ class FifoLock:
                 return True
             return False
 
+    def hand_over(self) -> bool:
+        """Hand the lock to whoever waits longest; False, and the lock stays ours, when nobody does."""
+        with self._mutex:
+            if not self._waiting:
+                return False
+            self.owner = None
+            self._waiting.popleft().release()
+            return True
+
     def release(self) -> None:
         """Hand the lock to whoever waits longest."""
         with self._mutex:

@@ -5,7 +5,10 @@ connection. (A transaction that reads first and writes later fails at once with 
 timeout, so none is begun that way.) SQLite's file lock and its busy handler are left to settle matters with other
 processes.
 
-Durability is WAL with synchronous=FULL: a commit that returned has been synced to the disk.
+Durability is WAL with synchronous=FULL: a commit that returned has been synced to the disk. The sync is most of what a
+small transaction costs, so those that queue share one: who has finished while others wait hands the open
+transaction on, each working inside a savepoint of its own, and the last one commits for all. Nobody is told "done" before
+that commit; if it fails, all of them fail. A failure of one alone rolls back its savepoint and nothing else.
 
 Checkpoints copy the WAL back into the file. SQLite before 3.51.3 can corrupt the file when one runs while another
 connection commits (sqlite.org/wal.html#walresetbug). In a process they run inside a commit, behind the FIFO lock,
@@ -30,7 +33,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
-from bridge.errors import StoreBusy, StoreError
+from bridge.errors import CommitInDoubt, StoreBusy, StoreError
 from bridge.store import address
 from bridge.store.fifo import FifoLock
 from bridge.store.session import Cursor
@@ -53,6 +56,17 @@ BACKSTOP_PAGES = 20_000
 
 CACHE_KIB = 16_384
 """Page cache of the write connection; 2 MB, the default, no longer holds the inner pages of a year's indexes."""
+
+GROUP_SIZE = 32
+"""Transactions that share a sync at most."""
+
+GROUP_SECONDS = 0.005
+"""A group older than this is committed even while others wait: its first member has waited enough."""
+
+SLOW_SECONDS = 0.02
+"""Who keeps the lock for longer is no company to wait for: grouping pauses for PAUSE_SECONDS."""
+
+PAUSE_SECONDS = 1.0
 
 _TAKE_ROLE_EVERY = 500
 """Commits between two attempts to become the checkpointing process."""
@@ -78,6 +92,8 @@ class SqliteDatabase:
         self._idle_readers: deque[_Lane] = deque()
         self._role: int | None = None
         self._commits = 0
+        self._group: _Group | None = None
+        self._ungrouped_until = 0.0
 
     def writing(self) -> _Writing:
         """Wait for the write lock and begin. Raises StoreBusy after `wait` seconds."""
@@ -93,12 +109,11 @@ class SqliteDatabase:
             )
         try:
             lane = self._writer or self._open_writer()
-            lane.dbapi.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            self._lock.release()
-            raise self._explained(error) from error
-        except BaseException:
-            self._lock.release()
+            self._begin(lane)
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._explained(error) from error
             raise
         return _Writing(self, lane)
 
@@ -112,8 +127,8 @@ class SqliteDatabase:
         return _Reading(self, lane)
 
     def may_run_again(self, error: BaseException) -> bool:
-        """Never: behind BEGIN IMMEDIATE nothing fails that would succeed at the second attempt."""
-        return False
+        """Only where the commit was shared and another member may be why it failed: then each commits alone."""
+        return isinstance(error, _SharedCommitFailed)
 
     def warnings(self) -> list[str]:
         """What an operator should know about this machine's SQLite; empty when all is well."""
@@ -145,6 +160,9 @@ class SqliteDatabase:
         with self._opening:
             lane = self._connect()
             lane.dbapi.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            lane.dbapi.execute(
+                "PRAGMA temp_store = MEMORY"
+            )  # where savepoints keep what they may have to undo
             self._writer = lane
             self._take_checkpoint_role(lane)
             return lane
@@ -228,7 +246,82 @@ class SqliteDatabase:
             return StoreError(f"The file of the store {self._shown} is damaged or no SQLite file: {error}.")
         return StoreError(f"The store {self._shown} failed: {error}.")
 
-    # -- ends of transactions
+    # -- beginnings and ends of transactions; all of these run with the lock held
+
+    def _begin(self, lane: _Lane) -> None:
+        if self._group is None:
+            lane.dbapi.execute("BEGIN IMMEDIATE")
+            self._group = _Group()
+        elif self._group.members:
+            lane.dbapi.execute("SAVEPOINT member")
+        self._group.turn_began = time.monotonic()
+
+    def _keep(self, lane: _Lane) -> None:
+        """Commit what this member wrote, together with the others. Returns when it is durable."""
+        group = self._group
+        assert group is not None
+        if not lane.dbapi.in_transaction:  # SQLite itself rolls back on a full disk, on I/O errors
+            group.failure = StoreError("The transaction was rolled back by the database; nothing was stored.")
+        elif group.members:
+            lane.dbapi.execute("RELEASE member")
+        group.members += 1
+        self._leave()
+        if not group.ended.wait(self._wait):
+            raise CommitInDoubt(
+                f"The commit to {self._shown} did not end within {self._wait:g} s: another handler holds it up.",
+                advice="Look whether it was stored before sending it again.",
+            )
+        if group.failure is not None:
+            raise group.failure
+
+    def _forget(self, lane: _Lane) -> None:
+        """Roll back what this member wrote, and nothing else."""
+        group = self._group
+        try:
+            if lane.dbapi.in_transaction:
+                if group is not None and group.members:
+                    lane.dbapi.execute("ROLLBACK TO member")
+                    lane.dbapi.execute("RELEASE member")
+                else:
+                    lane.dbapi.execute("ROLLBACK")
+        finally:
+            if group is not None and not group.members:
+                self._group = None
+            self._leave()
+
+    def _leave(self) -> None:
+        """Give up the lock: to the next member of the group, or after committing for all of them."""
+        group = self._group
+        if group is None:
+            self._lock.release()
+            return
+        now = time.monotonic()
+        if now - group.turn_began > SLOW_SECONDS:
+            self._ungrouped_until = now + PAUSE_SECONDS
+        full = group.members >= GROUP_SIZE or now - group.began > GROUP_SECONDS
+        if not full and group.failure is None and now > self._ungrouped_until and self._lock.hand_over():
+            return
+        self._end_group(group)
+
+    def _end_group(self, group: _Group) -> None:
+        lane, self._group = self._writer, None
+        try:
+            if lane is not None and lane.dbapi.in_transaction:
+                lane.dbapi.execute("COMMIT" if group.failure is None else "ROLLBACK")
+                self._committed(lane)
+            elif group.failure is None:
+                group.failure = StoreError(
+                    "The transaction was rolled back by the database; nothing was stored."
+                )
+        except sqlite3.Error as error:
+            group.failure = self._explained(error) if group.members < 2 else _SharedCommitFailed(str(error))
+            group.failure.__cause__ = error
+            self._ungrouped_until = time.monotonic() + PAUSE_SECONDS  # so that only the culprit fails again
+            if lane is not None and lane.dbapi.in_transaction:
+                lane.dbapi.execute("ROLLBACK")
+        finally:
+            self._lock.release()
+            group.ended.set()
 
     def _committed(self, lane: _Lane) -> None:
         self._commits += 1
@@ -252,13 +345,33 @@ class SqliteDatabase:
         self._idle_readers.append(lane)
 
 
+def _nothing(*_: object) -> None:
+    """In place of what a SQLAlchemy dialect does to begin and end a transaction."""
+
+
 def _is_busy(error: sqlite3.Error) -> bool:
     return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
+class _SharedCommitFailed(StoreBusy):
+    """The commit for several transactions failed, be it for one of them; nothing of any was stored."""
+
+
+class _Group:
+    """Transactions that share one commit. `members` counts those that have finished and wait for it."""
+
+    __slots__ = ("began", "ended", "failure", "members", "turn_began")
+
+    def __init__(self) -> None:
+        self.began = self.turn_began = time.monotonic()
+        self.members = 0
+        self.ended = threading.Event()
+        self.failure: StoreError | None = None
+
+
 class _Lane:
-    """A connection and its SQLAlchemy face. The face is made at once: SQLAlchemy's first look at a database
-    ends with a rollback, which must not meet a transaction of ours."""
+    """A connection and its SQLAlchemy face, which may set savepoints and never ends a transaction: that is ours to
+    do, and it may be shared with others."""
 
     __slots__ = ("_engine", "dbapi")
 
@@ -271,7 +384,8 @@ class _Lane:
             pool_reset_on_return=None,
             hide_parameters=True,
         )
-        self._engine.connect().close()
+        for name in ("do_begin", "do_commit", "do_rollback"):
+            setattr(self._engine.dialect, name, _nothing)
 
     def face(self) -> Connection:
         connection = self._engine.connect()
@@ -313,30 +427,20 @@ class _Writing:
         return self._lane
 
     def commit(self) -> None:
-        lane = self._lane
-        if lane is None:
-            return
-        try:
-            if not lane.dbapi.in_transaction:  # SQLite itself rolls back on a full disk, on I/O errors
-                raise StoreError("The transaction was rolled back by the database; nothing was stored.")
-            lane.dbapi.execute("COMMIT")
-            self._database._committed(lane)
-        except sqlite3.Error as error:
-            raise self._database._explained(error) from error
-        finally:
-            self.rollback()
+        lane = self._end()
+        if lane is not None:
+            self._database._keep(lane)
 
     def rollback(self) -> None:
+        lane = self._end()
+        if lane is not None:
+            self._database._forget(lane)
+
+    def _end(self) -> _Lane | None:
         lane, self._lane = self._lane, None
-        if lane is None:
-            return
-        try:
-            if lane.dbapi.in_transaction:
-                lane.dbapi.execute("ROLLBACK")
-            if self._face is not None:
-                self._face.close()
-        finally:
-            self._database._lock.release()
+        if lane is not None and self._face is not None:
+            self._face.close()
+        return lane
 
 
 class _Reading(_Writing):
@@ -348,12 +452,10 @@ class _Reading(_Writing):
         self.rollback()
 
     def rollback(self) -> None:
-        lane, self._lane = self._lane, None
+        lane = self._end()
         if lane is None:
             return
         with contextlib.suppress(sqlite3.Error):
             if lane.dbapi.in_transaction:
                 lane.dbapi.execute("ROLLBACK")
-            if self._face is not None:
-                self._face.close()
         self._database._give_back(lane)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bridge.erp.tables import item
 from bridge.errors import StoreBusy, StoreError
-from bridge.store import Store
+from bridge.store import Store, Transaction
 from bridge.store import sqlite as sqlite_store
 
 
@@ -289,6 +290,112 @@ def test_waiting_writers_are_served_in_the_order_they_came(sqlite_url: str) -> N
     for thread in threads:
         thread.join(10)
     assert served == list(range(8))
+    store.close()
+
+
+def queue_up(store: Store, work: list[Callable[[Transaction], None]]) -> list[BaseException | None]:
+    """Run everything at once behind one transaction that makes them wait; the error of each, None for none."""
+    ends: dict[int, BaseException | None] = {}
+
+    def run(number: int) -> None:
+        try:
+            store.run(work[number])
+            ends[number] = None
+        except Exception as error:
+            ends[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(work))]
+    with store.transaction() as transaction:
+        transaction.session.execute(text("SELECT 1"))
+        for thread in threads:
+            thread.start()
+        time.sleep(0.1)
+        transaction.rollback()  # not one of those who share the commit
+    for thread in threads:
+        thread.join(10)
+    return [ends[number] for number in range(len(work))]
+
+
+def add(sku: str) -> Callable[[Transaction], None]:
+    def work(transaction: Transaction) -> None:
+        transaction.session.execute(insert(item).values(sku=sku, unit="H87", created_at=0))
+
+    return work
+
+
+def test_writers_that_queue_share_commits(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.migrate()
+    # Held for longer than SLOW_SECONDS by the test itself, which would pause grouping.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
+        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
+        before = store._database._commits  # type: ignore[attr-defined]
+        assert queue_up(store, [add(f"{number}") for number in range(8)]) == [None] * 8
+    assert store._database._commits == before + 1  # type: ignore[attr-defined]
+    assert skus(store) == [f"{number}" for number in range(8)]
+    store.close()
+
+
+def test_one_that_fails_in_a_shared_commit_takes_nobody_with_it(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.migrate()
+
+    def fail(transaction: Transaction) -> None:
+        add("lost")(transaction)
+        raise ZeroDivisionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
+        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
+        ends = queue_up(store, [add("a"), fail, add("b"), fail])
+    assert [type(end) for end in ends] == [type(None), ZeroDivisionError, type(None), ZeroDivisionError]
+    assert skus(store) == ["a", "b"]
+    store.close()
+
+
+def test_when_a_shared_commit_fails_only_the_culprit_does(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.migrate()
+
+    def break_at_commit(transaction: Transaction) -> None:
+        transaction.session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        transaction.session.execute(text("INSERT INTO stock_balance VALUES ('NONE', 'NONE', 0, 0, 0)"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
+        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
+        first, culprit, last = queue_up(store, [add("a"), break_at_commit, add("b")])
+    assert (first, last) == (None, None)
+    assert isinstance(culprit, StoreError)
+    assert "FOREIGN KEY" in str(culprit)
+    assert skus(store) == ["a", "b"]
+    store.close()
+
+
+def test_nobody_waits_long_in_company_of_a_slow_writer(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.migrate()
+    put(store, "a")
+    done: list[float] = []
+
+    def quick() -> None:
+        put(store, f"quick-{len(done)}")
+        done.append(time.monotonic())
+
+    with store.transaction() as slow:
+        slow.session.execute(text("SELECT 1"))
+        time.sleep(2 * sqlite_store.SLOW_SECONDS)
+    with store.transaction() as transaction:
+        transaction.session.execute(text("SELECT 1"))
+        waiting = threading.Thread(target=quick)
+        waiting.start()
+        time.sleep(0.005)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1
+    waiting.join(10)
+    assert store._database._group is None  # type: ignore[attr-defined]
+    assert len(done) == 1
     store.close()
 
 
