@@ -6,29 +6,45 @@ Source: XML 1.0 section 2.4 (character data), 2.11 (line ends), 3.3.3 (attribute
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 
 from lxml import etree
 
 from bridge.contract.model import XSI
 
-_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
-_ATTRIBUTE = {**_TEXT, '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
-_find_in_text = re.compile("[&<>\r]").search
-_find_in_attribute = re.compile('[&<>"\r\n\t]').search
-_replace_in_text = re.compile("[&<>\r]").sub
-_replace_in_attribute = re.compile('[&<>"\r\n\t]').sub
+
+class _References(dict[str, str]):
+    """Character → how it is written; asked for any other that the searches find, it cannot be written at all."""
+
+    def __missing__(self, character: str) -> str:
+        raise ValueError(f"the character U+{ord(character):04X} cannot stand in XML")
+
+
+_IMPOSSIBLE = "\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+_TEXT = _References({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_ATTRIBUTE = _References({**_TEXT, '"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
+_IN_TEXT = re.compile(f"[&<>\r{_IMPOSSIBLE}]")
+_IN_ATTRIBUTE = re.compile(f'[&<>"\r\n\t{_IMPOSSIBLE}]')
+_find_in_text, _replace_in_text = _IN_TEXT.search, _IN_TEXT.sub
+_find_in_attribute, _replace_in_attribute = _IN_ATTRIBUTE.search, _IN_ATTRIBUTE.sub
 
 
 def escape(text: str) -> str:
-    """Character data. A carriage return is written as a reference, or the reader would make it a line feed."""
+    """Character data. A carriage return is written as a reference, or the reader would make it a line feed.
+
+    ValueError for a character that no XML document can hold.
+    """
     if text.isalnum() or _find_in_text(text) is None:
         return text
     return _replace_in_text(lambda match: _TEXT[match[0]], text)
 
 
 def escape_attribute(text: str) -> str:
-    """An attribute's value between double quotes; white space other than blanks is written as references."""
+    """An attribute's value between double quotes; white space other than blanks is written as references.
+
+    ValueError for a character that no XML document can hold.
+    """
     if text.isalnum() or _find_in_attribute(text) is None:
         return text
     return _replace_in_attribute(lambda match: _ATTRIBUTE[match[0]], text)
@@ -48,13 +64,14 @@ class Prefixes:
     def __init__(self, suggested: Mapping[str, str]) -> None:
         self._known: dict[str, str] = {XSI: "xsi"}
         self._suggested = {ns: p for ns, p in suggested.items() if p not in _TAKEN and not _GENERATED(p)}
+        self._lock = threading.Lock()
 
     def of(self, namespace: str) -> str:
         known = self._known.get(namespace)
         if known is None:
-            known = self._known.setdefault(
-                namespace, self._suggested.get(namespace) or f"n{len(self._known)}"
-            )
+            with self._lock:  # two namespaces at once would get the same number
+                prefix = self._suggested.get(namespace) or f"n{len(self._known)}"
+                known = self._known.setdefault(namespace, prefix)
         return known
 
     def qualified(self, name: str) -> str:

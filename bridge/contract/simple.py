@@ -67,9 +67,7 @@ def put_text(value: Any) -> str:
 def put_integer(value: Any) -> str:
     if value.__class__ is int:
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(int(value))
-    raise TypeError(f"expected int, got {type(value).__name__}")
+    return _put_whole(value, "int")
 
 
 def put_decimal(value: Any) -> str:
@@ -83,7 +81,14 @@ def put_decimal(value: Any) -> str:
         return text
     if isinstance(value, float):
         raise TypeError("expected Decimal, got float; Decimal(str(value)) says which digits are meant")
-    return put_integer(value)
+    return _put_whole(value, "Decimal")
+
+
+def _put_whole(value: Any, expected: str) -> str:
+    """An int where another number is usual."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise TypeError(f"expected {expected}, got {type(value).__name__}")
 
 
 class _Booleans(dict[str, bool]):
@@ -116,7 +121,7 @@ def get_float(text: str) -> float:
 
 def put_float(value: Any) -> str:
     if not isinstance(value, float):
-        return put_integer(value)
+        return _put_whole(value, "float")
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

@@ -8,7 +8,8 @@ Source: XML Schema 1.0 Part 1 section 2.6 (xsi attributes), 3.3.6 (substitution)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from lxml import etree
@@ -69,9 +70,9 @@ class Writer:
         if isinstance(value, etree._Element):
             return self._given(declaration, value, path)
         if isinstance(value, TypedValue):
-            named = self._model.type(value.type)
+            named = self._model.type(value.type) if self._model.has_type(value.type) else None
             if not isinstance(named, SimpleType):
-                raise EncodeError(f"{value.type} is not a simple type.", path=path)
+                raise EncodeError(f"There is no simple type {value.type}.", path=path)
             return self._simple(tag, self._xsi_type(value.type), named, value.value, path)
         declared = self._model.type(declaration.type)
         if isinstance(declared, SimpleType):
@@ -111,16 +112,20 @@ class Writer:
 
     def _simple(self, tag: str, attributes: str, simple: SimpleType, value: Any, path: str) -> str:
         scope: dict[str, str] = {}
-        text = escape(self._text(simple, value, path, scope))
+        text = self._text(simple, value, path, scope)
         return f"<{tag}{_scope(scope)}{attributes}>{text}</{tag}>"
 
-    def _text(self, simple: SimpleType, value: Any, path: str, scope: dict[str, str]) -> str:
+    def _text(
+        self,
+        simple: SimpleType,
+        value: Any,
+        path: str,
+        scope: dict[str, str],
+        escaping: Callable[[str], str] = escape,
+    ) -> str:
         writer = scalar(simple)
-        try:
-            return encode_scoped(writer, value, scope) if writer.scoped else writer.encode(value)
-        except (TypeError, AttributeError, ValueError) as error:
-            message = f"{str(error)[:200]}."
-            raise EncodeError(message[:1].upper() + message[1:], path=path) from error
+        with _placed(path):
+            return escaping(encode_scoped(writer, value, scope) if writer.scoped else writer.encode(value))
 
     # -- complex types ----------------------------------------------------------------------------------------
 
@@ -135,7 +140,7 @@ class Writer:
         scope: dict[str, str] = {}
         attributes = xsi_type + self._attributes(layout.fields, value, path, scope)
         text = "".join(
-            escape(self._text(actual.simple, getattr(value, f.name), path, scope))
+            self._text(actual.simple, getattr(value, f.name), path, scope)
             for f in layout.of_kind("text")
             if actual.simple is not None and getattr(value, f.name) is not None
         )
@@ -147,6 +152,13 @@ class Writer:
     ) -> tuple[Any, ComplexType]:
         """The value as an instance of its class, and the type it says it is."""
         if isinstance(value, Mapping):
+            if declared.abstract:
+                known = ", ".join(_local(name) for name in self._model.derived(declared.identity))
+                raise EncodeError(
+                    f"{self._classes.of(declared).__name__} is abstract: a dict does not say which type it is.",
+                    path=path,
+                    advice=f"Give an instance of one of: {known}.",
+                )
             return self._from_mapping(declared, value, path), declared
         if not isinstance(value, ComplexValue):
             expected = self._classes.of(declared).__name__
@@ -232,7 +244,8 @@ class Writer:
 
     def _item(self, f: Field, item: Any, path: str) -> str:
         if f.mixed and isinstance(item, str):
-            return escape(item)
+            with _placed(path):
+                return escape(item)
         if isinstance(item, etree._Element):
             return self._any(item, path)
         if not (isinstance(item, tuple) and len(item) == 2):
@@ -273,18 +286,31 @@ class Writer:
 
     def _attribute(self, use: AttributeUse, value: Any, path: str, scope: dict[str, str]) -> str:
         path = f"{path}/@{_local(use.name)}"
-        text = self._text(use.type, value, path, scope)
-        return f' {self._attribute_name(use.name)}="{escape_attribute(text)}"'
+        text = self._text(use.type, value, path, scope, escape_attribute)
+        return f' {self._attribute_name(use.name)}="{text}"'
 
     def _free_attribute(self, name: str, value: Any, path: str) -> str:
         if not isinstance(value, str):
             raise EncodeError(f"{name}: a free attribute takes str, got {type(value).__name__}.", path=path)
-        return f' {self._attribute_name(name)}="{escape_attribute(value)}"'
+        path = f"{path}/@{_local(name)}"
+        with _placed(path):
+            etree.QName(name)  # ValueError for what is no name, and would be markup
+            return f' {self._attribute_name(name)}="{escape_attribute(value)}"'
 
     def _attribute_name(self, clark: str) -> str:
         if clark.startswith("{http://www.w3.org/XML/1998/namespace}"):
             return f"xml:{_local(clark)}"
         return self._name(clark)
+
+
+@contextmanager
+def _placed(path: str) -> Iterator[None]:
+    """Says where it was that a value did not fit."""
+    try:
+        yield
+    except (TypeError, AttributeError, ValueError) as error:
+        message = f"{str(error)[:200]}."
+        raise EncodeError(message[:1].upper() + message[1:], path=path) from error
 
 
 def _fields(plan: Plan) -> list[Field]:

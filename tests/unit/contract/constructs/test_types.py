@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
@@ -115,7 +116,7 @@ def test_classes_are_related_as_their_types_are() -> None:
     names = ["Party", "Person", "Employee", "Retired"]
     classes = [construct.type(name) for name in names]
     assert [cls.__name__ for cls in classes] == names
-    for base, derived in zip(classes, classes[1:], strict=False):
+    for base, derived in itertools.pairwise(classes):
         assert issubclass(derived, base)
 
 
