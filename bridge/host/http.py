@@ -25,6 +25,10 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from bridge.errors import Refusal
+from bridge.host.refused import refusal_answer
+from bridge.soap.refusals import refuse
+
 STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -95,6 +99,10 @@ ENVIRON_NAMES = {
     for name in ("host", "soapaction", "user-agent", "accept", "accept-encoding", "connection", "authorization",
                  "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "content-encoding", "idempotency-key")
 }  # fmt: skip
+
+
+def _content_type(headers: list[tuple[bytes, bytes]]) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"content-type"), None)
 
 
 class Dispatcher(Protocol):
@@ -308,8 +316,10 @@ class Connection(asyncio.Protocol):
         self.answering = request
         self._set_deadline()
         if not self.entrance.dispatcher.submit(request):
-            headers = [("Retry-After", "5"), ("Content-Type", "text/plain; charset=utf-8")]
-            self.reply(request, 503, headers, b"Too many requests are waiting; repeat this one later.\n")
+            status, headers, body = refusal_answer(
+                refuse("busy"), request.method, _content_type(request.headers)
+            )
+            self.reply(request, status, [("Retry-After", "5"), *headers], body)
 
     def reply(self, request: Request, status: int, headers: Headers, body: bytes) -> None:
         """Writes the reply to `request`, then begins with the next one of the pipeline. In the loop's thread."""
@@ -361,16 +371,25 @@ class Connection(asyncio.Protocol):
         self.deadline = self.loop.time() + allowed
 
     def _too_large(self) -> None:
-        self._refuse(413, f"The body is larger than {self.limits.body_bytes} bytes; send less, or in parts.")
+        self._refuse_body(refuse("too_large", most=self.limits.body_bytes))
+
+    def _refuse_body(self, refusal: Refusal) -> None:
+        """The headers are read: what is refused is a message, and its sender understands a fault."""
+        method = self.parser.get_method()
+        self._say_and_close(*refusal_answer(refusal, method, _content_type(self.headers)))
 
     def _refuse(self, status: int, reason: str, *headers: tuple[str, str]) -> None:
+        """What is refused is no message yet."""
+        lines = [*headers, ("Content-Type", "text/plain; charset=utf-8")]
+        self._say_and_close(status, lines, reason.encode() + b"\n")
+
+    def _say_and_close(self, status: int, headers: Headers, body: bytes) -> None:
         """Says why and closes, for where this request ends cannot be told. An earlier request that is being
         answered gets its reply first; then the connection closes, and this one stays unanswered."""
         if self.answering is not None:
             self._take_no_more()
             return
-        lines = [*headers, ("Content-Type", "text/plain; charset=utf-8")]
-        self.transport.write(self._encode(b"", status, lines, reason.encode() + b"\n", True))
+        self.transport.write(self._encode(b"", status, headers, body, True))
         self.closing = True
         self.deadline = self.loop.time() + LINGER
         if self.transport.can_write_eof():
@@ -394,7 +413,7 @@ class Connection(asyncio.Protocol):
         if self.closing or self.write_paused:
             self.transport.abort()
         elif self.receiving == "body":
-            self._refuse(408, f"The body did not arrive within {self.limits.body_timeout:g} s.")
+            self._refuse_body(refuse("slow_body"))
         else:
             self._close()
 

@@ -20,10 +20,8 @@ from bridge.errors import BridgeError
 from bridge.handlers import Service
 from bridge.host.addresses import Addresses
 from bridge.host.pages import index_page, service_page
+from bridge.host.refused import refusal_answer
 from bridge.host.wsgi import STATUS, Environ, HostedService, StartResponse
-from bridge.inbound import new_exchange_id
-from bridge.soap.fault import fault_bytes, from_error, http_headers, http_status
-from bridge.soap.media import version_hint
 from bridge.soap.refusals import refuse
 
 if TYPE_CHECKING:
@@ -127,10 +125,7 @@ def _contract_document(service: Service, name: str, address: str) -> bytes:
 
 
 def _no_service(environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """SOAP to an address where nobody is: a fault, for the sender is a program."""
-    fault = from_error(refuse("unknown_service"), new_exchange_id())
-    version = version_hint(environ.get("CONTENT_TYPE"))
-    body = fault_bytes(version, fault)
-    headers = [*http_headers(version, fault), ("Content-Length", str(len(body)))]
-    start_response(STATUS[http_status(version, fault)], headers)
+    """SOAP to an address where nobody is."""
+    status, headers, body = refusal_answer(refuse("unknown_service"), b"POST", environ.get("CONTENT_TYPE"))
+    start_response(STATUS[status], [*headers, ("Content-Length", str(len(body)))])
     return [body]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lxml import etree
 
@@ -43,7 +43,7 @@ class ErpProcess:
         self.announced: dict[str, Any] = {}
         self.process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> ErpProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
