@@ -24,5 +24,4 @@ def refusal_answer(
     log.info("request refused", exchange=exchange_id, status=status, reason=str(refusal))
     if method != b"POST":
         return status, [("Content-Type", "text/plain; charset=utf-8")], f"{refusal}\n".encode()
-    headers = [("X-Exchange-Id", exchange_id), *http_headers(version, fault)]
-    return status, headers, fault_bytes(version, fault)
+    return status, http_headers(version, fault), fault_bytes(version, fault)
