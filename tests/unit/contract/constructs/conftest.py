@@ -172,7 +172,7 @@ def assert_same(left: Any, right: Any, path: str = "value") -> None:
     """Equal and of the same Python types, all the way down: 1, True and Decimal(1) are three things."""
     assert type(left) is type(right), f"{path}: {left!r} is not {right!r}"
     if isinstance(left, dict):
-        assert list(left) == list(right), f"{path}: {list(left)} are not {list(right)}"
+        assert left.keys() == right.keys(), f"{path}: {list(left)} are not {list(right)}"
         for name in left:
             assert_same(left[name], right[name], f"{path}.{name}")
     elif isinstance(left, list | tuple):

@@ -65,9 +65,7 @@ def test_a_value_that_does_not_fit_is_named(contract: str, value: Any, path: str
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "character", ["\x00", "\x08", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"]
-)
+@pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
 @pytest.mark.parametrize(("contract", "make", "path"), [
     ("texts", lambda text: {"string": ["fine", text]}, "/Message/string[2]"), ("texts", lambda text: {"string_": text}, "/Message/@string"),
     ("mixed", lambda text: {"Phrase": {"content": [text]}}, "/Message/Phrase"), ("any-attribute", lambda text: {"Name": "n", "any_attributes": {"a": text}}, "/Message/@a"),
