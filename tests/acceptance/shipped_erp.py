@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from lxml import etree
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,9 @@ class ErpProcess:
             text += line
             if line == "}\n":
                 break
-        assert text, self.log
+        if not text:
+            self.process.communicate(timeout=20)
+            pytest.fail(f"the bridge did not start:\n{self.log}")
         self.announced = json.loads(text)
         self.port = int(self.announced["url"].rpartition(":")[2])
 
@@ -144,9 +147,7 @@ def ask(
     **headers: str,
 ) -> Answer:
     """One request on a connection that stays open."""
-    connection.request(
-        method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
-    )
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     reply = connection.getresponse()
     return Answer(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
 
