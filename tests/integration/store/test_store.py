@@ -325,49 +325,46 @@ def add(sku: str) -> Callable[[Transaction], None]:
     return work
 
 
-def test_writers_that_queue_share_commits(sqlite_url: str) -> None:
+@pytest.fixture
+def grouping(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store whose writers share commits however slow this machine is."""
+    monkeypatch.setattr(sqlite_store, "SLOW_SECONDS", 60)
+    monkeypatch.setattr(sqlite_store, "GROUP_SECONDS", 60)
     store = Store(sqlite_url)
     store.migrate()
-    # Held for longer than SLOW_SECONDS by the test itself, which would pause grouping.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
-        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
-        before = store._database._commits  # type: ignore[attr-defined]
+    return store
+
+
+def test_writers_that_queue_share_commits(grouping: Store) -> None:
+    store = grouping
+    before = store._database._commits  # type: ignore[attr-defined]
         assert queue_up(store, [add(f"{number}") for number in range(8)]) == [None] * 8
     assert store._database._commits == before + 1  # type: ignore[attr-defined]
     assert skus(store) == [f"{number}" for number in range(8)]
     store.close()
 
 
-def test_one_that_fails_in_a_shared_commit_takes_nobody_with_it(sqlite_url: str) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def test_one_that_fails_in_a_shared_commit_takes_nobody_with_it(grouping: Store) -> None:
+    store = grouping
 
     def fail(transaction: Transaction) -> None:
         add("lost")(transaction)
         raise ZeroDivisionError
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
-        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
-        ends = queue_up(store, [add("a"), fail, add("b"), fail])
+    ends = queue_up(store, [add("a"), fail, add("b"), fail])
     assert [type(end) for end in ends] == [type(None), ZeroDivisionError, type(None), ZeroDivisionError]
     assert skus(store) == ["a", "b"]
     store.close()
 
 
-def test_when_a_shared_commit_fails_only_the_culprit_does(sqlite_url: str) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def test_when_a_shared_commit_fails_only_the_culprit_does(grouping: Store) -> None:
+    store = grouping
 
     def break_at_commit(transaction: Transaction) -> None:
         transaction.session.execute(text("PRAGMA defer_foreign_keys = ON"))
         transaction.session.execute(text("INSERT INTO stock_balance VALUES ('NONE', 'NONE', 0, 0, 0)"))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite_store, "SLOW_SECONDS", 10)
-        patch.setattr(sqlite_store, "GROUP_SECONDS", 10)
-        first, culprit, last = queue_up(store, [add("a"), break_at_commit, add("b")])
+    first, culprit, last = queue_up(store, [add("a"), break_at_commit, add("b")])
     assert (first, last) == (None, None)
     assert isinstance(culprit, StoreError)
     assert "FOREIGN KEY" in str(culprit)
