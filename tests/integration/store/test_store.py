@@ -338,7 +338,7 @@ def grouping(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
 def test_writers_that_queue_share_commits(grouping: Store) -> None:
     store = grouping
     before = store._database._commits  # type: ignore[attr-defined]
-        assert queue_up(store, [add(f"{number}") for number in range(8)]) == [None] * 8
+    assert queue_up(store, [add(f"{number}") for number in range(8)]) == [None] * 8
     assert store._database._commits == before + 1  # type: ignore[attr-defined]
     assert skus(store) == [f"{number}" for number in range(8)]
     store.close()
