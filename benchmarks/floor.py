@@ -15,8 +15,8 @@ from typing import Any
 
 from lxml import etree
 
-from bridge.contract import load
 from benchmarks.messages import CONTRACT, NAMESPACE, SOAP
+from bridge.contract import load
 
 XML = "text/xml; charset=utf-8"
 
@@ -48,14 +48,18 @@ def parser() -> etree.XMLParser:
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
-def decode(element: etree._Element) -> Order:
+def decode(element: Any) -> Order:
     number, customer, day, currency, *lines = element
     return Order(
-        number.text, customer.text, date.fromisoformat(day.text), currency.text, [_line(line) for line in lines]
+        number.text,
+        customer.text,
+        date.fromisoformat(day.text),
+        currency.text,
+        [_line(line) for line in lines],
     )
 
 
-def _line(element: etree._Element) -> Line:
+def _line(element: Any) -> Line:
     children = list(element)
     description = None
     if len(children) == 5:
@@ -63,7 +67,9 @@ def _line(element: etree._Element) -> Line:
         description = described.text
     else:
         sku, quantity, price, due = children
-    return Line(sku.text, description, Decimal(quantity.text), Decimal(price.text), date.fromisoformat(due.text))
+    return Line(
+        sku.text, description, Decimal(quantity.text), Decimal(price.text), date.fromisoformat(due.text)
+    )
 
 
 _REPLY = (

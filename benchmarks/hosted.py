@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.messages import CONTRACT, NAMESPACE
 from bridge.app import Bridge
@@ -29,13 +29,17 @@ def bridge_application() -> Callable[..., Any]:
 def spyne_application() -> Callable[..., Any]:
     """Stock Spyne, stock lxml validator, the types written by hand."""
     import bridge.host.spyne_import  # noqa: F401 - makes stock Spyne run on Python 3.12 and later
-    from spyne import Application, Array, Boolean, ComplexModel, Date, Decimal, ServiceBase, Unicode, rpc
+
+    # isort: split
+    from spyne import Application, Boolean, ComplexModel, Date, Decimal, ServiceBase, Unicode, rpc
     from spyne.protocol.soap import Soap11
     from spyne.server.wsgi import WsgiApplication
 
-    class Line(ComplexModel):
+    exposed: Callable[..., Callable[[Any], Any]] = rpc
+
+    class Line(ComplexModel):  # type: ignore[misc] # Spyne is untyped
         __namespace__ = NAMESPACE
-        _type_info = [
+        _type_info: ClassVar = [
             ("sku", Unicode(pattern=r"[A-Z0-9\-]{3,20}", min_occurs=1)),
             ("description", Unicode),
             ("quantity", Decimal(min_occurs=1)),
@@ -43,9 +47,9 @@ def spyne_application() -> Callable[..., Any]:
             ("due", Date(min_occurs=1)),
         ]
 
-    class Order(ComplexModel):
+    class Order(ComplexModel):  # type: ignore[misc]
         __namespace__ = NAMESPACE
-        _type_info = [
+        _type_info: ClassVar = [
             ("number", Unicode(pattern="[A-Z]{2}-[0-9]{4,12}", min_occurs=1)),
             ("customer", Unicode(min_occurs=1)),
             ("date", Date(min_occurs=1)),
@@ -53,17 +57,17 @@ def spyne_application() -> Callable[..., Any]:
             ("line", Line.customize(min_occurs=1, max_occurs="unbounded")),
         ]
 
-    class Orders(ServiceBase):  # type: ignore[misc] # Spyne is untyped
-        @rpc(Order.customize(min_occurs=1), _returns=(Boolean, Unicode), _out_variable_names=("accepted", "tracking"),
+    class Orders(ServiceBase):  # type: ignore[misc]
+        @exposed(Order.customize(min_occurs=1), _returns=(Boolean, Unicode), _out_variable_names=("accepted", "tracking"),
              _in_variable_names={"order": "order"})  # fmt: skip
-        def SubmitOrder(ctx, order):  # noqa: N802, N805, ANN001, ANN202 - Spyne's way
+        def SubmitOrder(ctx: Any, order: Any) -> tuple[bool, str]:  # noqa: N802, N805 - Spyne's way
             return True, f"T-{order.number}-{len(order.line)}"
 
-        @rpc(Order.customize(min_occurs=1), _returns=Order, _out_variable_name="order")
-        def EchoOrder(ctx, order):  # noqa: N802, N805, ANN001, ANN202
+        @exposed(Order.customize(min_occurs=1), _returns=Order, _out_variable_name="order")
+        def EchoOrder(ctx: Any, order: Any) -> Any:  # noqa: N802, N805
             return order
 
-    del Array
-    return WsgiApplication(
+    application: Callable[..., Any] = WsgiApplication(
         Application([Orders], NAMESPACE, in_protocol=Soap11(validator="lxml"), out_protocol=Soap11())
     )
+    return application

@@ -50,7 +50,10 @@ class Budget:
     def kept(self) -> bool:
         return self.value <= self.bound if self.at_most else self.value >= self.bound
 
+    @property
+    def wanted(self) -> str:
+        return f"{'at most' if self.at_most else 'at least'} {self.bound:g}"
+
     def row(self) -> str:
-        word = "at most" if self.at_most else "at least"
         verdict = "kept" if self.kept else "**missed**"
-        return f"| {self.name} | {self.value:.2f} {self.unit} | {word} {self.bound:g} | {verdict} |"
+        return f"| {self.name} | {self.value:.2f} {self.unit} | {self.wanted} | {verdict} |"

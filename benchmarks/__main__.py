@@ -1,0 +1,57 @@
+"""Runs the benchmarks, prints their tables and says which budgets were kept.
+
+python -m benchmarks                    all of them, a few minutes
+python -m benchmarks --only over_http durable
+python -m benchmarks --strict           exit status 1 when a budget is missed
+python -m benchmarks --write            docs/benchmarks.md anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import big_contract, durable, in_process, memory, over_http
+from benchmarks.page import Result, budget_table, render, verdict
+
+SUITE = {
+    "in_process": ("In process", in_process),
+    "over_http": ("Over HTTP", over_http),
+    "durable": ("Durable", durable),
+    "big_contract": ("A vendor-sized contract", big_contract),
+    "memory": ("Memory", memory),
+}
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or with --strict 1 when a budget was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the bridge costs.")
+    parser.add_argument("--only", nargs="+", choices=SUITE, metavar="NAME", help=f"of {', '.join(SUITE)}")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 when a budget is missed")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks.md; only with the whole suite"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.write and chosen.only:
+        parser.error("--write wants the whole suite: leave --only out")
+
+    results = []
+    for name in chosen.only or SUITE:
+        title, module = SUITE[name]
+        print(f"\n## {title}\n", flush=True)
+        lines, budgets = module.run()
+        results.append(Result(title, module.__doc__ or "", lines, budgets))
+        print("\n".join(lines), "", *budget_table(budgets), sep="\n", flush=True)
+    print(f"\n{verdict(results)}")
+    if chosen.write:
+        PAGE.write_text(render(results), encoding="utf-8")
+        print(f"Written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}")
+    missed = any(not budget.kept for result in results for budget in result.budgets)
+    return 1 if chosen.strict and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

