@@ -86,7 +86,7 @@ class Limits:
         100,
         "Violations that one fault lists. Finding them takes longer than the verdict, and nobody reads the 101st.",
         unit="violations",
-        most=10_000,
+        most=100,
     )
 
 

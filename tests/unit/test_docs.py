@@ -17,6 +17,7 @@ from bridge import errors
 from bridge.cli import app
 from bridge.inbound import Exchange, Inbound
 from bridge.settings import Settings, keys
+from bridge.soap.refusals import REASONS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -205,3 +206,11 @@ def test_the_service_in_the_readme_answers_as_it_says(
     assert b">10</" in answer("A-1").reply
     assert b"NotFound" in answer("UNKNOWN").reply
     assert namespace["stock"].unbound == ["UpdateStock"]
+
+
+def test_every_http_status_that_is_answered_is_explained() -> None:
+    answered = {str(reason.status) for reason in REASONS.values() if reason.status}
+    entrance = (ROOT / "bridge/host/http.py").read_text("utf-8")
+    answered |= set(re.findall(r"_refuse\((\d{3})", entrance))
+    explained = set(re.findall(r"^\| (\d{3}) \|", TEXTS["docs/errors.md"], re.MULTILINE))
+    assert answered <= explained
