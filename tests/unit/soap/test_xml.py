@@ -330,7 +330,8 @@ def test_a_mutated_envelope_is_parsed_or_refused_and_never_anything_else(
     except Refusal:
         return
     # What passed is what lxml reads too, and free of what SOAP forbids.
-    assert etree.tostring(etree.fromstring(utf8), method="c14n") == etree.tostring(root, method="c14n")
+    # (Not as C14N, which refuses relative namespace names.)
+    assert etree.tostring(etree.fromstring(utf8)) == etree.tostring(root)
     assert root.getroottree().docinfo.internalDTD is None
     assert not list(root.iter(etree.PI, etree.Entity))
 
