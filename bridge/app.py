@@ -25,6 +25,7 @@ from bridge.handlers import Service
 from bridge.inbound import Inbound
 from bridge.settings import Settings
 from bridge.store import Store
+from bridge.store.cache import FileCache
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -34,7 +35,7 @@ class Bridge:
 
     Args:
         settings: everything that can be set; defaults where none are given.
-        store: False runs without one: nothing is journaled, and handlers have no session.
+        store: False runs without one: nothing is journaled, handlers have no session, and nothing is cached.
     """
 
     def __init__(self, settings: Settings | None = None, *, store: bool = True) -> None:
@@ -64,6 +65,12 @@ class Bridge:
         store.migrate()
         return store
 
+    @cached_property
+    def cache(self) -> FileCache | None:
+        """Where contracts keep what loading worked out; None when the settings say so, or nothing is to be kept."""
+        folder = self.settings.cache_folder
+        return FileCache(folder) if self._with_store and folder is not None else None
+
     def serve(self, wsdl: str | os.PathLike[str] | Contract) -> Service:
         """Answers the contract of `wsdl`. Bind its operations with `@service.operation(NAME)`.
 
@@ -75,7 +82,9 @@ class Bridge:
             contract = wsdl
         else:
             options = self.settings.contracts
-            contract = contracts.load(wsdl, catalog=options.catalog or None, remote=options.remote)
+            contract = contracts.load(
+                wsdl, catalog=options.catalog or None, remote=options.remote, cache=self.cache
+            )
         service = Service(contract)
         other = self.services.get(service.path)
         if other is not None:

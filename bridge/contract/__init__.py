@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,11 @@ from bridge.contract import wsdl
 from bridge.contract.bundle import Bundle, build
 from bridge.contract.catalog import Catalog, CatalogSource
 from bridge.contract.components import namespace_of
-from bridge.contract.document import Document, Library
+from bridge.contract.document import Library
+from bridge.contract.inputs import Cache
+from bridge.contract.loaded import Loaded, SavedBundle
 from bridge.contract.operations import Header, Operation, Port, SoapVersion, describe
+from bridge.contract.saved import freeze, key_of, thaw
 from bridge.contract.schemas import Gathering
 from bridge.contract.served import Address, Served
 from bridge.contract.wrappers import Wrappers
@@ -28,23 +32,57 @@ if TYPE_CHECKING:
     from bridge.contract.guard import Guard
     from bridge.contract.reader import SchemaModel
 
-__all__ = ["Catalog", "Contract", "Definitions", "Header", "Operation", "Port", "SoapVersion", "load"]
+__all__ = [
+    "Cache",
+    "Catalog",
+    "Contract",
+    "Definitions",
+    "Header",
+    "Operation",
+    "Port",
+    "SoapVersion",
+    "load",
+]
 
 _VERSIONED = re.compile(r"(?P<name>.+)-(?P<major>[0-9]+)")
 
 
 def load(
-    location: str | os.PathLike[str], *, catalog: CatalogSource = None, remote: bool = False
+    location: str | os.PathLike[str],
+    *,
+    catalog: CatalogSource = None,
+    remote: bool = False,
+    cache: Cache | None = None,
 ) -> Contract:
     """Read a WSDL 1.1 with everything it imports; nothing is compiled yet.
 
     `catalog` names local files for namespaces or absolute locations: a Catalog, a mapping, or a folder of schemas.
-    With `remote` documents are fetched that neither a file nor the catalog provides.
+    With `remote` documents are fetched that neither a file nor the catalog provides. A `cache` keeps what was worked
+    out, once the schemas have compiled, for the next load of the same files; and what was fetched, for good.
 
     Raises ContractError, with file and line, when the WSDL itself cannot be read. What is wrong with single
     operations or schemas is in `Contract.problems` and in each operation's `problem`.
     """
-    library = Library(Catalog.of(catalog), remote=remote)
+    catalog = Catalog.of(catalog)
+    library = Library(catalog, remote=remote, cache=cache)
+    if cache is None:
+        return _read(location, library)
+    key = key_of(os.fspath(location), catalog.entries, remote=remote)
+    saved = cache.get(key)
+    loaded = thaw(saved, cache) if saved is not None else None
+    if loaded is not None:
+        return Contract(loaded, lambda: wsdl.read(library.start(location), library))
+    contract = _read(location, library)
+
+    def keep(loaded: Loaded, bundle: Bundle) -> None:
+        if library.trace.complete:
+            cache.put(key, freeze(loaded, bundle, library.trace))
+
+    contract.keep = keep
+    return contract
+
+
+def _read(location: str | os.PathLike[str], library: Library) -> Contract:
     document = library.start(location)
     definitions = wsdl.read(document, library)
     wrappers = Wrappers()
@@ -59,45 +97,52 @@ def load(
         for element in (*found.elements, *found.optional_elements)
     }
     bundle = build(gathering, needed)
-    served = Served(document, definitions, gathering.references)
-    problems = [*definitions.problems, *description.problems]
-    return Contract(
-        document, definitions, bundle, description.operations, description.ports, served, problems
+    judged = [_judged(found, bundle) for found in description.operations]
+    losses = [loss for _, found in judged for loss in found]
+    loaded = Loaded(
+        file=document.file,
+        documentation=definitions.documentation,
+        operations=[operation for operation, _ in judged],
+        ports=description.ports,
+        problems=[*definitions.problems, *description.problems, *losses],
+        served=Served.of(document, definitions, gathering.references),
+        bundle=bundle,
     )
+    return Contract(loaded, lambda: definitions)
 
 
 class Contract:
     """One contract. Everything here may be used by several threads.
 
     `operations` by key, `ports` as the WSDL lists them. `file` is the WSDL as the user named it; `name` and `major`
-    come from it: `purchasing-1.wsdl` is ('purchasing', 1), a name without a number is major 1.
+    come from it: `purchasing-1.wsdl` is ('purchasing', 1), a name without a number is major 1. `documentation` is
+    what the WSDL says of itself.
     """
 
-    def __init__(
-        self,
-        document: Document,
-        definitions: Definitions,
-        bundle: Bundle,
-        operations: list[Operation],
-        ports: list[Port],
-        served: Served,
-        problems: list[ContractError],
-    ) -> None:
-        stem = Path(document.file).stem
+    def __init__(self, loaded: Loaded, definitions: Callable[[], Definitions]) -> None:
+        stem = Path(loaded.file).stem
         versioned = _VERSIONED.fullmatch(stem)
-        self.file = document.file
+        self.file = loaded.file
         self.name = versioned["name"] if versioned else stem
         self.major = int(versioned["major"]) if versioned else 1
-        self.definitions = definitions
-        self.bundle = bundle
-        self.operations: dict[str, Operation] = {found.key: found for found in operations}
-        self.ports = tuple(ports)
-        self._served = served
-        self._problems = problems
+        self.documentation = loaded.documentation
+        self.bundle = loaded.bundle
+        self.operations: dict[str, Operation] = {found.key: found for found in loaded.operations}
+        self.ports = tuple(loaded.ports)
+        self.keep: Callable[[Loaded, Bundle], None] | None = None
+        """Called once, with what is known when the schemas have compiled."""
+        self._loaded = loaded
+        self._definitions = definitions
+        self._served = loaded.served
+        self._problems = loaded.problems
         self._by_body: dict[str | None, list[str]] = {}
-        for found in operations:
+        for found in loaded.operations:
             self._by_body.setdefault(found.input, []).append(found.key)
-        self._judge()
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The WSDL as it stands; read again where the contract came from a cache."""
+        return self._definitions()
 
     @property
     def problems(self) -> tuple[ContractError, ...]:
@@ -115,23 +160,25 @@ class Contract:
 
         Raises ContractError when nothing can be compiled.
         """
+        if isinstance(self.bundle, SavedBundle):
+            return self.bundle.compile()
         known = len(self.bundle.faults)
         schema = self.bundle.compile()
         if len(self.bundle.faults) != known:
-            self._judge()
+            judged = {key: _judged(found, self.bundle) for key, found in self.operations.items()}
+            self.operations = {key: found for key, (found, _) in judged.items()}
+            self._problems.extend(loss for _, losses in judged.values() for loss in losses)
+        if self.keep is not None:
+            keep, self.keep = self.keep, None
+            operations = list(self.operations.values())
+            problems = [*self._problems, *self.bundle.problems]
+            keep(replace(self._loaded, operations=operations, problems=problems), self.bundle)
         return schema
-
-    def _judge(self) -> None:
-        judged = {key: _judged(found, self.bundle) for key, found in self.operations.items()}
-        self.operations = {key: found for key, (found, _) in judged.items()}
-        self._problems.extend(loss for _, losses in judged.values() for loss in losses)
 
     @cached_property
     def model(self) -> SchemaModel:
         """The schemas' components, read lazily."""
-        from bridge.contract.reader import SchemaModel
-
-        return SchemaModel(self.bundle.documents)
+        return self._loaded.model()
 
     @cached_property
     def codec(self) -> Codec:

@@ -74,6 +74,10 @@ class Catalog:
         """The catalog itself, or one made of entries or of a folder."""
         return source if isinstance(source, Catalog) else cls(source)
 
+    @property
+    def entries(self) -> Mapping[str, Path]:
+        return self._entries
+
     def find(self, name: str) -> Path | None:
         """The file for a namespace or an absolute location; None when there is no entry."""
         return self._entries.get(name)

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 
 from lxml import etree
 
+from bridge.contract.inputs import Cache, Trace, remote_key
 from bridge.contract.model import XSD
 from bridge.errors import ContractError
 
@@ -119,12 +120,15 @@ class Library:
     """Finds and reads the documents of one contract, each once.
 
     A reference is looked up in this order: the catalog by location; a file relative to the document that refers;
-    the catalog by namespace; the net, only when `remote`.
+    the catalog by namespace; the net, only when `remote`, and then from the `cache` where it was fetched before.
+    `trace` tells what was looked at.
     """
 
-    def __init__(self, catalog: Finder, *, remote: bool = False) -> None:
+    def __init__(self, catalog: Finder, *, remote: bool = False, cache: Cache | None = None) -> None:
         self._catalog = catalog
         self._remote = remote
+        self._cache = cache
+        self.trace = Trace()
         self._documents: dict[str, Document] = {}
 
     def start(self, location: str | os.PathLike[str]) -> Document:
@@ -143,6 +147,7 @@ class Library:
             local = Path(base.location).parent / path
             if local.is_file():
                 return self._read(local, os.path.normpath(Path(base.file).parent / path))
+            self.trace.absent(local)
         if known is None and namespace is not None:
             known = self._catalog.find(namespace)
         if known is not None:
@@ -166,13 +171,17 @@ class Library:
             try:
                 content = path.read_bytes()
             except OSError as error:
+                self.trace.absent(path)
                 reason = error.strerror or str(error)
                 advice = "Check the path and that it may be read."
                 raise ContractError(
                     f"The file cannot be read: {reason}.", file=file, advice=advice
                 ) from error
+            self.trace.read(path, location, content)
             self._documents[location] = Document(location, file, content, parse(content, file=file))
-        return self._documents[location]
+        found = self._documents[location]
+        self.trace.read(path, location, found.content)
+        return found
 
     def _fetch(self, url: str) -> Document:
         if url in self._documents:
@@ -182,9 +191,18 @@ class Library:
                 f"'{url}' is not at hand, and nothing is fetched unless asked.",
                 advice="Save it beside the contract and name it in the catalog, or load with remote=True.",
             )
-        content = _download(url)
-        self._documents[url] = Document(url, url, content, parse(content, file=url))
-        return self._documents[url]
+        kept = self._cache.get(remote_key(url)) if self._cache is not None else None
+        try:
+            content = kept if kept is not None else _download(url)
+            found = Document(url, url, content, parse(content, file=url))
+        except ContractError:
+            self.trace.complete = False  # the next load asks again
+            raise
+        if self._cache is not None and kept is None:
+            self._cache.put(remote_key(url), content)
+        self.trace.fetched(url, content)
+        self._documents[url] = found
+        return found
 
 
 def is_url(reference: str) -> bool:

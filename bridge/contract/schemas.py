@@ -38,7 +38,7 @@ class SchemaDocument:
 
     `namespace` is the effective target namespace ("" none). `chameleon`: the document has none of its own and took
     that of the including one, so its names without a prefix belong there (XML Schema Part 1, section 4.2.1).
-    `sourceline` + `base_line` is the line in `file`.
+    `sourceline` + `base_line` is the line in `file`. `document` is where it was read; None: we wrote it ourselves.
     """
 
     root: etree._Element
@@ -46,6 +46,7 @@ class SchemaDocument:
     chameleon: bool
     file: str
     base_line: int = 0
+    document: Document | None = None
 
 
 class Gathering:
@@ -124,7 +125,9 @@ class Gathering:
             if not is_schema(root):
                 continue
             chameleon = namespace != "" and not root.get("targetNamespace")
-            self.documents.append(SchemaDocument(root, namespace, chameleon, document.file))
+            self.documents.append(
+                SchemaDocument(root, namespace, chameleon, document.file, document=document)
+            )
 
     def _include(self, link: etree._Element, document: Document, namespace: str) -> None:
         location = (link.get("schemaLocation") or "").strip()

@@ -6,7 +6,8 @@ Names are fixed when the contract is loaded, so that whatever else is asked for 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
@@ -31,21 +32,45 @@ _ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class Served:
-    """The documents of a contract under their public names."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A document under its public name; `location` is where it was read."""
 
-    def __init__(
-        self, start: Document, definitions: Definitions, references: Mapping[tuple[str, str], Document]
-    ) -> None:
-        self._links = {**references, **definitions.references}
-        self._names: dict[str, str] = {}
-        self._by_name: dict[str, Document] = {}
-        for document in (start, *definitions.documents, *self._links.values()):
-            if document.location not in self._names:
-                name = self._free_name(document)
-                self._names[document.location] = name
-                self._by_name[name] = document
-        self.documents: dict[str, bytes] = {name: found.content for name, found in self._by_name.items()}
+    name: str
+    location: str
+    content: bytes
+    is_schema: bool
+
+
+class Served:
+    """The documents of a contract under their public names, the WSDL first.
+
+    `links` lead from (location of a document, reference as written) to the location of another.
+    """
+
+    def __init__(self, published: Iterable[Published], links: Mapping[tuple[str, str], str]) -> None:
+        self.published = tuple(published)
+        self.links = dict(links)
+        self.documents: dict[str, bytes] = {found.name: found.content for found in self.published}
+        self._by_name = {found.name: found for found in self.published}
+        self._by_location = {found.location: found for found in self.published}
+
+    @classmethod
+    def of(
+        cls, start: Document, definitions: Definitions, references: Mapping[tuple[str, str], Document]
+    ) -> Served:
+        """What was read, each document under a name of its own."""
+        links = {**references, **definitions.references}
+        found: dict[str, Published] = {}
+        names: set[str] = set()
+        for document in (start, *definitions.documents, *links.values()):
+            if document.location not in found:
+                name = _free_name(document, names)
+                names.add(name)
+                found[document.location] = Published(
+                    name, document.location, document.content, is_schema(document.root)
+                )
+        return cls(found.values(), {link: target.location for link, target in links.items()})
 
     def document(self, name: str, base_url: str, addresses: Address) -> bytes:
         """One document, rewritten. KeyError when there is no such name."""
@@ -55,23 +80,24 @@ class Served:
         rewriter = _Rewriter(text, lambda value: self._public(document, value, base_url), addresses)
         return rewriter.run().decode("utf-8").encode(encoding)
 
-    def _public(self, document: Document, reference: str, base_url: str) -> str | None:
-        target = self._links.get((document.location, reference.strip()))
-        if target is None:
+    def _public(self, document: Published, reference: str, base_url: str) -> str | None:
+        location = self.links.get((document.location, reference.strip()))
+        if location is None:
             return None
-        kind = "xsd" if is_schema(target.root) else "wsdl"
-        return f"{base_url}?{kind}={quote(self._names[target.location])}"
+        target = self._by_location[location]
+        return f"{base_url}?{'xsd' if target.is_schema else 'wsdl'}={quote(target.name)}"
 
-    def _free_name(self, document: Document) -> str:
-        path = urlsplit(document.location).path if is_url(document.location) else document.location
-        stem, ending = Path(path).stem, Path(path).suffix
-        ending = ending if ending in (".xsd", ".wsdl") else (".xsd" if is_schema(document.root) else ".wsdl")
-        stem = _UNSAFE.sub("-", stem).strip(".-") or "document"
-        name, number = f"{stem}{ending}", 1
-        while name in self._by_name:
-            number += 1
-            name = f"{stem}-{number}{ending}"
-        return name
+
+def _free_name(document: Document, taken: Container[str]) -> str:
+    path = urlsplit(document.location).path if is_url(document.location) else document.location
+    stem, ending = Path(path).stem, Path(path).suffix
+    ending = ending if ending in (".xsd", ".wsdl") else (".xsd" if is_schema(document.root) else ".wsdl")
+    stem = _UNSAFE.sub("-", stem).strip(".-") or "document"
+    name, number = f"{stem}{ending}", 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}{ending}"
+    return name
 
 
 class _Rewriter:

@@ -52,7 +52,7 @@ def service_page(service: Service, address: str) -> bytes:
     )
     parts = [
         f"<h1>{escape(contract.name)}</h1>",
-        _documentation(contract.definitions.documentation),
+        _documentation(contract.documentation),
         f'<p>Send SOAP with POST to <code>{url}</code>. Contract: <a href="{url}?wsdl">{url}?wsdl</a></p>',
         f"<details><summary>Documents it imports</summary><ul>{documents}</ul></details>"
         if documents
