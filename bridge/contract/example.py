@@ -76,7 +76,7 @@ class _Builder:
         self._open: list[str] = []
         self._depths: dict[tuple[str, int], bool] = {}
         self._ids: list[str] = []
-        self._references: list[tuple[_Node, str | None]] = []
+        self._references: list[tuple[_Node, str | None, bool]] = []
         self.prefixes: dict[str | None, str] = {}
 
     # -- elements ---------------------------------------------------------------------------------------------
@@ -270,12 +270,20 @@ class _Builder:
             if not use.required and (not self._optional or self._chance(0.5)):
                 continue
             try:
-                self._value(node, use.name, use.type, use.fixed)
+                self._value(node, use.name, use.type, use.fixed, optional=not use.required)
             except ContractError:
                 if use.required:
                     raise
 
-    def _value(self, node: _Node, attribute: str | None, simple: SimpleType, fixed: str | None) -> None:
+    def _value(
+        self,
+        node: _Node,
+        attribute: str | None,
+        simple: SimpleType,
+        fixed: str | None,
+        *,
+        optional: bool = False,
+    ) -> None:
         word = local_of(attribute or node.name)
         if fixed is not None:
             text = fixed
@@ -287,21 +295,21 @@ class _Builder:
             if kind == "ID":
                 self._ids.append(text)
             elif kind == "IDREF":
-                self._references.append((node, attribute))
+                self._references.append((node, attribute, optional))
         if attribute is None:
             node.text = text
         else:
             node.attributes[attribute] = text
 
     def settle_references(self) -> None:
-        """Lets every IDREF point at an ID of the document, where there is one."""
-        for node, attribute in self._references:
+        """Lets every IDREF point at an ID of the document; where there is none, leaves out what can be left out."""
+        for node, attribute, optional in self._references:
+            if not self._ids:
+                if attribute is not None and optional:
+                    del node.attributes[attribute]
+                continue
             old = node.text if attribute is None else node.attributes[attribute]
-            text = (
-                " ".join(part if part in self._ids else self._ids[0] for part in old.split())
-                if self._ids
-                else old
-            )
+            text = " ".join(part if part in self._ids else self._ids[0] for part in old.split())
             if attribute is None:
                 node.text = text
             else:

@@ -58,7 +58,7 @@ class Reader:
         declared = type_identity(declaration.type)
         actual = clark_name(named, element.nsmap) if named is not None else declared
         if element.get(XSI_NIL, "").strip(XML_SPACE) in ("true", "1"):
-            return self._nil(actual if named is not None else declaration.type, element)
+            return self._nil(declaration.type, actual if actual != declared else None, element)
         if declared == ANY_TYPE and named is None:
             return detach(element)
         resolved = self._model.type(cast("str", actual) if named is not None else declaration.type)
@@ -84,16 +84,17 @@ class Reader:
             self._children(complex_type, layout, element, found)
         return self._classes.of(complex_type)(**found)
 
-    def _nil(self, ref: TypeRef | None, element: etree._Element) -> Nil:
-        resolved = self._model.type(ref) if ref is not None else None
-        if not isinstance(resolved, ComplexType):
-            return NIL
+    def _nil(self, declared: TypeRef, named: str | None, element: etree._Element) -> Nil:
+        """`named` is the type that xsi:type gives, where it is another than the declared one."""
+        resolved = self._model.type(declared if named is None else named)
         attributes: dict[str, Any] = {}
-        for use in resolved.attributes:
-            raw = element.get(use.name)
-            if raw is not None:
-                attributes[use.name] = self._value(use.type, raw, element)
-        return Nil(attributes) if attributes else NIL
+        uses = {use.name: use for use in resolved.attributes} if isinstance(resolved, ComplexType) else {}
+        for name, raw in ((str(name), str(raw)) for name, raw in element.items()):
+            if name in uses:
+                attributes[name] = self._value(uses[name].type, raw, element)
+            elif not name.startswith(_XSI_PREFIX):
+                attributes[name] = raw
+        return Nil(attributes, named) if attributes or named is not None else NIL
 
     def _simple(self, simple: SimpleType, element: etree._Element, declaration: ElementDecl | None) -> Any:
         text = text_of(element)

@@ -18,24 +18,31 @@ class Nil:
     """An element sent as `xsi:nil="true"`: there, and empty on purpose. Falsy, like None, and not None.
 
     `NIL` is the usual one; a nil element of a type with attributes keeps them in `attributes`
-    (Clark name → value).
+    (Clark name → value), and in `xsi_type` the Clark name that an xsi:type beside the nil gave.
     """
 
-    __slots__ = ("attributes",)
+    __slots__ = ("attributes", "xsi_type")
 
-    def __init__(self, attributes: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def __init__(
+        self, attributes: Mapping[str, Any] = MappingProxyType({}), xsi_type: str | None = None
+    ) -> None:
         self.attributes = attributes
+        self.xsi_type = xsi_type
 
     def __bool__(self) -> bool:
         return False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Nil) and dict(self.attributes) == dict(other.attributes)
+        if not isinstance(other, Nil):
+            return NotImplemented
+        return self.xsi_type == other.xsi_type and dict(self.attributes) == dict(other.attributes)
 
     def __hash__(self) -> int:
         return hash(Nil)
 
     def __repr__(self) -> str:
+        if self.xsi_type is not None:
+            return f"Nil({dict(self.attributes)!r}, {self.xsi_type!r})"
         return f"Nil({dict(self.attributes)!r})" if self.attributes else "NIL"
 
 

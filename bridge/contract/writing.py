@@ -93,13 +93,17 @@ class Writer:
 
     def _nil(self, declaration: ElementDecl, tag: str, value: Nil, path: str) -> str:
         self._used.add(XSI)
-        resolved = self._model.type(declaration.type)
-        attributes = ""
+        if value.xsi_type is not None and not self._model.has_type(value.xsi_type):
+            raise EncodeError(f"There is no type {value.xsi_type}.", path=path)
+        resolved = self._model.type(value.xsi_type or declaration.type)
+        uses = {use.name: use for use in resolved.attributes} if isinstance(resolved, ComplexType) else {}
+        attributes = "" if value.xsi_type is None else self._xsi_type(value.xsi_type)
         scope: dict[str, str] = {}
-        if isinstance(resolved, ComplexType):
-            for use in resolved.attributes:
-                if use.name in value.attributes:
-                    attributes += self._attribute(use, value.attributes[use.name], path, scope)
+        for name, given in value.attributes.items():
+            if name in uses:
+                attributes += self._attribute(uses[name], given, path, scope)
+            else:
+                attributes += self._free_attribute(name, given, path)
         return f'<{tag}{_scope(scope)} xsi:nil="true"{attributes}/>'
 
     def _given(self, declaration: ElementDecl, value: etree._Element, path: str) -> str:

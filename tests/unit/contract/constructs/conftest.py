@@ -186,6 +186,7 @@ def assert_same(left: Any, right: Any, path: str = "value") -> None:
             path,
         )
     elif isinstance(left, Nil):
+        assert left == right, path
         assert_same(dict(left.attributes), dict(right.attributes), path)
     elif isinstance(left, float) and left != left:
         assert right != right, path

@@ -8,7 +8,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from bridge.contract.values import TypedValue, XsdGYear
+from bridge.contract.values import Nil, TypedValue, XsdGYear
 
 from .conftest import XSD, Construct
 
@@ -102,6 +102,11 @@ CASES = [
      '<Message><Part id="a"/><Part id="b" inside="a" beside="a b"/></Message>',
      {"Part": [{"id": "a"}, {"id": "b", "inside": "a", "beside": ["a", "b"]}]}),
     ("documentation changes nothing", "documented", "<Message><Colour>red</Colour></Message>", {"Colour": "red"}),
+    ("nil beside xsi:type keeps the type, with the attributes it brings", "xsi-type",
+     '<Message><Nothing xsi:type="t:Ring" xsi:nil="true" inner="1.50"/></Message>',
+     {"Nothing": Nil({"inner": D("1.50")}, "{urn:test:xsi-type}Ring")}),
+    ("a nil element keeps attributes nobody foresaw", "any-attribute",
+     '<Message id="1" xsi:nil="true" free="f" xmlns:o="urn:o" o:x="y"/>', Nil({"id": 1, "free": "f", "{urn:o}x": "y"})),
 ]  # fmt: skip
 
 
