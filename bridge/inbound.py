@@ -220,9 +220,7 @@ class Inbound:
         operation = plan.operation
         if operation.input is not None:
             assert envelope.body is not None
-            source = exchange.source
-            # No xsi attribute and no comment can be there: saves the decoder the search for them.
-            plain = b"XMLSchema-instance" not in source and b"<!--" not in source and b"&#" not in source
+            plain = _is_plain(exchange.source)
             exchange.value = self.codec.decode(operation.input, envelope.body, plain=plain or None)
         if operation.input_headers:
             exchange.request_headers = {
@@ -465,6 +463,18 @@ def _as_row(violation: Violation) -> dict[str, object]:
         "expected": violation.expected,
         "message": violation.messages.get("en", ""),
     }
+
+
+def _is_plain(source: bytes) -> bool:
+    """Whether no xsi attribute and no comment can be there, which saves the decoder the search for them.
+
+    Looking for one byte is ten times faster than for several, and most messages have no `!` and no `&`.
+    """
+    return (
+        (b"!" not in source or b"<!--" not in source)
+        and (b"&" not in source or b"&#" not in source)  # a reference may hide a letter of the namespace
+        and b"XMLSchema-instance" not in source
+    )
 
 
 def _iri(exchange_id: str) -> str:

@@ -20,8 +20,9 @@ from bridge.errors import BridgeError
 from bridge.handlers import Service
 from bridge.host.addresses import Addresses
 from bridge.host.pages import index_page, service_page
+from bridge.host.protocol import Environ
 from bridge.host.refused import refusal_answer
-from bridge.host.wsgi import STATUS, Environ, HostedService, StartResponse
+from bridge.host.wsgi import STATUS, HostedService, StartResponse
 from bridge.soap.refusals import refuse
 
 if TYPE_CHECKING:
@@ -84,11 +85,13 @@ class Root:
         service: Service = hosted.inbound.service
         address = self.addresses.base(environ) + service.path
         for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
-            if name.lower() in ("wsdl", "singlewsdl", "xsd"):
-                try:
+            try:
+                if name.lower() in ("wsdl", "singlewsdl", "xsd"):
                     return Page(self.contract_document(service, value, address), "text/xml; charset=utf-8")
-                except KeyError:
-                    return Page.text("The contract has no such document.", 404)
+                if name.lower() == "operation":
+                    return Page(self.page(service, address, value))
+            except KeyError:
+                return Page.text(f"The contract has no such {name.lower()}.", 404)
         return Page(self.page(service, address))
 
     def _other(self, path: str, environ: Environ) -> Page:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
 
+from bridge.host.protocol import Environ
 from bridge.host.service import application
 from bridge.inbound import Exchange, Inbound
-from bridge.soap.limits import Limits
-from bridge.soap.refusals import refuse
 
 log = logging.getLogger(__name__)
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Environ = dict[str, Any]
 
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-CHUNK = 64 * 1024
 
 
 class Transport(WsgiTransportContext):
@@ -51,32 +49,6 @@ class Transport(WsgiTransportContext):
     def headers(self) -> dict[str, list[str]]:
         return {name[5:].lower(): [value] for name, value in self.req.items() if name.startswith("HTTP_")}
 
-    def read_body(self, limits: Limits) -> bytes:
-        """The whole body. Raises Refusal when it is larger than it may be, or not as long as announced.
-
-        Our own server has counted and collected it by now; other WSGI servers may hand over a socket.
-        """
-        stream, most = self.req["wsgi.input"], limits.max_bytes
-        announced = self.req.get("CONTENT_LENGTH") or ""
-        if not announced:
-            # Chunked: the server ends the stream. One byte more than allowed tells that there was more.
-            pieces, size = [], 0
-            while size <= most and (piece := stream.read(min(CHUNK, most + 1 - size))):
-                pieces.append(piece)
-                size += len(piece)
-            if size > most:
-                raise refuse("too_large", most=most)
-            return b"".join(pieces)
-        if not (announced.isascii() and announced.isdigit()):
-            raise refuse("body_length")
-        length = int(announced)
-        if length > most:
-            raise refuse("too_large", most=most)
-        body: bytes = stream.read(length)
-        if len(body) != length:
-            raise refuse("body_length")
-        return body
-
 
 class Ctx(WsgiMethodContext):
     """Spyne's context with plain attributes: stock ones check every assignment, and make objects nobody uses.
@@ -105,30 +77,45 @@ class Ctx(WsgiMethodContext):
     __setattr__ = object.__setattr__
 
     def __init__(self, server: HostedService, environ: Environ, exchange: Exchange) -> None:
+        self.server = server
+        self.environ = environ
         self.app = server.app
         self.call_start = exchange.received
         self._in_protocol = server.app.in_protocol
         self._out_protocol = server.app.out_protocol
-        self.transport = Transport(self, server, environ)
         self.udc = exchange
-        self.files: list[Any] = []
-        self.pusher_stack: list[Any] = []
+        self.heard = server.has_listeners()
         self.fire_event("method_context_created")
 
+    @cached_property
+    def transport(self) -> Transport:
+        """Made when somebody asks for it: nobody does but listeners."""
+        return Transport(self, self.server, self.environ)
+
+    @cached_property
+    def files(self) -> list[Any]:
+        return []
+
+    @cached_property
+    def pusher_stack(self) -> list[Any]:
+        return []
+
     def fire_event(self, event: str, *args: Any, **kwargs: Any) -> None:
-        if self.transport.itself.has_listeners():
+        if self.heard:
             super().fire_event(event, *args, **kwargs)
 
     def close(self) -> None:
         """As Spyne's, without its garbage collection in the middle of requests."""
         self.call_end = time.time()
         self.fire_event("method_context_closed")
-        for file in self.files:
+        made = self.__dict__
+        for file in made.get("files", ()):
             file.close()
         self.is_closed = True
         # Context and transport know each other. Left to the garbage collector, every request's tree and values would
         # outlive it, and each request would have to work in fresh memory: a sixth of its time, measured.
-        self.transport.parent = None
+        if "transport" in made:
+            made["transport"].parent = None
 
 
 class HostedService(WsgiApplication):
