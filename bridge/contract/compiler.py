@@ -42,7 +42,8 @@ class Mistake:
 
 def text_of(document: SchemaDocument) -> bytes:
     """The normalised document. lxml writes the prefixes that an inline schema inherits from its WSDL on its root."""
-    return etree.tostring(document.root, with_tail=False)
+    # Not lxml's own ASCII: it writes names that are not as character references, which no parser reads.
+    return etree.tostring(document.root, encoding="utf-8", with_tail=False)
 
 
 def compile_schemas(documents: Sequence[tuple[str, bytes]]) -> etree.XMLSchema:

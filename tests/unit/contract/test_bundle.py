@@ -194,3 +194,18 @@ def test_the_digest_is_that_of_the_schemas_and_not_of_their_place(tmp_path: Path
     party = folder / "schemas" / "party.xsd"
     party.write_text(party.read_text().replace('minOccurs="0"', ""))
     assert load(folder / "import.wsdl").bundle.digest != digest
+
+
+def test_prefixes_and_annotations_may_have_names_in_any_script(tmp_path: Path) -> None:
+    shutil.copytree(CONTRACTS / "schemas", tmp_path / "schemas")
+    wsdl = tmp_path / "import.wsdl"
+    shutil.copy(CONTRACTS / "import.wsdl", wsdl)
+    party = tmp_path / "schemas" / "party.xsd"
+    foreign = '<xs:annotation><xs:appinfo><业务:类别 xmlns:业务="urn:business"/></xs:appinfo></xs:annotation>'
+    text = party.read_text("utf-8")
+    start = text.index(">", text.index("<xs:schema")) + 1
+    party.write_text(text[:start] + foreign + text[start:], "utf-8")
+    contract = load(wsdl)
+    contract.compile()
+    assert contract.problems == ()
+    assert contract.operations["PlaceOrder"].problem is None
