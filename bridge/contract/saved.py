@@ -169,7 +169,7 @@ def _undocumented(text: bytes) -> bytes:
     parser = etree.XMLParser(remove_comments=True, remove_pis=True, remove_blank_text=True, huge_tree=True)
     root = etree.fromstring(text, parser)
     etree.strip_elements(root, f"{{{XSD}}}annotation")
-    return etree.tostring(root)
+    return etree.tostring(root, encoding="utf-8")
 
 
 # -- and back ---------------------------------------------------------------------------------------------------------
