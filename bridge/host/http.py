@@ -8,7 +8,7 @@ few kilobytes and never a thread, and every limit is kept while the bytes come i
     body_bytes                413, from Content-Length before `100 Continue` is sent, or while chunks arrive
     header_timeout            the connection is closed
     body_timeout              408
-    requests waiting          503 with Retry-After
+    held_bytes, waiting       503 with Retry-After
 
 A reply is written in one piece. A client that does not read its reply is cut off after `write_timeout`.
 """
@@ -41,11 +41,15 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """What a connection may cost. Bytes, seconds, counts; the defaults fit an ERP's documents."""
+    """What a connection may cost. Bytes, seconds, counts; the defaults fit an ERP's documents.
+
+    `held_bytes` bounds the bodies of all connections of a process together, from their first byte to their answer.
+    """
 
     header_bytes: int = 32 * 1024
     headers: int = 100
     body_bytes: int = 10 * 1024 * 1024
+    held_bytes: int = 160 * 1024 * 1024
     header_timeout: float = 10.0
     body_timeout: float = 20.0
     idle_timeout: float = 60.0
@@ -119,6 +123,7 @@ class Entrance:
     limits: HttpLimits
     dispatcher: Dispatcher
     connections: set[Any] = field(default_factory=set)
+    held_bytes: int = 0
     sweeper: asyncio.TimerHandle | None = None
 
     def sweep(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -154,6 +159,7 @@ class Connection(asyncio.Protocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self.body: list[bytes] = []
         self.body_bytes = 0
+        self.held_bytes = 0
         self.owes_continue = False
         # what is being answered
         self.answering: Request | None = None
@@ -170,6 +176,7 @@ class Connection(asyncio.Protocol):
         entrance = self.entrance
         if len(entrance.connections) >= self.limits.connections:
             self._refuse(503, "Too many connections.", ("Retry-After", "5"))
+            transport.close()  # now: nobody sweeps what is not counted
             return
         entrance.connections.add(self)
         self.uvicorn.connections.add(self)
@@ -196,6 +203,7 @@ class Connection(asyncio.Protocol):
         self.closing = True
         self.waiting.clear()
         self.body.clear()
+        self._hold(-self.held_bytes)
         self.deadline = float("inf")
         self.entrance.connections.discard(self)
         self.uvicorn.connections.discard(self)
@@ -287,6 +295,10 @@ class Connection(asyncio.Protocol):
         if self.body_bytes > self.limits.body_bytes:
             self._too_large()
             return
+        self._hold(len(data))
+        if self.entrance.held_bytes > self.limits.held_bytes:
+            self._refuse_body(refuse("busy", headers=(("Retry-After", "5"),)))
+            return
         self.body.append(data)
 
     def on_message_complete(self) -> None:
@@ -329,6 +341,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(self._encode(request.method, status, headers, body, final))
         self.uvicorn.total_requests += 1
         self.answering = None
+        self._hold(-len(request.body))
         if final:
             self._close()
             return
@@ -339,6 +352,10 @@ class Connection(asyncio.Protocol):
             if self.owes_continue and self.receiving == "body":
                 self._continue()
         self._set_deadline()
+
+    def _hold(self, size: int) -> None:
+        self.held_bytes += size
+        self.entrance.held_bytes += size
 
     def _continue(self) -> None:
         self.owes_continue = False

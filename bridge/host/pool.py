@@ -91,6 +91,8 @@ class Pool:
         self.stuck_after = stuck_after
         self.replies: deque[Reply] = deque()
         self.waking = False
+        self.unanswered = 0
+        """Requests taken and not yet replied to, those of threads that were written off included."""
         self.workers: list[_Worker] = []
         self.started = 0
         for _ in range(threads):
@@ -99,8 +101,9 @@ class Pool:
 
     def submit(self, request: Request) -> bool:
         """Queues a request; False when too many wait. In the loop's thread."""
-        if self.queue.qsize() >= self.waiting:
+        if self.unanswered >= self.started + self.waiting:
             return False
+        self.unanswered += 1
         self.queue.put(request)
         return True
 
@@ -142,6 +145,7 @@ class Pool:
         self.waking = False  # before the replies are taken: one that comes later wakes us again
         while self.replies:
             request, status, headers, body = self.replies.popleft()
+            self.unanswered -= 1
             request.connection.reply(request, status, headers, body)
 
     def _start_worker(self) -> None:

@@ -105,6 +105,7 @@ class ServerOptions:
             header_bytes=server.max_header_bytes,
             headers=server.max_headers,
             body_bytes=settings.limits.max_bytes,
+            held_bytes=16 * settings.limits.max_bytes,
             header_timeout=server.header_timeout,
             body_timeout=server.body_timeout,
             idle_timeout=server.idle_timeout,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -312,3 +314,32 @@ def test_every_thread_lives_on_after_errors(small: Running) -> None:
     for text in ("break", "exit", "nothing") * 4:
         assert small.post(echo(text)).status == 500
     assert small.post(echo()).status == 200
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    with running(Settings(limits=Limits(max_bytes=65536))) as made:
+        assert made.post(echo()).status == 200
+        held = [made.connect() for _ in range(20)]
+        try:
+            for connection in held:
+                connection.sendall(HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 60_000)
+            deadline = time.monotonic() + 5
+            entrance = made.server.config.http_protocol_class.entrance
+            while len(entrance.connections) > 17 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert entrance.held_bytes <= 16 * 65536
+            refused = [connection for connection in held if _readable(connection)]
+            assert refused
+            answer = read_answer(refused[0].makefile("rb"))
+            assert answer is not None
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        finally:
+            for connection in held:
+                connection.close()
+        time.sleep(0.3)
+        assert entrance.held_bytes == 0
+        assert made.post(echo()).status == 200
+
+
+def _readable(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0.2)[0])

@@ -91,11 +91,19 @@ def test_the_page_shows_operations_ports_and_a_sample_that_works(desk: Running) 
     ):
         assert expected in page.text
     html = etree.HTML(page.body)
-    samples = [text for text in html.xpath("//pre/text()") if "Envelope" in text]
+    samples = [text for text in html.xpath("//details[contains(., 'Request')]/pre/text()") if text[0] == "<"]
     assert len(samples) == 6
     for sample in samples:
         version = "1.2" if "2003/05" in sample else "1.1"
         assert desk.post(sample.encode(), version).status in (200, 202)
+
+
+def test_the_page_of_one_operation_shows_it_alone(desk: Running) -> None:
+    page = desk.request("GET", "/services/desk?operation=Echo")
+    assert page.status == 200
+    assert "Says it again." in page.text
+    assert "Notify" not in page.text
+    assert desk.request("GET", "/services/desk?operation=Nobody").status == 404
 
 
 def test_the_root_lists_the_services_and_a_slash_at_the_end_does_no_harm(desk: Running) -> None:
