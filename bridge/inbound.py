@@ -431,7 +431,7 @@ def _without_soap_attributes(block: etree._Element) -> etree._Element:
     theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
     if not theirs:
         return block
-    copy = _read_own(etree.tostring(block, with_tail=False))
+    copy = _read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
     for name in theirs:
         del copy.attrib[name]
     return copy
