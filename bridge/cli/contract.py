@@ -13,7 +13,6 @@ from bridge.settings import load
 
 if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
-    from bridge.contract.census import Finding
     from bridge.errors import ContractError
 
 app = typer.Typer(help="Show or check a contract.", no_args_is_help=True)
@@ -140,6 +139,9 @@ def check(wsdl: Wsdl, as_json: AsJson = False, config: ConfigFile = None) -> Non
     )
 
 
+_CENSUS_KEYS = ("name", "complete", "operations", "works", "messages", "envelopes", "refused", "reason")
+
+
 @app.command("corpus")
 def corpus(
     folder: Annotated[
@@ -163,17 +165,17 @@ def corpus(
 ) -> None:
     """Put every contract of a folder to the test: each operation sampled, validated, decoded, encoded, compared."""
     from bridge.contract import Catalog
-    from bridge.contract.census import take
+    from bridge.contract.census import COLUMNS, page, row, take
 
     standard = folder / "_standard"
     folders = [*(catalog or ([standard] if standard.is_dir() else [])), *load(config).contracts.catalog]
     findings = take(folder, Catalog(folders))
     complete = sum(finding.complete for finding in findings)
     if markdown:
-        typer.echo(_page(findings, complete), nl=False)
+        typer.echo(page(findings), nl=False)
         return
     if not as_json:
-        table(CENSUS_COLUMNS, (_census_row(finding) for finding in findings))
+        table(COLUMNS, (row(finding) for finding in findings))
         say()
         say(f"{complete} of {len(findings)} contracts with every operation.")
     ok = complete >= (len(findings) if least is None else least)
@@ -183,47 +185,6 @@ def corpus(
         as_json=as_json,
         content={
             "complete": complete,
-            "contracts": [
-                dict(
-                    zip(
-                        ("name", "complete", "operations", "works", "messages", "envelopes", "reason"),
-                        row,
-                        strict=True,
-                    )
-                )
-                for row in map(_census_row, findings)
-            ],
+            "contracts": [dict(zip(_CENSUS_KEYS, cells, strict=True)) for cells in map(row, findings)],
         },
     )
-
-
-CENSUS_COLUMNS = ("contract", "complete", "operations", "work", "messages tried", "real envelopes", "why not")
-
-
-def _census_row(finding: Finding) -> tuple[object, ...]:
-    equal = sum(result == "equal" for result in finding.samples.values())
-    return (
-        finding.name,
-        "yes" if finding.complete else "no",
-        finding.operations,
-        finding.green,
-        finding.messages,
-        f"{equal} of {len(finding.samples)}" if finding.samples else "",
-        finding.reason,
-    )
-
-
-def _page(findings: list[Finding], complete: int) -> str:
-    about = (
-        f"{len(findings)} contracts by others: banks, tax offices, carriers, shops, interoperability tests. {complete} of them work "
-        "with every operation. For each operation, and for each of its input, output, headers and faults, messages were made up, "
-        "validated, decoded, encoded, validated again and compared with the document they came from. Real envelopes went through the same."
-    )
-    lines = ["# What the engine does with contracts in the wild", ""]
-    lines += ["<!-- Made by `soapbridge contract corpus FOLDER --markdown`. -->", "", about, ""]
-    lines += ["| " + " | ".join(CENSUS_COLUMNS) + " |", "|" + "---|" * len(CENSUS_COLUMNS)]
-    lines += [
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in _census_row(one)) + " |"
-        for one in findings
-    ]
-    return "\n".join(lines) + "\n"

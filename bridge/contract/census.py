@@ -45,7 +45,7 @@ VERDICTS: dict[Verdict, str] = {
     "complete": "every operation works",
     "no operation": "describe no operation for SOAP",
     "not yet": "have operations of a kind that is not supported yet",
-    "as published": "are wrong as published: those operations cannot work, the others do",
+    "as published": "break the rules of WSDL, XML Schema or the Basic Profile as published; operations that do not are served",
     "failed": "fail here, and should not",
 }
 
@@ -245,16 +245,32 @@ def _without_folder(error: ContractError) -> str:
 
 # -- the page -----------------------------------------------------------------------------------------------------
 
-COLUMNS = ("contract", "operations", "work", "messages tried", "real envelopes", "refused", "why not")
+COLUMNS = (
+    "contract",
+    "complete",
+    "operations",
+    "work",
+    "messages tried",
+    "real envelopes",
+    "of them refused",
+    "why not",
+)
 
 
-def row(finding: Finding) -> tuple[str, ...]:
-    """A finding as cells under COLUMNS. `refused` counts the real envelopes that break their own contract."""
-    equal = sum(said == "equal" for said in finding.samples.values())
-    refused = sum(said.startswith("refused") for said in finding.samples.values())
-    envelopes = (f"{equal} of {len(finding.samples)}", str(refused or "")) if finding.samples else ("", "")
-    counts = (str(finding.operations), str(finding.green), str(finding.messages))
-    return (finding.name, *counts, *envelopes, finding.reason)
+def row(finding: Finding) -> tuple[object, ...]:
+    """A finding as cells under COLUMNS. The refused are the real envelopes that break their own contract."""
+    said = list(finding.samples.values())
+    equal, refused = said.count("equal"), sum(result.startswith("refused") for result in said)
+    return (
+        finding.name,
+        "yes" if finding.complete else "no",
+        finding.operations,
+        finding.green,
+        finding.messages,
+        f"{equal} of {len(said)}" if said else "",
+        refused or "",
+        finding.reason,
+    )
 
 
 def page(findings: Sequence[Finding]) -> str:
@@ -279,5 +295,7 @@ def page(findings: Sequence[Finding]) -> str:
             listed = "" if verdict == "complete" else f": {', '.join(names)}"
             lines.append(f"* {len(names)}: {meaning}{listed}")
     lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row(one)) + " |" for one in findings]
+    lines += [
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row(one)) + " |" for one in findings
+    ]
     return "\n".join(lines) + "\n"
