@@ -1,7 +1,8 @@
 """Everything the bridge answers over HTTP, as one WSGI application: services by their path, and pages for people.
 
 POST /services/<contract>[/<major>]      SOAP
-GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME give the contract
+GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME give the contract;
+                                         ?operation=NAME the part of the page about it
 GET  /                                   the services
 GET  /healthz                            200 while the process answers
 GET  /readyz                             200 when requests can be served, else 503
@@ -85,13 +86,15 @@ class Root:
         service: Service = hosted.inbound.service
         address = self.addresses.base(environ) + service.path
         for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
-            try:
-                if name.lower() in ("wsdl", "singlewsdl", "xsd"):
+            if name.lower() in ("wsdl", "singlewsdl", "xsd"):
+                try:
                     return Page(self.contract_document(service, value, address), "text/xml; charset=utf-8")
-                if name.lower() == "operation":
-                    return Page(self.page(service, address, value))
-            except KeyError:
-                return Page.text(f"The contract has no such {name.lower()}.", 404)
+                except KeyError:
+                    return Page.text("The contract has no such document.", 404)
+            if name.lower() == "operation":
+                if value not in service.contract.operations:
+                    return Page.text("The contract has no such operation.", 404)
+                return Page(self.page(service, address, value))
         return Page(self.page(service, address))
 
     def _other(self, path: str, environ: Environ) -> Page:
