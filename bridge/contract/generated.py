@@ -44,6 +44,15 @@ class _End:
 
 
 def put_string(value: Any) -> str:
+    # Nothing unprintable and none of the three: what `escape` would look for more slowly.
+    if (
+        value.__class__ is str
+        and value.isprintable()
+        and "<" not in value
+        and "&" not in value
+        and ">" not in value
+    ):
+        return value
     if value.__class__ is not str and not isinstance(value, str):
         raise NotPlain
     return escape(value)
