@@ -147,7 +147,8 @@ def _count(utf8: bytes, limits: Limits) -> None:
         if len(found) > most:
             raise refuse("too_many_attributes", most=most)
     most = limits.max_prefixes
-    if size > _DECLARATION * most and utf8.count(b"=") > most and utf8.count(b"xmlns") > most:
+    # `split` finds a byte faster than `count` does where it is rare, and stops at the bound where it is not.
+    if size > _DECLARATION * most and len(utf8.split(b"=", most)) > most and utf8.count(b"xmlns") > most:
         prefixes = set(_PREFIXES.findall(_without_literals(utf8)))
         if len(prefixes) > most:
             raise refuse("too_many_prefixes", most=most)
