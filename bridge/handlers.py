@@ -49,7 +49,8 @@ class Call:
     """One request, as its handler sees it: the second argument.
 
     `exchange_id` names the exchange in journal, logs and answers. `headers` are the declared SOAP headers that came,
-    decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown.
+    decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown;
+    `language` what they would rather read (BCP 47), "en" where they do not say.
     """
 
     __slots__ = (

@@ -91,7 +91,7 @@ class Exchange:
     content_type: str | None = None
     content_encoding: str | None = None
     remote: str | None = None
-    language: str = "en"
+    language: str = ""
 
     id: str = ""
     received: float = 0.0
@@ -259,7 +259,7 @@ class Inbound:
             transaction,
             headers=exchange.request_headers or {},
             partner=exchange.partner,
-            language=exchange.language,
+            language=_first_language(exchange.language),
         )
         result = plan.handler(exchange.value, call)
         output = operation.output
@@ -463,6 +463,11 @@ def _as_row(violation: Violation) -> dict[str, object]:
         "expected": violation.expected,
         "message": violation.messages.get("en", ""),
     }
+
+
+def _first_language(accepted: str) -> str:
+    """The first language of an Accept-Language header (BCP 47), English where it says nothing."""
+    return accepted.partition(",")[0].partition(";")[0].strip()[:35].replace("*", "") or "en"
 
 
 def _is_plain(source: bytes) -> bool:

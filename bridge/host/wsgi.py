@@ -143,7 +143,7 @@ class HostedService(WsgiApplication):
             get("CONTENT_TYPE") or None,
             get("HTTP_CONTENT_ENCODING"),
             get("REMOTE_ADDR"),
-            get("HTTP_ACCEPT_LANGUAGE", "en"),
+            get("HTTP_ACCEPT_LANGUAGE", ""),
         )
         ctx = None
         try:
