@@ -19,6 +19,7 @@ from bridge.contract.markup import Prefixes
 from bridge.contract.model import ANY_TYPE, ComplexType, ElementDecl
 from bridge.contract.reader import SchemaModel
 from bridge.contract.reading import Reader, holds_rarities
+from bridge.contract.simple import Scalars
 from bridge.contract.values import ComplexValue
 from bridge.contract.writing import Writer
 from bridge.errors import DecodeError
@@ -34,10 +35,13 @@ class Codec:
         self._model = model
         self._layouts = Layouts(model)
         self._classes = Classes(model, self._layouts)
-        self._reader = Reader(model, self._layouts, self._classes)
+        self._scalars = Scalars()
+        self._reader = Reader(model, self._layouts, self._classes, self._scalars)
         self._prefixes = Prefixes(model.prefixes())
-        self._generated = Generated(model, self._layouts, self._classes, self._reader, self._prefixes)
-        self._hybrid = Reader(model, self._layouts, self._classes, self._generated.reader)
+        self._generated = Generated(
+            model, self._layouts, self._classes, self._scalars, self._reader, self._prefixes
+        )
+        self._hybrid = Reader(model, self._layouts, self._classes, self._scalars, self._generated.reader)
         self._decoders: dict[str, tuple[Decoder, Decoder, Decoder]] = {}
         self._encoders: dict[str, Encoder] = {}
 
@@ -97,9 +101,8 @@ class Codec:
 
     def _encoder(self, declaration: ElementDecl) -> Encoder:
         def complete(value: Any) -> str:
-            return Writer(self._model, self._layouts, self._classes, self._prefixes).payload(
-                declaration, value
-            )
+            writer = Writer(self._model, self._layouts, self._classes, self._scalars, self._prefixes)
+            return writer.payload(declaration, value)
 
         resolved = self._model.type(declaration.type)
         if not isinstance(resolved, ComplexType) or resolved.name == ANY_TYPE:

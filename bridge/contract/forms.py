@@ -11,27 +11,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from bridge.contract.facets import Leaves
-from bridge.contract.model import SimpleType
+from bridge.contract.model import Facets, SimpleType
 
 _MOST_DIGITS = 40
 _MOST_FRACTION = 12
 
 
 def fitting(simple: SimpleType, encode: Callable[[Any], str]) -> Callable[[Any], str]:
-    """`encode`, made to prefer a form that the type's patterns admit; itself where there are none."""
-    others = _OTHERS.get(simple.builtin, _numbers if simple.builtin.lower().endswith(_WHOLE) else None)
-    if others is None or not any(step.patterns for step in simple.steps):
+    """`encode`, made to prefer a form that the type's patterns admit; itself where they admit the usual ones."""
+    kind = "integer" if simple.builtin.lower().endswith(_WHOLE) else simple.builtin
+    patterns = tuple(Facets(patterns=step.patterns) for step in simple.steps if step.patterns)
+    if kind not in _FORMS or not patterns:
         return encode
+    usual, others = _FORMS[kind]
     leaves = Leaves()
+    free = replace(simple, steps=patterns)
+    if all(leaves.valid(free, text) for text in usual):
+        return encode  # a look at every value would cost as much as writing ten
 
     def encode_fitting(value: Any) -> str:
         text = encode(value)
-        if leaves.valid(simple, text):
+        if leaves.valid(free, text):
             return text
-        return next((form for form in others(text) if leaves.valid(simple, form)), text)
+        return next((form for form in others(text) if leaves.valid(free, form)), text)
 
     return encode_fitting
 
@@ -82,12 +88,15 @@ def _moments(text: str) -> Iterator[str]:
             yield match["start"] + (f".{fraction.ljust(width, '0')}" if width else "") + zone
 
 
-_OTHERS: dict[str, Callable[[str], Iterator[str]]] = {
-    "decimal": _decimals,
-    "float": _floats,
-    "double": _floats,
-    "boolean": _booleans,
-    "dateTime": _moments,
-    "time": _moments,
-    "hexBinary": lambda text: iter((text.lower(),)),
+_TIMES = ("12:00:00Z", "12:00:00.123456Z", "12:00:00+08:00")
+_FORMS: dict[str, tuple[tuple[str, ...], Callable[[str], Iterator[str]]]] = {
+    "integer": (("1", "10", "12345"), _numbers),
+    "decimal": (("1", "10.5", "0.25", "1.5000"), _decimals),
+    "float": (("1.5", "1000.0", "1e+16"), _floats),
+    "double": (("1.5", "1000.0", "1e+16"), _floats),
+    "boolean": (("true", "false"), _booleans),
+    "dateTime": (tuple(f"2024-01-31T{time}" for time in _TIMES), _moments),
+    "time": (_TIMES, _moments),
+    "hexBinary": (("0A",), lambda text: iter((text.lower(),))),
 }
+"""For each built-in type the usual forms, and what gives the others of one."""

@@ -29,7 +29,15 @@ from bridge.contract.model import (
     SimpleType,
 )
 from bridge.contract.reading import Reader, type_identity
-from bridge.contract.simple import collapse, decode_scoped, put_boolean, put_decimal, put_integer, scalar
+from bridge.contract.simple import (
+    Scalar,
+    Scalars,
+    collapse,
+    decode_scoped,
+    put_boolean,
+    put_decimal,
+    put_integer,
+)
 from bridge.contract.values import NIL
 
 
@@ -83,11 +91,18 @@ class Generated:
     """The generated readers and writers of one contract."""
 
     def __init__(
-        self, model: Model, layouts: Layouts, classes: Classes, reader: Reader, prefixes: Prefixes
+        self,
+        model: Model,
+        layouts: Layouts,
+        classes: Classes,
+        scalars: Scalars,
+        reader: Reader,
+        prefixes: Prefixes,
     ) -> None:
         self._model = model
         self._layouts = layouts
         self._classes = classes
+        self._scalars = scalars
         self._reader = reader
         self._prefixes = prefixes
         self._lock = threading.RLock()
@@ -290,14 +305,14 @@ class Generated:
 
     def _read_text(self, simple: SimpleType, variable: str, declaration: ElementDecl | None) -> str:
         instead = (declaration.fixed or declaration.default or "") if declaration is not None else ""
-        reader = scalar(simple)
+        reader = self._scalars.of(simple)
         if reader.scoped:
-            scoped = self._bind(_scoped_reader(simple), "scoped")
+            scoped = self._bind(_scoped_reader(reader), "scoped")
             return f"{scoped}({variable}.text or {instead!r}, {variable})"
         return self._convert(simple, f"{variable}.text or {instead!r}")
 
     def _convert(self, simple: SimpleType, text: str) -> str:
-        reader = scalar(simple)
+        reader = self._scalars.of(simple)
         known = _READERS.get(reader.decode)
         if known is not None:
             return f"{known}({text})"
@@ -306,8 +321,9 @@ class Generated:
         return f"{self._bind(reader.decode, 'get')}({text})"
 
     def _read_attribute(self, use: AttributeUse) -> str:
-        if scalar(use.type).scoped:
-            scoped = self._bind(_scoped_reader(use.type), "scoped")
+        reader = self._scalars.of(use.type)
+        if reader.scoped:
+            scoped = self._bind(_scoped_reader(reader), "scoped")
             return f"(None if (raw := get({use.name!r})) is None else {scoped}(raw, el))"
         if use.required:
             return self._convert(use.type, f"get({use.name!r})")
@@ -352,13 +368,13 @@ class Generated:
 
     def _is_scoped(self, f: Field) -> bool:
         if f.use is not None:
-            return scalar(f.use.type).scoped
+            return self._scalars.of(f.use.type).scoped
         if f.declaration is None:
             return False
         resolved = self._model.type(f.declaration.type)
         if isinstance(resolved, ComplexType):
-            return resolved.simple is not None and scalar(resolved.simple).scoped
-        return scalar(resolved).scoped
+            return resolved.simple is not None and self._scalars.of(resolved.simple).scoped
+        return self._scalars.of(resolved).scoped
 
     def _write_attribute(self, f: Field, use: AttributeUse) -> Iterator[str]:
         name = self._prefixes.qualified(use.name)
@@ -398,7 +414,7 @@ class Generated:
 
     def _put(self, simple: SimpleType, value: str, *, attribute: bool = False) -> str:
         """An expression (without single quotes) that gives a value's text, escaped where it can need it."""
-        writer = scalar(simple)
+        writer = self._scalars.of(simple)
         known = _WRITERS.get(writer.encode)
         if known is not None:
             return f"{known}({value})"
@@ -442,8 +458,7 @@ class Generated:
         return frozenset(found - {"", "http://www.w3.org/XML/1998/namespace"})
 
 
-def _scoped_reader(simple: SimpleType) -> Callable[[str, etree._Element], Any]:
-    reader = scalar(simple)
+def _scoped_reader(reader: Scalar) -> Callable[[str, etree._Element], Any]:
     return lambda text, element: decode_scoped(reader, text, element.nsmap)
 
 

@@ -17,7 +17,7 @@ from bridge.contract.classes import Classes
 from bridge.contract.fields import Field, Layout, Layouts, Plan
 from bridge.contract.markup import detach, text_of
 from bridge.contract.model import ANY_TYPE, XSI, ComplexType, ElementDecl, Model, SimpleType, TypeRef
-from bridge.contract.simple import XML_SPACE, Scalar, clark_name, decode_scoped, scalar
+from bridge.contract.simple import XML_SPACE, Scalars, clark_name, decode_scoped
 from bridge.contract.values import NIL, Element, Nil, TypedValue
 from bridge.errors import DecodeError
 
@@ -43,14 +43,19 @@ class Reader:
     """
 
     def __init__(
-        self, model: Model, layouts: Layouts, classes: Classes, shortcut: Shortcut | None = None
+        self,
+        model: Model,
+        layouts: Layouts,
+        classes: Classes,
+        scalars: Scalars,
+        shortcut: Shortcut | None = None,
     ) -> None:
         self._shortcut = shortcut
         self._model = model
         self._layouts = layouts
         self._classes = classes
         self._tables: dict[str, dict[str, tuple[Field, ElementDecl]]] = {}
-        self._scalars: dict[int, tuple[SimpleType, Scalar]] = {}
+        self._scalars = scalars
 
     def element(self, declaration: ElementDecl, element: etree._Element) -> Any:
         """The value of an element: None never, NIL where it is nil."""
@@ -103,10 +108,7 @@ class Reader:
         return self._value(simple, text, element)
 
     def _value(self, simple: SimpleType, text: str, element: etree._Element) -> Any:
-        known = self._scalars.get(id(simple))
-        if known is None:
-            known = self._scalars.setdefault(id(simple), (simple, scalar(simple)))
-        reader = known[1]
+        reader = self._scalars.of(simple)
         try:
             return decode_scoped(reader, text, element.nsmap) if reader.scoped else reader.decode(text)
         except (ValueError, ArithmeticError) as error:

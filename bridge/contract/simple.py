@@ -289,6 +289,23 @@ def scalar(simple: SimpleType) -> Scalar:
     return Scalar(simple, _SPACE[simple.white_space], put_text, "str")
 
 
+class Scalars:
+    """The reading and writing functions of every simple type of one contract, made on first use and kept.
+
+    By identity: hashing a type with 300 enumerations would cost more than reading a value of it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[SimpleType, Scalar]] = {}
+
+    def of(self, simple: SimpleType) -> Scalar:
+        known = self._known.get(id(simple))
+        if known is None:
+            # The type is kept with it, so that its id is not given to another.
+            known = self._known.setdefault(id(simple), (simple, scalar(simple)))
+        return known[1]
+
+
 _is_item = re.compile("[^ \t\n\r]+").fullmatch
 
 

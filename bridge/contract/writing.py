@@ -19,7 +19,7 @@ from bridge.contract.fields import Choice, Field, Layouts, Plan
 from bridge.contract.markup import Prefixes, escape, escape_attribute
 from bridge.contract.model import ANY_TYPE, XSI, AttributeUse, ComplexType, ElementDecl, Model, SimpleType
 from bridge.contract.reading import type_identity
-from bridge.contract.simple import encode_scoped, scalar
+from bridge.contract.simple import Scalars, encode_scoped
 from bridge.contract.values import ComplexValue, Element, Nil, TypedValue
 from bridge.errors import EncodeError
 
@@ -31,10 +31,13 @@ class ForeignValue(EncodeError, TypeError):
 class Writer:
     """Writes one payload; made anew for each, because it collects the namespaces used."""
 
-    def __init__(self, model: Model, layouts: Layouts, classes: Classes, prefixes: Prefixes) -> None:
+    def __init__(
+        self, model: Model, layouts: Layouts, classes: Classes, scalars: Scalars, prefixes: Prefixes
+    ) -> None:
         self._model = model
         self._layouts = layouts
         self._classes = classes
+        self._scalars = scalars
         self._prefixes = prefixes
         self._used: set[str] = set()
 
@@ -127,7 +130,7 @@ class Writer:
         scope: dict[str, str],
         escaping: Callable[[str], str] = escape,
     ) -> str:
-        writer = scalar(simple)
+        writer = self._scalars.of(simple)
         with _placed(path):
             return escaping(encode_scoped(writer, value, scope) if writer.scoped else writer.encode(value))
 
