@@ -1,10 +1,13 @@
-"""What keeping costs: one CreatePurchaseOrder of 20 lines, in process, with the store and without.
+"""What keeping costs: a CreatePurchaseOrder of 20 lines, with the store and without.
 
 The shipped contract and its sample, a fresh request id each time. Stored: order, lines, journal entry and both
 envelopes in one transaction, committed (SQLite: WAL, synchronous=FULL, a file on a disk) before the reply leaves.
 Compared with a handler that answers the same constant each time, and with the shipped handler whose statements lead
-nowhere, both on a bridge without a store. CPU time of this process, system time included; waiting for the disk is
-not CPU time, and on PostgreSQL neither is the work of the server.
+nowhere, both on a bridge without a store.
+
+Once in process, one call after the other, each with a commit and a sync of its own; and once over HTTP, eight clients
+at a time, where on SQLite those that wait for each other share a sync. CPU time of the process that answers, system
+time included. Waiting for the disk is not CPU time, and on PostgreSQL neither is the work of its server.
 """
 
 from __future__ import annotations
@@ -12,21 +15,26 @@ from __future__ import annotations
 import io
 import itertools
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.in_process import ENVIRON
 from benchmarks.measure import Budget, cpu_microseconds
+from benchmarks.over_http import cpu_seconds
+from benchmarks.serving import Server, post
 from bridge.app import Bridge
 from bridge.erp.purchasing import create_purchase_order
 from bridge.settings import Settings
 from bridge.settings.keys import Store as StoreSettings
 
 SQLITE = 1.6
+CLIENTS = 8
 
 ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "wsdl/erp/purchasing-1.wsdl"
@@ -90,16 +98,25 @@ class _Unstored:
 _numbers = itertools.count(1)
 
 
+def fresh() -> bytes:
+    """The sample with a request id that was never used before."""
+    return _sample().replace(SAMPLE_ID, b"bench-%012d" % next(_numbers))
+
+
+@cache
+def _sample() -> bytes:
+    return SAMPLE.read_bytes()
+
+
 def caller(application: Callable[..., Any]) -> Callable[[], bytes]:
     """A function that creates one order."""
-    sample = SAMPLE.read_bytes()
 
     def check(status: str, headers: object, exc_info: object = None) -> None:
         if not status.startswith("200"):
             raise RuntimeError(f"{PATH}: {status}")
 
     def call() -> bytes:
-        body = sample.replace(SAMPLE_ID, b"bench-%012d" % next(_numbers))
+        body = fresh()
         environ = {
             **ENVIRON,
             "PATH_INFO": PATH,
@@ -120,7 +137,8 @@ def postgresql() -> Iterator[str | None]:
         yield None
         return
     with tempfile.TemporaryDirectory() as folder:
-        server = get_server(folder, cleanup_mode="delete")
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # about where its socket lies
+            server = get_server(folder, cleanup_mode="delete")
         try:
             server.psql("CREATE DATABASE bench")
             yield server.get_uri(database="bench")
@@ -136,28 +154,51 @@ def sqlite() -> Iterator[str]:
         yield f"sqlite:///{folder}/bridge.sqlite"
 
 
-def run() -> tuple[list[str], list[Budget]]:
+NAMES = {
+    "constant": "constant reply, no store",
+    "unstored": "the same handler, nothing kept",
+    "sqlite": "SQLite",
+    "postgresql": "PostgreSQL",
+}
+
+
+def alone(urls: dict[str, str]) -> dict[str, float]:
+    """µs of CPU of one call in process, by contender."""
+    applications = {"constant": constant(), "unstored": unstored()}
+    applications |= {name: stored(url) for name, url in urls.items()}
+    calls: dict[str, Callable[[], object]] = {name: caller(made) for name, made in applications.items()}
+    return cpu_microseconds(calls, seconds=1.5)
+
+
+def together(urls: dict[str, str]) -> dict[str, float]:
+    """µs of CPU of one request over HTTP with CLIENTS at a time, by contender."""
     with ExitStack() as stack:
-        contenders: dict[str, Callable[[], object]] = {
-            "constant reply, no store": caller(constant()),
-            "the same handler, nothing kept": caller(unstored()),
-            "SQLite": caller(stored(stack.enter_context(sqlite()))),
-        }
+        servers = {name: stack.enter_context(Server(name)) for name in ("constant", "unstored")}
+        servers |= {name: stack.enter_context(Server("stored", url)) for name, url in urls.items()}
+        cost = cpu_seconds(servers, lambda name: lambda: post(PATH, fresh()), connections=CLIENTS)
+    return {name: seconds * 1e6 for name, seconds in cost.items()}
+
+
+def run() -> tuple[list[str], list[Budget]]:
+    lines = [
+        "| | alone: CPU µs | of the constant reply | of the same handler "
+        f"| {CLIENTS} clients: CPU µs | of the constant reply | of the same handler |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with ExitStack() as stack:
+        urls = {"sqlite": stack.enter_context(sqlite())}
         url = stack.enter_context(postgresql())
         if url is not None:
-            contenders["PostgreSQL"] = caller(stored(url))
-        cost = cpu_microseconds(contenders, seconds=1.5)
-    base, same = list(cost.values())[:2]
-    lines = ["| | CPU µs | of the constant reply | of the same handler |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {value:.0f} | {value / base:.2f} | {value / same:.2f} |" for name, value in cost.items()
-    ]
+            urls["postgresql"] = url
+        costs = alone(urls), together(urls)
+    for name in costs[0]:
+        cells = [
+            f"{cost[name]:.0f} | {cost[name] / cost['constant']:.2f} | {cost[name] / cost['unstored']:.2f}"
+            for cost in costs
+        ]
+        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
     if url is None:
         lines += ["", "PostgreSQL was not measured: `pip install 'soapbridge[dev]'` brings a server."]
-    return lines, [
-        Budget(
-            "durable order of 20 lines on SQLite, of a constant reply without a store",
-            cost["SQLite"] / base,
-            SQLITE,
-        )
-    ]
+    one, many = (cost["sqlite"] / cost["constant"] for cost in costs)
+    what = "durable order on SQLite, of a constant reply without a store"
+    return lines, [Budget(f"{what}, alone", one, SQLITE), Budget(f"{what}, {CLIENTS} clients", many, SQLITE)]

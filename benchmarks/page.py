@@ -91,8 +91,8 @@ _REMARKS = """\
   while the body arrives in odd encodings, faults that explain, exchange ids. It is a mark, not an alternative.
 - One worker is one process, and Python runs one thread of it at a time: a second core wants a second process
   (`server.workers`, with PostgreSQL).
-- A durable request on SQLite pays for a commit of its own. Beside the statements that is the write-ahead log, the
-  sync, and the caches that have gone cold by the time the disk has answered: a pause of the same length in the
-  request without a store alone makes it a quarter dearer.
+- A durable request that comes alone pays for a commit and a sync of its own, and for what a process loses while it
+  waits for the disk: without any store, sleeping as long after each request makes the next one a quarter dearer. Under
+  load the requests that wait share a sync, so that a busy server spends less on each than an idle one.
 - Client and server share one machine, and the network is its loopback. Latency was not measured.
 """
