@@ -95,8 +95,12 @@ class Bridge:
         self.services[service.path] = service
         return service
 
-    def check(self) -> None:
+    def check(self, *, complete: bool = True) -> None:
         """Everything that can be known before the first request, all at once.
+
+        Args:
+            complete: operations that cannot be answered are mistakes too. Without it, only a service none of
+                whose operations can be: a vendor's contract may be larger than what is needed of it.
 
         Raises:
             SettingsError: with every mistake: schemas that do not compile, operations without a handler or that
@@ -108,21 +112,22 @@ class Bridge:
                 service.contract.compile()
             except BridgeError as error:
                 mistakes.append(str(error))
-            mistakes += [str(problem) for problem in service.contract.problems]
-            mistakes += [
-                f"{service.contract.file}: {key} has no handler. Bind one: @service.operation({key!r})."
-                for key in service.unbound
-            ]
+            if complete or not service.handlers:
+                mistakes += _unanswered(service)
         try:
             if self.store is not None:
                 self.store.check()
         except BridgeError as error:
             mistakes.append(str(error))
         if mistakes:
+            mistakes = list(dict.fromkeys(mistakes))
             count = "One mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-            raise SettingsError(
-                f"{count}:\n" + "\n".join(f"- {mistake}" for mistake in dict.fromkeys(mistakes))
-            )
+            lines = "".join(f"\n- {mistake}" for mistake in mistakes)
+            raise SettingsError(f"{count}:{lines}", mistakes=mistakes)
+
+    def unanswered(self) -> list[str]:
+        """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
+        return [reason for service in self.services.values() for reason in _unanswered(service)]
 
     def inbound(self, service: Service) -> Inbound:
         """The stages of one service, with this bridge's settings and store."""
@@ -138,3 +143,11 @@ class Bridge:
         from bridge.host.root import Root
 
         return Root(self)
+
+
+def _unanswered(service: Service) -> list[str]:
+    file = service.contract.file
+    without = [
+        f"{file}: {key} has no handler. Bind one: @service.operation({key!r})." for key in service.unbound
+    ]
+    return [*map(str, service.contract.problems), *without]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bridge.cli.bridges import Target, apply_shipped_rules, open_bridge
-from bridge.cli.output import AsJson, ConfigFile, document, say
+from bridge.cli.output import AsJson, ConfigFile, aside, document, say
 from bridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def serve(
     given = {"server.host": host, "server.port": port, "server.workers": workers}
     bridge = open_bridge(target, config, given)
     log.configure(bridge.settings.log)
-    bridge.check()
+    bridge.check(complete=False)
+    for reason in bridge.unanswered():
+        aside(f"warning: it will be answered with a Server fault: {reason}")
     if target is None:
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json)
@@ -115,7 +117,7 @@ def _curl_for(url: str, service: Service, operation: Operation) -> str:
         Path("samples", service.name, operation.name).glob(f"good-1-*soap{version.replace('.', '')}.xml")
     )
     if samples:
-        data = f"@{samples[0]}"
+        data = f"@{samples[0].resolve()}"  # wherever the other terminal stands
     else:
         payload = payload_of(service.contract, operation, optional=False)
         # Without its declaration: UTF-8 is what XML is without one, and the command stays on one line.

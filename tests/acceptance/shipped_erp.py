@@ -123,10 +123,10 @@ class ErpProcess:
             "POST", f"/services/{service}", body, **{"Content_Type": TYPES[version]} | headers
         )
 
-    def command(self, *words: object, status: int = 0) -> dict[str, Any]:
-        """What another command says of this bridge's folder, as data."""
-        done = subprocess.run(
-            [sys.executable, "-m", "bridge", *map(str, words), "--json"],
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """Another command in this bridge's folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "bridge", *map(str, words)],
             cwd=self.folder,
             env=environment(**self.variables),
             capture_output=True,
@@ -134,6 +134,10 @@ class ErpProcess:
             timeout=60,
             check=False,
         )
+
+    def command(self, *words: object, status: int = 0) -> dict[str, Any]:
+        """What another command says of this bridge's folder, as data."""
+        done = self.run(*words, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         content: dict[str, Any] = json.loads(done.stdout)
         return content

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.acceptance.shipped_erp import ErpProcess, ask, get_order, order
 
 THREADS = 6
-ROUNDS = 3
+ROUNDS = 2
 
 
 class Buyer(threading.Thread):
