@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -81,8 +82,15 @@ def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
     if command:
         say("\nTo send a message, paste this into another terminal:", "bold")
         say(f"  {command}")
-    say("\nWhat came in: soapbridge journal list. Stop with Ctrl-C.")
+    say(f"\nWhat came in: {_program()} journal list. Stop with Ctrl-C.")
     sys.stdout.flush()
+
+
+def _program() -> str:
+    """How to call this program in another terminal: `make run` does not put it on the PATH."""
+    if shutil.which("soapbridge"):
+        return "soapbridge"
+    return sys.argv[0] if Path(sys.argv[0]).name == "soapbridge" else "python -m bridge"
 
 
 def _base(settings: Settings, port: int) -> str:
