@@ -20,13 +20,14 @@ from bridge.settings import Server, Settings
 from tests.integration.host.conftest import HERE, Running, echo
 
 PROGRAM = """
-import functools, os, sys, time
+import functools, os, pathlib, sys, time
 from bridge.app import Bridge
 from bridge.host.server import serve
-from bridge.settings import Server, Settings, Store
+from bridge.settings import Data, Server, Settings, Store
 
 def make(url):
-    bridge = Bridge(Settings(store=Store(url=url)), store=bool(url))
+    data = Data(folder=pathlib.Path(__file__).parent / "data")
+    bridge = Bridge(Settings(data=data, store=Store(url=url)), store=bool(url))
     desk = bridge.serve({wsdl!r})
 
     @desk.operation("Echo")
