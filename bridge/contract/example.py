@@ -82,7 +82,8 @@ class _Builder:
     # -- elements ---------------------------------------------------------------------------------------------
 
     def element(self, declaration: ElementDecl, depth: int) -> _Node:
-        declaration = self._substitute(declaration)
+        if depth:  # a substitute for the payload itself would be another operation's
+            declaration = self._substitute(declaration)
         self._left -= 1
         node = _Node(declaration.name)
         actual = self._model.type(declaration.type)

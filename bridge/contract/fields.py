@@ -139,12 +139,36 @@ class Layouts:
             if own.own_particle is not None:
                 parts.append(maker.plan(own.own_particle))
             plan = Sequence(tuple(parts))
-            _refuse_repeats(plan)
+            self._refuse_repeats(plan)
         else:
             maker.restricting = inherited is not None
             plan = Sequence((maker.plan(own.particle),) if own.particle is not None else ())
-            _refuse_repeats(plan)
+            self._refuse_repeats(plan)
         return self._finish(own, base, inherited, maker, plan)
+
+    def _refuse_repeats(self, plan: Plan) -> set[str]:
+        """The names an element may have that fills one of the fields.
+
+        Raises _Ambiguous where a name can come from two places of one document.
+        """
+        if isinstance(plan, Field):
+            if plan.kind == "wildcard":
+                return {f"wildcard {plan.name}"}
+            declared = plan.items.values() if plan.declaration is None else (plan.declaration,)
+            return {name for declaration in declared for name in self._called(declaration)}
+        names: set[str] = set()
+        for part in plan.parts:
+            inner = self._refuse_repeats(part)
+            if isinstance(plan, Sequence) and names & inner:
+                raise _Ambiguous
+            names |= inner
+        return names
+
+    def _called(self, declaration: ElementDecl) -> Iterator[str]:
+        """The names under which an element may stand: its own, and those of its substitutes."""
+        yield declaration.name
+        if declaration.is_global:
+            yield from (other.name for other in self._model.substitutes(declaration.name))
 
     def _as_list(self, own: ComplexType, base: ComplexType | None, inherited: Layout | None) -> Layout:
         """The whole content as one ordered list: mixed content, or names that stand at several places."""
@@ -261,23 +285,6 @@ def _terms(particle: Particle) -> Iterator[ElementDecl | Wildcard]:
             yield from _terms(inner)
     else:
         yield particle.term
-
-
-def _refuse_repeats(plan: Plan) -> None:
-    """Raise _Ambiguous where a name can come from two places of one document."""
-    _names(plan)
-
-
-def _names(plan: Plan) -> set[str]:
-    if isinstance(plan, Field):
-        return set(plan.items) if plan.kind == "items" else {plan.xml_name or f"wildcard {plan.name}"}
-    names: set[str] = set()
-    for part in plan.parts:
-        inner = _names(part)
-        if isinstance(plan, Sequence) and names & inner:
-            raise _Ambiguous
-        names |= inner
-    return names
 
 
 _NOT_IDENTIFIER = re.compile(r"\W")

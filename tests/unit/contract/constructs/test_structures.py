@@ -141,6 +141,11 @@ CASES = [
       "Comment": ["c", Element("{urn:test:substitution-group}Aside", "a"), Element("{urn:test:substitution-group}Remark", "r")]}),
     ("the head itself is no Element", "substitution-group",
      "<Message><Vehicle><Wheels>4</Wheels></Vehicle></Message>", {"Vehicle": {"Wheels": 4}}),
+    ("a head beside one of its substitutes keeps the order as a list", "substitution-group",
+     "<Message><Vehicle><Wheels>4</Wheels></Vehicle><Convoy><Truck><Wheels>6</Wheels><Load>1</Load></Truck>"
+     "<Truck><Wheels>8</Wheels><Load>2</Load></Truck></Convoy></Message>",
+     {"Vehicle": {"Wheels": 4},
+      "Convoy": {"content": [("Truck", {"Wheels": 6, "Load": 1}), ("Truck", {"Wheels": 8, "Load": 2})]}}),
     ("an abstract head is always an Element, in a list the name of the item", "abstract-head",
      "<Message><Moved><To>x</To></Moved><Log><Moved><To>y</To></Moved><Pause>PT1H</Pause></Log></Message>",
      {"Event": Element("{urn:test:abstract-head}Moved", {"To": "x"}),
