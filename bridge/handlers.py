@@ -50,7 +50,8 @@ class Call:
 
     `exchange_id` names the exchange in journal, logs and answers. `headers` are the declared SOAP headers that came,
     decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown;
-    `language` what they would rather read (BCP 47), "en" where they do not say.
+    `language` what they would rather read (BCP 47), "en" where they do not say. A handler may set `reference`, the
+    number of the document it made or read: `soapbridge journal list --reference` finds the exchange by it.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Call:
         "language",
         "operation",
         "partner",
+        "reference",
         "reply_headers",
     )
 
@@ -80,6 +82,7 @@ class Call:
         self.operation: Final = operation
         self.headers: Final = headers
         self.reply_headers: dict[str, Any] = {}
+        self.reference: str | None = None
         self.partner: Final = partner
         self.language: Final = language
         self._service = service

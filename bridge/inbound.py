@@ -107,6 +107,7 @@ class Exchange:
     request_headers: Mapping[str, Any] | None = None
     payload: str = ""
     reply_headers: str = ""
+    reference: str | None = None
 
     verdict: Verdict = "accepted"
     error: BaseException | None = None
@@ -262,6 +263,7 @@ class Inbound:
             language=_first_language(exchange.language),
         )
         result = plan.handler(exchange.value, call)
+        exchange.reference = None if call.reference is None else str(call.reference)
         output = operation.output
         if output is None:
             if result is not None:
@@ -374,6 +376,7 @@ class Inbound:
             fault_reason=exchange.fault_reason,
             violations=[_as_row(violation) for violation in violations],
             request=exchange.body if keep_bodies else None,
+            reference=exchange.reference,
             reply=exchange.reply if keep_bodies else None,
         )
 

@@ -18,6 +18,9 @@ class Partner(Protocol):
 class Call(Protocol):
     """One request being answered."""
 
+    reference: str | None
+    """Set by the handler: the number of the document it made or read, by which the journal finds the exchange."""
+
     @property
     def exchange_id(self) -> str:
         """Id of the exchange; kept with every row it writes."""

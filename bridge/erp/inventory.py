@@ -128,7 +128,7 @@ def update_stock(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # 
     outcome = apply(planned, balances)
     _refuse(outcome, call)
     _post(session, document_id, planned, outcome, balances)
-    return _posted(document_id, document)
+    return _posted(document_id, document, call)
 
 
 def get_stock(request: Any, call: Call) -> Reply:
@@ -231,10 +231,11 @@ def _row(document_id: int, entry: int, leg: Leg, on_hand_after: int) -> Movement
     )
 
 
-def _posted(document_id: int, document: DocumentRow) -> Reply:
+def _posted(document_id: int, document: DocumentRow, call: Call) -> Reply:
     posted_at = moment(document.posted_at)
+    call.reference = number(STOCK_DOCUMENT, document_id, posted_at)
     return {
-        "documentNumber": number(STOCK_DOCUMENT, document_id, posted_at),
+        "documentNumber": call.reference,
         "postedAt": posted_at,
         "movementCount": document.movement_count,
     }
@@ -258,7 +259,7 @@ def _first_answer(
     )
     if not same:
         raise call.fault("KeyReused", requestId=first.request_id, firstUsedAt=moment(first.posted_at))
-    return _posted(document_id, first)
+    return _posted(document_id, first, call)
 
 
 def _level(place: Place, on_hand: int, reserved: int, unit: str) -> dict[str, Any]:

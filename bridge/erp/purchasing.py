@@ -134,7 +134,7 @@ def create_purchase_order(request: Any, call: Call) -> Reply:
         return _first_answer(session, row, lines, call)
     order_id: int = made[0][0]
     session.run_many(_INSERT_LINE, [(order_id, *line) for line in lines])
-    return _created(order_id, row)
+    return _created(order_id, row, call)
 
 
 def get_purchase_order(request: Any, call: Call) -> Reply:
@@ -153,8 +153,9 @@ def get_purchase_order(request: Any, call: Call) -> Reply:
         raise call.fault("NotFound", missing=[missing])
     order_id, row = found[0][0], OrderRow(*found[0][1:])
     lines = [LineRow(*line) for line in session.rows(_LINES_OF, (order_id,))]
+    call.reference = _number(order_id, row)
     return {
-        "orderNumber": _number(order_id, row),
+        "orderNumber": call.reference,
         "state": row.state,
         "revision": row.revision,
         "createdAt": moment(row.created_at),
@@ -243,9 +244,10 @@ def _text(day: object) -> str | None:
 # -- from rows to the reply
 
 
-def _created(order_id: int, row: OrderRow) -> Reply:
+def _created(order_id: int, row: OrderRow, call: Call) -> Reply:
+    call.reference = _number(order_id, row)
     return {
-        "orderNumber": _number(order_id, row),
+        "orderNumber": call.reference,
         "state": NEW_PURCHASE_ORDER,
         "total": _total(row),
         "createdAt": moment(row.created_at),
@@ -265,7 +267,7 @@ def _first_answer(session: Session, again: OrderRow, lines: list[tuple[Any, ...]
     )
     if not same_header or lines != [row[1:] for row in session.rows(_LINES_OF, (order_id,))]:
         raise call.fault("KeyReused", requestId=first.request_id, firstUsedAt=moment(first.created_at))
-    return _created(order_id, first)
+    return _created(order_id, first, call)
 
 
 def _number(order_id: int, row: OrderRow) -> str:

@@ -46,6 +46,7 @@ class Call:
         self._transaction = transaction
         self.exchange_id = uuid.uuid4().hex
         self.now = datetime.now(UTC)
+        self.reference: str | None = None
         self.partner = None if partner is None else Given(name=partner)
 
     @property
