@@ -24,6 +24,9 @@ from bridge.soap.media import CONTENT_TYPES, Version
 MOST_WITH_SAMPLES = 25
 """Operations on one page whose samples are made with it; of more, each has a page of its own."""
 
+MOST_LISTED = 12
+"""Operations named beside their service in the list of services."""
+
 STYLE = """
 :root { --ink: #1b1f24; --soft: #57606a; --line: #d8dee4; --back: #fff; --raised: #f6f8fa; --link: #0550ae; color-scheme: light dark }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9198a1; --line: #30363d; --back: #0d1117;
@@ -39,7 +42,7 @@ pre { background: var(--raised); border: 1px solid var(--line); border-radius: 6
       max-height: 26rem; user-select: all; -webkit-user-select: all }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .35rem 1rem .35rem 0; vertical-align: top;
         border-top: 1px solid var(--line) } th { font-size: .9rem; border: 0 } td:first-child { white-space: nowrap }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; margin: .7rem 0 } dt { color: var(--soft) } dd { margin: 0 } dd, td { overflow-wrap: anywhere }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; margin: .7rem 0 } dt { color: var(--soft) } dd { margin: 0 } dd { overflow-wrap: anywhere } th { white-space: nowrap } td p:first-child { margin-top: 0 }
 section { border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.1rem; margin: 1rem 0 }
 .note { color: var(--soft) } .bad { border-left: 3px solid #d1242f; padding-left: .6rem }
 details { margin-top: .5rem } summary { cursor: pointer }
@@ -51,12 +54,18 @@ def index_page(services: Sequence[Service], base: str) -> bytes:
     rows = "".join(
         f'<tr><td><a href="{escape(base + service.path)}">{escape(service.name)}</a></td>'
         f"<td>{_documentation(service.contract.documentation)}</td>"
-        f"<td>{'<br>'.join(escape(found.name) for found in service.contract.operations.values())}</td></tr>"
+        f"<td>{_names(list(service.contract.operations))}</td></tr>"
         for service in services
     )
     head = f"<tr><th>{_both('Service', '服务')}</th><th></th><th>{_both('Operations', '操作')}</th></tr>"
     found = f"<table>{head}{rows}</table>" if services else "<p>No contract is served yet.</p>"
     return _page("Services", f"<h1>{_both('Services', '服务')}</h1>{found}")
+
+
+def _names(operations: Sequence[str]) -> str:
+    more = len(operations) - MOST_LISTED
+    rest = f'<br><span class="note">+ {more}</span>' if more > 0 else ""
+    return "<br>".join(map(escape, operations[:MOST_LISTED])) + rest
 
 
 def service_page(service: Service, address: str, only: str = "") -> bytes:
