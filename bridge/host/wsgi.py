@@ -116,6 +116,8 @@ class Ctx(WsgiMethodContext):
         # outlive it, and each request would have to work in fresh memory: a sixth of its time, measured.
         if "transport" in made:
             made["transport"].parent = None
+        # Likewise an error, by its trace, and those who keep it.
+        self.in_error = self.out_error = self.udc.error = None
 
 
 class HostedService(WsgiApplication):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import logging
 import subprocess
 import sys
 
@@ -19,7 +21,7 @@ from bridge.app import Bridge
 from bridge.host.protocol import Protocol, Stopped
 from bridge.host.wsgi import Ctx, HostedService
 from bridge.inbound import Exchange
-from tests.integration.host.conftest import bind, echo
+from tests.integration.host.conftest import bind, echo, envelope
 
 HOOKS = {
     (Soap11, "create_in_document"): "(self, ctx, charset=None)",
@@ -195,6 +197,24 @@ def test_a_stream_without_length_is_read_to_its_end_within_limits(hosted: Hosted
         }
         b"".join(hosted(environ, lambda status, headers, got=got: got.append(status)))
         assert got[0].startswith(expected)
+
+
+@pytest.mark.parametrize("text", ["good", "closed", "break", "off contract", "nothing", "unknown field"])
+def test_a_request_leaves_nothing_to_the_garbage_collector(
+    hosted: HostedService, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies = [echo(text), echo(text).replace(b"<number>1", b"<number>many"), b"<a", envelope("<Nothing/>")]
+    caplog.set_level(logging.CRITICAL + 1)  # a captured record keeps its error, and all that hangs on it
+    for body in bodies * 3:
+        call(hosted, body)
+    gc.collect()
+    gc.disable()
+    try:
+        for body in bodies * 5:
+            call(hosted, body)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_the_import_finder_leaves_the_standard_library_as_it_is() -> None:
