@@ -120,6 +120,7 @@ def test_installed_from_the_wheel_it_works_from_an_empty_folder(built: Path, tmp
 
 
 def test_installed_editable_it_works_from_an_empty_folder(checkout: Path, tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", reason="setuptools is needed to build (pip install '.[dev]')")
     (tmp_path / "empty").mkdir()
     bin_folder = environment(tmp_path / "venv", "--no-build-isolation", "--editable", checkout)
     works_from_an_empty_folder(bin_folder, tmp_path / "empty")
