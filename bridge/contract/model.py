@@ -199,5 +199,3 @@ class Model(Protocol):
 
     def derived(self, name: str) -> tuple[str, ...]:
         """Names of the global types derived from the named type, transitively (for xsi:type)."""
-
-
