@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.app import Bridge as Bridge
-    from bridge.contract.values import NIL as NIL
-    from bridge.contract.values import Element as Element
-    from bridge.contract.values import TypedValue as TypedValue
+    from bridge.contract.codec.values import NIL as NIL
+    from bridge.contract.codec.values import Element as Element
+    from bridge.contract.codec.values import TypedValue as TypedValue
     from bridge.errors import BridgeError as BridgeError
     from bridge.handlers import Call as Call
     from bridge.handlers import DeclaredFault as DeclaredFault
     from bridge.handlers import Service as Service
 
 _HOMES = {
-    "NIL": "bridge.contract.values",
+    "NIL": "bridge.contract.codec.values",
     "Bridge": "bridge.app",
     "BridgeError": "bridge.errors",
     "Call": "bridge.handlers",
     "DeclaredFault": "bridge.handlers",
-    "Element": "bridge.contract.values",
+    "Element": "bridge.contract.codec.values",
     "Service": "bridge.handlers",
-    "TypedValue": "bridge.contract.values",
+    "TypedValue": "bridge.contract.codec.values",
 }
 
 __all__ = ["NIL", "Bridge", "BridgeError", "Call", "DeclaredFault", "Element", "Service", "TypedValue"]

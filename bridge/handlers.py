@@ -55,12 +55,12 @@ class Call:
     """
 
     __slots__ = (
+        "_accept_language",
         "_now",
         "_service",
         "_transaction",
         "exchange_id",
         "headers",
-        "language",
         "operation",
         "partner",
         "reference",
@@ -73,10 +73,9 @@ class Call:
         operation: Operation,
         service: Service,
         transaction: Transaction | None,
-        *,
         headers: Mapping[str, Any] = MappingProxyType({}),
         partner: str | None = None,
-        language: str = "en",
+        accept_language: str = "",
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -84,7 +83,7 @@ class Call:
         self.reply_headers: dict[str, Any] = {}
         self.reference: str | None = None
         self.partner: Final = partner
-        self.language: Final = language
+        self._accept_language = accept_language
         self._service = service
         self._transaction = transaction
         self._now: datetime | None = None
@@ -108,6 +107,12 @@ class Call:
     def writing(self) -> bool:
         """Whether this request has begun to write: until the reply, nobody may wait for another system."""
         return self._transaction is not None and self._transaction.is_open
+
+    @property
+    def language(self) -> str:
+        """What the caller would rather read (BCP 47): the first language of Accept-Language, "en" where none is."""
+        first = self._accept_language.partition(",")[0].partition(";")[0].strip()
+        return "en" if first in ("", "*") else first[:35]
 
     @property
     def now(self) -> datetime:

@@ -26,15 +26,16 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from lxml import etree
 
 from bridge.contract import Operation
-from bridge.contract.violation import Violation
+from bridge.contract.explain.violation import Violation
 from bridge.errors import (
     DecodeError,
     EncodeError,
@@ -50,15 +51,17 @@ from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.addressing import read as read_addressing
 from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
-from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, version_hint
+from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type
 from bridge.soap.refusals import refuse
-from bridge.soap.xml import parse
+from bridge.soap.xml import note_refused, parse
 from bridge.store import ExchangeRecord, Store, Transaction, Verdict
 from bridge.store.journal import record
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
+
+NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 
 _SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
 
@@ -103,7 +106,7 @@ class Exchange:
     plan: Plan | None = None
     partner: str | None = None
     value: Any = None
-    header_blocks: list[etree._Element] = field(default_factory=list)
+    header_blocks: tuple[etree._Element, ...] = ()
     request_headers: Mapping[str, Any] | None = None
     payload: str = ""
     reply_headers: str = ""
@@ -173,8 +176,9 @@ class Inbound:
 
     def open(self, exchange: Exchange) -> None:
         """Bytes to envelope. Raises Refusal."""
-        exchange.version = fault_version(None, version_hint(exchange.content_type), self.versions)
         content_type = read_content_type(exchange.content_type)
+        # Until the envelope is read, a fault speaks the version of the media type; else what `Exchange` begins with.
+        exchange.version = fault_version(None, content_type.version, self.versions)
         if exchange.content_encoding:
             exchange.body = decode_body(exchange.body, exchange.content_encoding, self.limits)
         root, exchange.source = parse(exchange.body, charset=content_type.charset, limits=self.limits)
@@ -258,9 +262,9 @@ class Inbound:
             operation,
             self.service,
             transaction,
-            headers=exchange.request_headers or {},
-            partner=exchange.partner,
-            language=_first_language(exchange.language),
+            exchange.request_headers or NO_HEADERS,
+            exchange.partner,
+            exchange.language,
         )
         result = plan.handler(exchange.value, call)
         exchange.reference = None if call.reference is None else str(call.reference)
@@ -327,6 +331,8 @@ class Inbound:
                 return answer
         exchange.error = error
         exchange.verdict = _verdict(error)
+        if exchange.source and exchange.verdict in ("refused", "invalid_request"):
+            note_refused(exchange.source)
         exchange.fault_reason = str(error)
         if exchange.verdict in ("failed", "invalid_reply"):
             log.error("exchange %s failed: %s", exchange.id, error, exc_info=error)
@@ -419,7 +425,7 @@ class Inbound:
                         what="header",
                         prefix_path="/Envelope/Header",
                     )
-                    exchange.header_blocks.append(block)
+                    exchange.header_blocks += (block,)
             except InvalidRequest as error:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
@@ -466,11 +472,6 @@ def _as_row(violation: Violation) -> dict[str, object]:
         "expected": violation.expected,
         "message": violation.messages.get("en", ""),
     }
-
-
-def _first_language(accepted: str) -> str:
-    """The first language of an Accept-Language header (BCP 47), English where it says nothing."""
-    return accepted.partition(",")[0].partition(";")[0].strip()[:35].replace("*", "") or "en"
 
 
 def _is_plain(source: bytes) -> bool:

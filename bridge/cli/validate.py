@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from bridge.contract import Contract, Operation
-    from bridge.contract.violation import Violation
+    from bridge.contract.explain.violation import Violation
     from bridge.errors import BridgeError
     from bridge.inbound import Inbound
 

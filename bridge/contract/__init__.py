@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from bridge.contract import wsdl
-from bridge.contract.bundle import Bundle, build
-from bridge.contract.catalog import Catalog, CatalogSource
-from bridge.contract.components import namespace_of
-from bridge.contract.document import Library
-from bridge.contract.inputs import Cache
 from bridge.contract.loaded import Loaded, SavedBundle
-from bridge.contract.operations import Header, Operation, Port, SoapVersion, describe
 from bridge.contract.saved import freeze, key_of, thaw
-from bridge.contract.schemas import Gathering
-from bridge.contract.served import Address, Served
-from bridge.contract.wrappers import Wrappers
-from bridge.contract.wsdl import Definitions
+from bridge.contract.schema.bundle import Bundle, build
+from bridge.contract.schema.components import namespace_of
+from bridge.contract.schema.schemas import Gathering
+from bridge.contract.sources.catalog import Catalog, CatalogSource
+from bridge.contract.sources.document import Library
+from bridge.contract.sources.inputs import Cache
+from bridge.contract.wsdl import definitions as wsdl
+from bridge.contract.wsdl.definitions import Definitions
+from bridge.contract.wsdl.operations import Header, Operation, Port, SoapVersion, describe
+from bridge.contract.wsdl.served import Address, Served
+from bridge.contract.wsdl.wrappers import Wrappers
 from bridge.errors import ContractError, OperationUnavailable
 
 if TYPE_CHECKING:
     from bridge.contract.codec import Codec
     from bridge.contract.guard import Guard
-    from bridge.contract.reader import SchemaModel
+    from bridge.contract.schema.reader import SchemaModel
 
 __all__ = [
     "Cache",

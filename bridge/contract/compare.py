@@ -12,12 +12,12 @@ from typing import cast
 
 from lxml import etree
 
-from bridge.contract.content import Contents
-from bridge.contract.facets import Leaves
+from bridge.contract.explain.content import Contents
+from bridge.contract.explain.notes import SPACE, bounded, clark_name, own_text
+from bridge.contract.explain.places import Paths
 from bridge.contract.model import ANY_TYPE, XSI, AttributeUse, ComplexType, ElementDecl, Model, SimpleType
-from bridge.contract.notes import SPACE, bounded, clark_name, own_text
-from bridge.contract.places import Paths
-from bridge.contract.value_space import value_key
+from bridge.contract.schema.facets import Leaves
+from bridge.contract.schema.value_space import value_key
 
 _XSI_TYPE, _XSI_NIL = f"{{{XSI}}}type", f"{{{XSI}}}nil"
 _IGNORED = frozenset({f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation"})

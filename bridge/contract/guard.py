@@ -10,9 +10,9 @@ from typing import Any, Protocol, cast
 from lxml import etree
 
 from bridge.contract.explain import Explainer, LibxmlError
-from bridge.contract.references import reachable
-from bridge.contract.violation import Violation
-from bridge.contract.walk import Schemas
+from bridge.contract.explain.violation import Violation
+from bridge.contract.explain.walk import Schemas
+from bridge.contract.schema.references import reachable
 from bridge.errors import InvalidMessage, InvalidRequest
 
 

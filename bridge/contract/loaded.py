@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from lxml import etree
 
-from bridge.contract.bundle import Bundle
-from bridge.contract.compiler import compile_schemas
-from bridge.contract.document import parse
 from bridge.contract.model import Documentation
-from bridge.contract.operations import Operation, Port
-from bridge.contract.reader import SchemaModel
-from bridge.contract.served import Served
+from bridge.contract.schema.bundle import Bundle
+from bridge.contract.schema.compiler import compile_schemas
+from bridge.contract.schema.reader import SchemaModel
+from bridge.contract.sources.document import parse
+from bridge.contract.wsdl.operations import Operation, Port
+from bridge.contract.wsdl.served import Served
 from bridge.errors import ContractError
 
 

@@ -15,18 +15,18 @@ from typing import Any, TypeAlias
 
 from lxml import etree
 
-from bridge.contract.bundle import Bundle
-from bridge.contract.compiler import text_of
-from bridge.contract.declarations import KINDS, Declarations
-from bridge.contract.document import line_of
-from bridge.contract.inputs import Cache, Trace, unchanged
 from bridge.contract.loaded import Loaded, SavedBundle, SavedDocument
 from bridge.contract.model import XSD, Documentation, Source
-from bridge.contract.operations import Header, Operation, Port
-from bridge.contract.reader import SchemaModel
-from bridge.contract.schemas import SchemaDocument
-from bridge.contract.served import Published, Served
-from bridge.contract.xsd import XSD_CHILDREN, clark, local_name
+from bridge.contract.schema.bundle import Bundle
+from bridge.contract.schema.compiler import text_of
+from bridge.contract.schema.declarations import KINDS, Declarations
+from bridge.contract.schema.reader import SchemaModel
+from bridge.contract.schema.schemas import SchemaDocument
+from bridge.contract.schema.xsd import XSD_CHILDREN, clark, local_name
+from bridge.contract.sources.document import line_of
+from bridge.contract.sources.inputs import Cache, Trace, unchanged
+from bridge.contract.wsdl.operations import Header, Operation, Port
+from bridge.contract.wsdl.served import Published, Served
 from bridge.errors import ContractError, OperationUnavailable
 
 Plain: TypeAlias = "dict[str, Any]"

@@ -86,7 +86,9 @@ def movement(request_id: str, sku: str, quantity: int, kind: str, reason: str) -
 def test_the_same_order_sent_by_many_at_once_is_made_once(pair: ErpProcess) -> None:
     mine = unique()
     answers = at_once(pair, "purchasing", [order(mine)] * 32)
-    for _ in range(20):  # exchange ids name their process; which of them takes a connection is the system's choice
+    for _ in range(
+        20
+    ):  # exchange ids name their process; which of them takes a connection is the system's choice
         if len({answer.headers["x-exchange-id"].split("-")[1] for answer in answers}) == 2:
             break
         answers += at_once(pair, "purchasing", [order(mine)] * 32)

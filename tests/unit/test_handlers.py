@@ -105,3 +105,9 @@ def test_an_operation_that_cannot_be_hosted_cannot_be_bound(tmp_path: Path) -> N
     service = Service(contract.load(tmp_path / "desk-1.wsdl"))
     with pytest.raises(OperationUnavailable, match="Echo"):
         service.operation("Echo")(handler)
+
+
+def test_the_language_is_the_first_that_the_caller_accepts(desk: Service) -> None:
+    for accepted, language in (("", "en"), ("*", "en"), ("zh-CN,zh;q=0.9", "zh-CN"), ("de;q=0.5", "de")):
+        call = Call("id", desk.contract.operations["Echo"], desk, None, {}, None, accepted)
+        assert call.language == language

@@ -65,7 +65,7 @@ IMPURE_MODULES = frozenset(
 IMPURE_ON_REQUEST: frozenset[tuple[str, str]] = frozenset(
     {
         # fetches a contract's documents while it is loaded, only where settings say `remote`
-        ("bridge.contract.document", "urllib.request"),
+        ("bridge.contract.sources.document", "urllib.request"),
     }
 )
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
@@ -171,5 +171,5 @@ def test_the_reader_of_imports_sees_nested_relative_and_aliased_imports(tmp_path
         "from .. import errors\n"
         "def f():\n    import socket as s\n    from bridge.contract import model\n"
     )
-    found = {imported for imported, _ in imports("bridge.contract.reader", file)}
+    found = {imported for imported, _ in imports("bridge.contract.schema.reader", file)}
     assert found == {"__future__", "typing", "bridge.errors", "socket", "bridge.contract.model"}

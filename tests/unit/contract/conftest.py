@@ -12,7 +12,7 @@ from lxml import etree
 
 from bridge.contract.explain import Explainer, Violation
 from bridge.contract.guard import Guard
-from bridge.contract.reader import SchemaModel
+from bridge.contract.schema.reader import SchemaModel
 
 XSD = "http://www.w3.org/2001/XMLSchema"
 NAMESPACE = "urn:t"

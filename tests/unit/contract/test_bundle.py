@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from bridge.contract import Contract, load
-from bridge.contract.bundle import Bundle
+from bridge.contract.schema.bundle import Bundle
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 LOADABLE = sorted(file.name for file in CONTRACTS.glob("*.wsdl"))

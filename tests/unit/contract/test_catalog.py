@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.contract.catalog import STANDARD, Catalog
+from bridge.contract.sources.catalog import STANDARD, Catalog
 from bridge.errors import ContractError
 
 XML = "http://www.w3.org/XML/1998/namespace"

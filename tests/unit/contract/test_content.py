@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bridge.contract.content import Contents
+from bridge.contract.explain.content import Contents
 from bridge.contract.model import (
     ANY_TYPE,
     ComplexType,

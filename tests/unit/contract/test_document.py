@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.contract.catalog import Catalog
-from bridge.contract.document import Library, encoding_of, is_url, parse
+from bridge.contract.sources.catalog import Catalog
+from bridge.contract.sources.document import Library, encoding_of, is_url, parse
 from bridge.errors import ContractError
 
 TEXT = '<?xml version="1.0" encoding="{}"?>\n<a>\u5ba2\u4eba</a>'

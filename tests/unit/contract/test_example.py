@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from bridge.contract.builtins import BUILTINS
 from bridge.contract.example import example
 from bridge.contract.model import XSD
+from bridge.contract.schema.builtins import BUILTINS
 from bridge.errors import ContractError
 
 

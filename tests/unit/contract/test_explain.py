@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from bridge.contract.example import example
-from bridge.contract.violation import LANGUAGES
+from bridge.contract.explain.violation import LANGUAGES
 
 ORDER = """
 <xs:element name="e"><xs:annotation><xs:documentation>An order.</xs:documentation></xs:annotation>

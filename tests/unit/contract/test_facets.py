@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from bridge.contract.builtins import BUILTINS
-from bridge.contract.facets import Leaves, normalise
 from bridge.contract.model import XSD, Facets, SimpleType
+from bridge.contract.schema.builtins import BUILTINS
+from bridge.contract.schema.facets import Leaves, normalise
 
 
 def of(builtin: str, *steps: Facets, **more: object) -> SimpleType:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bridge.contract.codec.simple import scalar
 from bridge.contract.model import Facets, SimpleType
-from bridge.contract.simple import scalar
 
 
 def written(builtin: str, pattern: str, value: Any, **facets: Any) -> str:

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from bridge.contract.facets import Leaves
+from bridge.contract.example.regex_sample import UnreadablePattern, matching
 from bridge.contract.model import Facets, SimpleType
-from bridge.contract.regex_sample import UnreadablePattern, matching
+from bridge.contract.schema.facets import Leaves
 
 PATTERNS = (
     "[A-Z]{2}-[0-9]{4}", r"\d{4}(-\d{2}){2}", "(EA|KG|M[0-9]?)", "[^a-z]{3}", "[a-z-[aeiou]]{5}", r"\i\c*",

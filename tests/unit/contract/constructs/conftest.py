@@ -12,8 +12,8 @@ import pytest
 from lxml import etree
 
 from bridge.contract import Contract, load
+from bridge.contract.codec.values import ComplexValue, Element, Nil, TypedValue
 from bridge.contract.compare import differences
-from bridge.contract.values import ComplexValue, Element, Nil, TypedValue
 
 CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from bridge.contract.values import NIL, Element, TypedValue
-from bridge.contract.writing import ForeignValue
+from bridge.contract.codec.values import NIL, Element, TypedValue
+from bridge.contract.codec.writing import ForeignValue
 from bridge.errors import DecodeError, EncodeError
 
 from .conftest import Construct

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from bridge.contract import load
+from bridge.contract.codec.values import NIL, ComplexValue
 from bridge.contract.compare import differences
 from bridge.contract.example import example
-from bridge.contract.values import NIL, ComplexValue
 
 from .conftest import CONTRACTS, Construct, as_dict, assert_same, flat, is_plain
 

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from bridge.contract.values import NIL, Element, Nil, XsdDuration
+from bridge.contract.codec.values import NIL, Element, Nil, XsdDuration
 
 from .conftest import Construct, Raw
 

@@ -8,7 +8,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from bridge.contract.values import (
+from bridge.contract.codec.values import (
     Nil,
     TypedValue,
     XsdDate,
