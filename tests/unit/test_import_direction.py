@@ -171,5 +171,5 @@ def test_the_reader_of_imports_sees_nested_relative_and_aliased_imports(tmp_path
         "from .. import errors\n"
         "def f():\n    import socket as s\n    from bridge.contract import model\n"
     )
-    found = {imported for imported, _ in imports("bridge.contract.schema.reader", file)}
+    found = {imported for imported, _ in imports("bridge.contract.guard", file)}
     assert found == {"__future__", "typing", "bridge.errors", "socket", "bridge.contract.model"}
