@@ -56,6 +56,7 @@ from bridge.soap.refusals import refuse
 from bridge.soap.xml import note_refused, parse
 from bridge.store import ExchangeRecord, Store, Transaction, Verdict
 from bridge.store.journal import record
+from bridge.store.refused import RefusalJournal
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,10 @@ class Inbound:
         self.service = service
         self.limits = settings.limits
         self.store = store
-        self.journal = RefusalJournal(store, settings) if store is not None else None
+        self.journal = None
+        if store is not None:
+            self.journal = RefusalJournal(store, most=settings.journal.refused_per_minute)
+        self.keep_refused = settings.journal.keep_bodies != "none"
         self.keep_accepted = settings.journal.keep_bodies == "all"
         self.guard = contract.guard  # compiles the schemas now, not at the first request
         self.codec = contract.codec
@@ -361,7 +365,7 @@ class Inbound:
     def close(self, exchange: Exchange) -> None:
         """Journals what no transaction has journaled yet. Raises nothing: the answer stands."""
         if self.journal is not None and not exchange.recorded:
-            self.journal.write(self.record_of(exchange, self.journal.keep))
+            self.journal.write(self.record_of(exchange, self.keep_refused))
 
     def record_of(self, exchange: Exchange, keep_bodies: bool) -> ExchangeRecord:
         """The journal's row of this exchange as it stands."""
@@ -504,44 +508,3 @@ _own = _OwnParser()
 
 def _read_own(source: bytes) -> etree._Element:
     return etree.fromstring(source, _own.parser)
-
-
-class RefusalJournal:
-    """Journals what ended without a transaction: refusals, faults, failures. Never raises.
-
-    At most `journal.refused_per_minute` rows a minute: a client gone wrong must not fill the disk, nor hold the
-    store's writers. What is left out is counted and logged. Our own failures are always written.
-    """
-
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self.store = store
-        self.keep = settings.journal.keep_bodies != "none"
-        self.most = settings.journal.refused_per_minute
-        self.lock = threading.Lock()
-        self.minute = 0
-        self.written = 0
-        self.left_out = 0
-
-    def write(self, row: ExchangeRecord) -> None:
-        if row.verdict in ("refused", "invalid_request") and not self._admits(row.received_at):
-            return
-        try:
-            with self.store.transaction() as transaction:
-                record(transaction.session, row)
-        except Exception:
-            log.exception("exchange %s (%s) could not be journaled", row.exchange_id, row.verdict)
-
-    def _admits(self, moment: datetime) -> bool:
-        minute = int(moment.timestamp() // 60)
-        with self.lock:
-            if minute != self.minute:
-                if self.left_out:
-                    log.warning(
-                        "%d refused requests of the last minute are not in the journal", self.left_out
-                    )
-                self.minute, self.written, self.left_out = minute, 0, 0
-            if self.written >= self.most:
-                self.left_out += 1
-                return False
-            self.written += 1
-            return True
