@@ -23,12 +23,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.in_process import ENVIRON
 from benchmarks.measure import Budget, cpu_microseconds
-from benchmarks.over_http import cpu_seconds, ratio
+from benchmarks.over_http import cpu_seconds
 from benchmarks.serving import Server, post
 from bridge.app import Bridge
 from bridge.erp.purchasing import create_purchase_order
@@ -174,8 +173,8 @@ def alone(urls: dict[str, str]) -> dict[str, float]:
     return cpu_microseconds(calls, seconds=1.5)
 
 
-def together(urls: dict[str, str]) -> dict[str, list[float]]:
-    """Seconds of CPU of one request over HTTP with CLIENTS at a time, by contender, round by round."""
+def together(urls: dict[str, str]) -> dict[str, float]:
+    """Seconds of CPU of one request over HTTP with CLIENTS at a time, by contender."""
     with ExitStack() as stack:
         servers = {name: stack.enter_context(Server(name)) for name in ("constant", "unstored")}
         servers |= {name: stack.enter_context(Server("stored", url)) for name, url in urls.items()}
@@ -199,9 +198,9 @@ def run() -> tuple[list[str], list[Budget]]:
             one[name],
             one[name] / one["constant"],
             one[name] / one["unstored"],
-            median(many[name]) * 1e6,
-            ratio(many[name], many["constant"]),
-            ratio(many[name], many["unstored"]),
+            many[name] * 1e6,
+            many[name] / many["constant"],
+            many[name] / many["unstored"],
         )
         lines.append(f"| {NAMES[name]} | {' | '.join(_short(figure) for figure in figures)} |")
     if url is None:
@@ -209,7 +208,7 @@ def run() -> tuple[list[str], list[Budget]]:
     what = "durable order on SQLite, of a constant reply without a store"
     return lines, [
         Budget(f"{what}, alone", one["sqlite"] / one["constant"], SQLITE),
-        Budget(f"{what}, {CLIENTS} clients", ratio(many["sqlite"], many["constant"]), SQLITE),
+        Budget(f"{what}, {CLIENTS} clients", many["sqlite"] / many["constant"], SQLITE),
     ]
 
 
