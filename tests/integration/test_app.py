@@ -41,6 +41,8 @@ def test_a_whole_bridge_passes_its_check(tmp_path: Path) -> None:
         desk.operation(name)(lambda request, call: None)
     bridge.check()
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    assert bridge.store is not None
+    bridge.store.close()
 
 
 def test_two_contracts_of_one_address_are_refused(tmp_path: Path) -> None:
