@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -290,6 +291,31 @@ def test_what_is_in_hand_is_answered_when_the_server_stops() -> None:
             assert idle.recv(10) == b""
         with pytest.raises(OSError, match="refused"):
             made.connect()
+
+
+def test_handlers_that_wait_hold_up_nobody_else_while_threads_are_left() -> None:
+    release, waiting = threading.Event(), threading.Semaphore(0)
+
+    def wait(request: Any, call: Any) -> None:
+        waiting.release()
+        release.wait(20)
+
+    def hang(bridge: Bridge) -> None:
+        bridge.services["/services/desk"].handlers["Notify"] = wait
+
+    notify = post(envelope('<Notify xmlns="urn:test:desk:1"><text>x</text></Notify>'))
+    with running(Settings(server=Server(threads=4)), prepare=hang) as made, ExitStack() as stack:
+        held = [stack.enter_context(made.connect(20)) for _ in range(6)]
+        for connection in held[:3]:
+            connection.sendall(notify)
+        assert all(waiting.acquire(timeout=5) for _ in range(3))
+        assert made.post(echo()).status == 200  # by the fourth thread, while three wait
+        for connection in held[3:]:
+            connection.sendall(notify)  # more than there are threads: the last two queue
+        release.set()
+        answers = [read_answer(connection.makefile("rb")) for connection in held]
+        assert [answer and answer.status for answer in answers] == [202] * 6
+        assert made.post(echo()).status == 200
 
 
 def test_a_thread_that_is_stuck_is_replaced() -> None:
