@@ -62,7 +62,7 @@ class Bridge:
         if url.startswith("sqlite:"):
             self.settings.data.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = Store(url, wait=self.settings.store.wait, pool=self.settings.server.threads + 4)
-        store.migrate()
+        store.prepare()
         return store
 
     @cached_property

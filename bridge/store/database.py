@@ -103,6 +103,21 @@ class Store:
         with Transaction(self._database.writing, self._database.reading) as transaction:
             schema.migrate(transaction.session.connection(), shown=self.shown)
 
+    def prepare(self) -> None:
+        """Make the tables of a database that has none; refuse one whose schema does not fit.
+
+        An upgrade is the operator's act, after a backup: `migrate`.
+
+        Raises:
+            StoreError: the schema is older or newer than this program's, with the command that mends it.
+        """
+        with Transaction(self._database.writing, self._database.reading) as transaction:
+            made = schema.is_made(transaction.reading.connection())
+        if made:
+            self.check()
+        else:
+            self.migrate()
+
     def check(self) -> None:
         """Refuse a store whose schema does not fit this program; done by itself before the first transaction.
 

@@ -32,6 +32,11 @@ def found_in(connection: Connection) -> str | None:
     return revision
 
 
+def is_made(connection: Connection) -> bool:
+    """Whether this database was ever migrated."""
+    return found_in(connection) is not None
+
+
 def require_current(connection: Connection, *, shown: str) -> None:
     """Refuse a schema that this program does not fit.
 

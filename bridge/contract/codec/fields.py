@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -293,7 +294,8 @@ _NOT_IDENTIFIER = re.compile(r"\W")
 def python_name(xml_name: str, taken: set[str]) -> str:
     """The local name; a trailing `_` for a keyword, a name that is no identifier, or one already taken."""
     local = xml_name.rpartition("}")[2]
-    name = _NOT_IDENTIFIER.sub("_", local)
+    # Python reads identifiers in this form (NFKC), XML keeps names as they are written.
+    name = _NOT_IDENTIFIER.sub("_", unicodedata.normalize("NFKC", local))
     if name != local or keyword.iskeyword(name) or name.startswith("__") or name in RESERVED:
         name += "_"
     if not name.isidentifier():

@@ -88,6 +88,20 @@ def test_a_schema_that_is_too_old_is_refused_with_the_command(
     store.close()
 
 
+def test_preparing_makes_the_tables_of_an_empty_database_and_upgrades_none(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(empty_url)
+    store.prepare()
+    store.check()
+    store.prepare()
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(schema, "HEAD", "0002")
+    with pytest.raises(StoreError, match=r"too old.*Make a backup, then run `soapbridge migrate`"):
+        store.prepare()
+    store.close()
+
+
 def test_a_migration_that_fails_half_way_leaves_nothing(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
