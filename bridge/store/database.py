@@ -112,11 +112,7 @@ class Store:
             StoreError: the schema is older or newer than this program's, with the command that mends it.
         """
         with Transaction(self._database.writing, self._database.reading) as transaction:
-            made = schema.is_made(transaction.reading.connection())
-        if made:
-            self.check()
-        else:
-            self.migrate()
+            schema.prepare(transaction.session.connection(), shown=self.shown)
 
     def check(self) -> None:
         """Refuse a store whose schema does not fit this program; done by itself before the first transaction.

@@ -32,11 +32,6 @@ def found_in(connection: Connection) -> str | None:
     return revision
 
 
-def is_made(connection: Connection) -> bool:
-    """Whether this database was ever migrated."""
-    return found_in(connection) is not None
-
-
 def require_current(connection: Connection, *, shown: str) -> None:
     """Refuse a schema that this program does not fit.
 
@@ -54,6 +49,14 @@ def require_current(connection: Connection, *, shown: str) -> None:
             advice=f"Make a backup, then run `{MIGRATE}`.",
         )
     raise _too_new(revision, shown)
+
+
+def prepare(connection: Connection, *, shown: str) -> None:
+    """Make the tables where there are none, else refuse what `require_current` refuses."""
+    if found_in(connection) is None:
+        migrate(connection, shown=shown)
+    else:
+        require_current(connection, shown=shown)
 
 
 def migrate(connection: Connection, *, shown: str) -> None:
