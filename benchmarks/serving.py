@@ -42,6 +42,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.serving", name, *arguments],
             cwd=Path(__file__).parents[1],
+            env={**os.environ, **({_FIRST_CORE: str(_CORES[0])} if len(_CORES) > 1 else {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -90,6 +91,8 @@ class Load:
     """
 
     def __init__(self, port: int, connections: int = 4) -> None:
+        if len(_CORES) > 1:
+            _pin(_CORES[-1])
         self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
         for one in self._sockets:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -164,6 +167,15 @@ def application(name: str, *arguments: str) -> Callable[..., Any]:
     return made
 
 
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+_FIRST_CORE = "SOAPBRIDGE_BENCHMARK_CORE"
+"""Servers run on the first core, the client on the last, so that nobody measures how the system moves threads about."""
+
+
+def _pin(core: int) -> None:
+    os.sched_setaffinity(0, {core})
+
+
 def _report() -> None:
     for _ in sys.stdin:
         print(json.dumps({"cpu": time.process_time(), "resident": resident_bytes()}), flush=True)
@@ -174,6 +186,9 @@ def _serve(name: str, *arguments: str) -> None:
     from bridge.host.server import ServerOptions, run
 
     logging.disable(logging.WARNING)  # refused requests are meant to be refused here
+
+    if _FIRST_CORE in os.environ:
+        _pin(int(os.environ[_FIRST_CORE]))
 
     def ready(port: int) -> None:
         print(json.dumps({"port": port}), flush=True)

@@ -1,7 +1,7 @@
 """The threads that answer: whole requests in from the event loop, replies out to it.
 
-One thread answers as long as it keeps up; another joins when nobody has taken a request for `HEAD_START`, because a
-handler waits or a message is large. Threads that are awake together hand the interpreter lock to each other at every
+One thread answers as long as it keeps up. Another joins when the one waits for something (a disk, a partner), which its
+own CPU clock tells, or has worked on one message for long, so that libxml2's share is worth a core. Threads that are awake together hand the interpreter lock to each other at every
 call of libxml2, which works without it: with small messages that cost a third of the CPU, measured, and gained nothing.
 
 A thread that has been busy with one request for `stuck_after` seconds is written off: another takes its place, and
@@ -29,8 +29,13 @@ WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 
 Reply = tuple[Request, int, Headers, bytes]
 
-HEAD_START = 0.001
-"""Seconds without a request taken after which another thread is woken: long for a small message, short for a disk."""
+WAITING = 0.001
+"""Seconds after which a thread that has used less than `SHARE` of them as CPU counts as waiting, and another is woken."""
+SHARE = 0.2
+LOOK = 0.005
+"""Seconds between two looks while requests wait and none arrives; an arrival looks by itself."""
+WORKING = 0.010
+"""Seconds after which another is woken in any case."""
 
 ENVIRON: dict[str, Any] = {
     "wsgi.version": (1, 0),
@@ -68,9 +73,12 @@ class _Worker(threading.Thread):
         self.pool = pool
         self.since = 0.0
         self.written_off = False
+        self._clock: int | None = None
         self._bell = threading.Semaphore(0)
 
     def run(self) -> None:
+        if hasattr(time, "pthread_getcpuclockid"):
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
         while (request := self._next()) is not None:
             self.since = time.monotonic()
             self.pool.finish(self.pool.answer(request))
@@ -78,6 +86,13 @@ class _Worker(threading.Thread):
 
     def wake(self) -> None:
         self._bell.release()
+
+    def used(self) -> float:
+        """Seconds of CPU this thread has used; 0.0 where that cannot be told."""
+        try:
+            return time.clock_gettime(self._clock) if self._clock is not None else 0.0
+        except OSError:  # the thread has ended
+            return 0.0
 
     def _next(self) -> Request | None:
         while not self.written_off:
@@ -100,11 +115,15 @@ class Pool:
         self.application = application
         self.loop = asyncio.get_running_loop()
         self.lock = threading.Lock()
-        """Over the next three, and `workers`."""
+        """Over the next four, and `workers`."""
         self.requests: deque[Request] = deque()
         self.idle: list[_Worker] = []
         self.taken = 0.0
-        """When a request was last taken (monotonic)."""
+        """When a request was last taken, or a thread woken to take one (monotonic),"""
+        self.taker: _Worker | None = None
+        """and which thread it was,"""
+        self.used = 0.0
+        """and the CPU time it had used by then."""
         self.stopping = False
         self.looking = False
         self.threads = threads
@@ -127,21 +146,39 @@ class Pool:
         self.unanswered += 1
         with self.lock:
             self.requests.append(request)
-            overdue = len(self.idle) == len(self.workers) or time.monotonic() - self.taken >= HEAD_START
-            helper = self.idle.pop() if overdue and self.idle else None
+            wanted = len(self.idle) == len(self.workers) or self._is_held_up()
+            helper = self._helper() if wanted else None
             look_again = helper is None and bool(self.idle)
         if helper is not None:
             helper.wake()
         elif look_again and not self.looking:
             self.looking = True
-            self.loop.call_later(HEAD_START, self._look)
+            self.loop.call_later(LOOK, self._look)
         return True
+
+    def _helper(self) -> _Worker | None:
+        """The thread to wake: the one that slept last, whose memory is still warm. Under the lock."""
+        if not self.idle:
+            return None
+        helper = self.idle.pop()
+        self._note(helper)
+        return helper
+
+    def _note(self, worker: _Worker) -> None:
+        self.taken, self.taker, self.used = time.monotonic(), worker, worker.used()
+
+    def _is_held_up(self) -> bool:
+        """Whether nobody has taken a request for a while, and the thread that took the last one is no reason to wait."""
+        since = time.monotonic() - self.taken
+        if since < WAITING or self.taker is None:
+            return False
+        return since >= WORKING or self.taker.used() - self.used < since * SHARE
 
     def take(self, worker: _Worker) -> Request | None:
         """The next request; None where there is none, and the worker is to sleep until it is woken."""
         with self.lock:
             if self.requests:
-                self.taken = time.monotonic()
+                self._note(worker)
                 return self.requests.popleft()
             self.idle.append(worker)
             return None
@@ -152,12 +189,11 @@ class Pool:
         with self.lock:
             if not self.requests or not self.idle:
                 return
-            overdue = time.monotonic() - self.taken >= HEAD_START
-            helper = self.idle.pop() if overdue else None
+            helper = self._helper() if self._is_held_up() else None
         if helper is not None:
             helper.wake()
         self.looking = True
-        self.loop.call_later(HEAD_START, self._look)
+        self.loop.call_later(LOOK, self._look)
 
     def stop(self) -> None:
         """Lets the threads end, each after what it is doing and what still waits."""
