@@ -1,7 +1,7 @@
 """Requests over HTTP: the bridge, the hand-written floor and plain Spyne, each behind the bridge's own HTTP server.
 
-One worker process each; the client is another process with four connections that stay open and requests made
-beforehand. What counts is the CPU time of the server's process (user and system, all its threads) for a fixed number
+One worker process each, on the first core; the client is another process, on the last core, with four connections
+that stay open and requests made beforehand. What counts is the CPU time of the server's process (user and system, all its threads) for a fixed number
 of requests after a warm-up: the best of several rounds, the contenders in turn, because a busy machine only ever adds.
 
 The floor is what an expert would write for this one contract: lxml parse, XMLSchema validation, decoding and reply by
