@@ -148,10 +148,11 @@ class Pool:
             self.requests.append(request)
             wanted = len(self.idle) == len(self.workers) or self._is_held_up()
             helper = self._helper() if wanted else None
-            look_again = helper is None and bool(self.idle)
+            # A thread that is woken takes the oldest request, which need not be this one.
+            look_again = bool(self.idle) and (helper is None or len(self.requests) > 1)
         if helper is not None:
             helper.wake()
-        elif look_again and not self.looking:
+        if look_again and not self.looking:
             self.looking = True
             self.loop.call_later(LOOK, self._look)
         return True
