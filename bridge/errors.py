@@ -5,7 +5,6 @@
     ├── ContractError              the contract author's: a WSDL or schema cannot be used as it is
     │   └── OperationUnavailable   one operation of an otherwise usable contract
     ├── HandlerError               ours: a handler is missing, misnamed, or broke its promise
-    │   └── CallInsideTransaction  a partner was called while a write transaction was open
     ├── DecodeError                the sender's: a value that the schema admits but the codec cannot carry
     ├── EncodeError                ours: values that do not fit the contract
     ├── InvalidMessage             a message breaks its contract; `violations` lists every breach
@@ -90,10 +89,6 @@ class OperationUnavailable(ContractError):
 
 class HandlerError(BridgeError):
     """A handler is missing, bound to a name the contract does not have, or returned the wrong thing."""
-
-
-class CallInsideTransaction(HandlerError):
-    """A partner was called while a write transaction was open: the store would wait for the partner."""
 
 
 class DecodeError(BridgeError):

@@ -17,9 +17,6 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 ANY_TYPE = f"{{{XSD}}}anyType"
 ANY_SIMPLE_TYPE = f"{{{XSD}}}anySimpleType"
 
-UNBOUNDED: int | None = None
-"""`max_occurs` of a particle without an upper bound."""
-
 WhiteSpace = Literal["preserve", "replace", "collapse"]
 
 

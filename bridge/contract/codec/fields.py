@@ -80,7 +80,6 @@ class Choice:
     """Exactly one is written: the one whose fields are set."""
 
     parts: tuple[Plan, ...]
-    required: bool = True
 
 
 Plan: TypeAlias = "Field | Sequence | Choice"
@@ -233,7 +232,7 @@ class _Maker:
         if repeated:
             return self._repeated(term)
         if term.kind == "choice":
-            return Choice(tuple(self.plan(p) for p in term.particles), required=particle.min_occurs > 0)
+            return Choice(tuple(self.plan(p) for p in term.particles))
         return Sequence(tuple(self.plan(p) for p in term.particles), ordered=term.kind == "sequence")
 
     def _element(self, declaration: ElementDecl, repeated: bool) -> Field:
