@@ -51,7 +51,7 @@ from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.addressing import read as read_addressing
 from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
-from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type
+from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
 from bridge.soap.xml import note_refused, parse
 from bridge.store import ExchangeRecord, Store, Transaction, Verdict
@@ -96,6 +96,7 @@ class Exchange:
     content_encoding: str | None = None
     remote: str | None = None
     language: str = ""
+    soap_action: str | None = None
 
     id: str = ""
     received: float = 0.0
@@ -198,6 +199,8 @@ class Inbound:
         assert envelope is not None
         body = None if envelope.body is None else str(envelope.body.tag)
         operation = self.service.contract.dispatch(body, envelope.version)
+        if operation is None:  # unknown, or several with this very input: only then the action is looked at
+            operation = self.service.contract.dispatch(body, envelope.version, _action(exchange))
         plan = exchange.plan = None if operation is None else self.plans[operation.key]
         if envelope.headers:
             check_understood(envelope, UNDERSTOOD if plan is None else plan.understood)
@@ -448,6 +451,13 @@ def _without_soap_attributes(block: etree._Element) -> etree._Element:
     for name in theirs:
         del copy.attrib[name]
     return copy
+
+
+def _action(exchange: Exchange) -> str | None:
+    """What the request says it is for: SOAP 1.1 in a header, 1.2 in the Content-Type."""
+    if exchange.version == "1.1":
+        return read_soap_action(exchange.soap_action)
+    return read_content_type(exchange.content_type).action
 
 
 def _header_refused(message: str) -> Refusal:

@@ -146,6 +146,7 @@ class HostedService(WsgiApplication):
             get("HTTP_CONTENT_ENCODING"),
             get("REMOTE_ADDR"),
             get("HTTP_ACCEPT_LANGUAGE", ""),
+            get("HTTP_SOAPACTION"),
         )
         ctx = None
         try:

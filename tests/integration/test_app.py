@@ -117,3 +117,30 @@ def test_the_application_runs_under_any_wsgi_server() -> None:
         b"".join(result)
         result.close()  # type: ignore[attr-defined]
     assert [status[:3] for status in got] == ["200", "200", "200", "200", "404", "405"]
+
+
+@pytest.mark.parametrize(
+    ("action", "answered"),
+    [('"urn:test:same-input/Lock"', "true"), ('"urn:test:same-input/Unlock"', "false"), ('"urn:else"', None)],
+)
+def test_operations_with_the_same_input_are_told_apart_by_the_action_and_by_nothing_else(
+    action: str, answered: str | None
+) -> None:
+    bridge = Bridge(store=False)
+    door = bridge.serve(Path(__file__).parents[1] / "contracts" / "same-input.wsdl")
+    door.operation("Lock")(lambda request, call: True)
+    door.operation("Unlock")(lambda request, call: False)
+    body = (
+        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+        b'<Key xmlns="urn:test:same-input">k</Key></s:Body></s:Envelope>'
+    )
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": door.path,
+        "CONTENT_TYPE": "text/xml",
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_SOAPACTION": action,
+        "wsgi.input": io.BytesIO(body),
+    }
+    reply = b"".join(bridge.wsgi()(environ, lambda status, headers: None)).decode()
+    assert (f">{answered}<" if answered else "<faultcode>soap:Client</faultcode>") in reply
