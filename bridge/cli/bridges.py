@@ -14,6 +14,7 @@ from bridge.settings import FILE_VARIABLE, Settings, load, override
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
+    from bridge.erp.shipped import Rules
 
 Target = Annotated[
     str | None,
@@ -50,8 +51,7 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
 
     bridge = Bridge(settings, store=store)
     services = {name: bridge.serve(path) for name, path in contracts("erp").items()}
-    rules = shipped.Rules(warehouses=settings.erp.warehouses, negative_stock=settings.erp.negative_stock)
-    shipped.bind(services["purchasing"], services["inventory"], rules)
+    shipped.bind(services, _rules(settings))
     return bridge
 
 
@@ -60,10 +60,14 @@ def apply_shipped_rules(bridge: Bridge) -> None:
     from bridge.erp import shipped
 
     if bridge.store is not None:
-        erp = bridge.settings.erp
-        shipped.apply_rules(
-            bridge.store, shipped.Rules(warehouses=erp.warehouses, negative_stock=erp.negative_stock)
-        )
+        shipped.apply_rules(bridge.store, _rules(bridge.settings))
+
+
+def _rules(settings: Settings) -> Rules:
+    from bridge.erp.shipped import Rules
+
+    erp = settings.erp
+    return Rules(warehouses=erp.warehouses, negative_stock=erp.negative_stock)
 
 
 def _import(target: str) -> Bridge:
