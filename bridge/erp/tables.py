@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     SmallInteger,
     Table,
@@ -149,3 +150,99 @@ purchase_order_line = Table(
     sqlite_with_rowid=False,
 )
 """`position` is the line's place in the caller's document, which its number need not follow."""
+
+Index("ix_purchase_order_state_id", purchase_order.c.state, purchase_order.c.id)
+Index("ix_purchase_order_supplier_id", purchase_order.c.supplier, purchase_order.c.id)
+Index("ix_purchase_order_buyer_reference_id", purchase_order.c.buyer_reference, purchase_order.c.id)
+Index("ix_purchase_order_changed_at", purchase_order.c.changed_at)
+
+purchase_order_revision = Table(
+    "purchase_order_revision",
+    metadata,
+    Column("order_id", BigInteger, ForeignKey("purchase_order.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("buyer_reference", Text),
+    Column("order_date", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("supplier", Text, nullable=False),
+    Column("requested_delivery", Text),
+    Column("total", BigInteger, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("replaced_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What an order was before a change: append-only. The revision that holds is in `purchase_order` itself."""
+
+purchase_order_revision_line = Table(
+    "purchase_order_revision_line",
+    metadata,
+    Column("order_id", BigInteger, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("line_number", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("description", Text),
+    Column("supplier_sku", Text),
+    Column("gtin", Text),
+    Column("hs_code", Text),
+    Column("origin_country", Text),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("unit_price", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("requested_delivery", Text),
+    Column("note", Text),
+    Column("note_language", Text),
+    ForeignKeyConstraint(
+        ["order_id", "revision"], ["purchase_order_revision.order_id", "purchase_order_revision.revision"]
+    ),
+    sqlite_with_rowid=False,
+)
+
+purchase_order_cancellation = Table(
+    "purchase_order_cancellation",
+    metadata,
+    Column("order_id", BigInteger, ForeignKey("purchase_order.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("reason_language", Text),
+    Column("exchange_id", Text, nullable=False),
+    Column("cancelled_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+goods_receipt_line = Table(
+    "goods_receipt_line",
+    metadata,
+    Column("document_id", BigInteger, primary_key=True),
+    Column("entry", Integer, primary_key=True),
+    Column("order_id", BigInteger, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    ForeignKeyConstraint(["document_id", "entry"], ["stock_movement.document_id", "stock_movement.entry"]),
+    # Keeps a line of which goods have come in from being taken out of its order.
+    ForeignKeyConstraint(
+        ["order_id", "line_number"], ["purchase_order_line.order_id", "purchase_order_line.line_number"]
+    ),
+    CheckConstraint("quantity > 0", name="quantity"),
+    Index("ix_goods_receipt_line_order_id_line_number", "order_id", "line_number"),
+    sqlite_with_rowid=False,
+)
+"""Which movements are receipts of which line of an order: append-only. What has come in of a line is their sum."""
+
+supplier = Table(
+    "supplier",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("blocked", SmallInteger, nullable=False),
+    # The supplier as the contract's element, JSON: read whole, never searched.
+    Column("details", Text, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    CheckConstraint("blocked IN (0, 1)", name="blocked"),
+    CheckConstraint("revision >= 1", name="revision"),
+    sqlite_with_rowid=False,
+)
+"""An order may name a supplier that is not here, unless the settings say otherwise; so no foreign key leads here."""

@@ -209,8 +209,16 @@ class _Loader:
                 continue
             if name.startswith(ours):
                 self.mistakes.append(f"{name}: no setting reads this variable{_nearest(name, real)}")
-            elif group := next((named[prefix] for prefix in named if name.startswith(prefix)), None):
-                hint = _nearest(name, real) or f"; name it in the settings file first: [{group}.NAME]"
+            elif prefix := next((one for one in named if name.startswith(one)), None):
+                # Compared behind the prefix, which all of them share.
+                near = _nearest(
+                    name.removeprefix(prefix),
+                    [one.removeprefix(prefix) for one in real if one.startswith(prefix)],
+                )
+                hint = (
+                    near.replace("mean ", f"mean {prefix}")
+                    or f"; name it in the settings file first: [{named[prefix]}.NAME]"
+                )
                 self.mistakes.append(f"{name}: no setting reads this variable{hint}")
 
     def _place(self, section: str, name: str = "") -> str:
