@@ -86,7 +86,15 @@ def test_the_shipped_contracts_are_the_erps() -> None:
         "ReceiveGoods",
     ]
     assert _operations("suppliers") == ["UpsertSupplier", "GetSupplier"]
-    assert _operations("inventory") == ["UpdateStock", "GetStock"]
+    assert _operations("inventory") == [
+        "UpdateStock",
+        "GetStock",
+        "ReserveStock",
+        "ReleaseStock",
+        "GetReservation",
+        "CountStock",
+        "ListStockMovements",
+    ]
 
 
 def test_the_package_reaches_the_folders_at_the_top_of_the_repository() -> None:
