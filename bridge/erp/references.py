@@ -5,7 +5,7 @@ Goods that come in make their item and their warehouse known; goods that go out 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -76,7 +76,7 @@ class References:
         the fault InvalidReference: with everything that does not hold.
     """
 
-    def __init__(self, session: Session, planned: list[Leg], call: Call, rules: Rules) -> None:
+    def __init__(self, session: Session, planned: Sequence[Leg], call: Call, rules: Rules) -> None:
         self._session = session
         self._call = call
         self._rules = rules
@@ -91,7 +91,7 @@ class References:
         if new_items or new_warehouses:
             self._learn(new_items, new_warehouses, planned)
 
-    def _check(self, planned: list[Leg]) -> tuple[dict[str, str], set[str]]:
+    def _check(self, planned: Sequence[Leg]) -> tuple[dict[str, str], set[str]]:
         """(unit by new SKU, new warehouses), in the order of the request: what comes in first may go out later."""
         items: dict[str, str] = {}
         places: set[str] = set()
@@ -111,12 +111,12 @@ class References:
                 self._break("unit", leg.unit, "mismatch", leg, "quantity/@unit")
         return items, places
 
-    def _check_transfers(self, planned: list[Leg]) -> None:
+    def _check_transfers(self, planned: Sequence[Leg]) -> None:
         for out, into in pairwise(planned):
             if out.number == into.number and out.warehouse == into.warehouse:
                 self._break("warehouse", into.warehouse, "repeated", into, into.warehouse_path)
 
-    def _check_orders(self, planned: list[Leg]) -> None:
+    def _check_orders(self, planned: Sequence[Leg]) -> None:
         named = {leg.order_number for leg in planned if leg.order_number is not None}
         if not named:
             return
@@ -140,7 +140,7 @@ class References:
         if self._broken:
             raise self._call.fault("InvalidReference", reference=self._broken)
 
-    def _learn(self, items: dict[str, str], places: set[str], planned: list[Leg]) -> None:
+    def _learn(self, items: dict[str, str], places: set[str], planned: Sequence[Leg]) -> None:
         # Sorted: two that make the same things known meet in one order, and neither waits for the other in a ring.
         self._session.run_many(
             _INSERT_ITEM, [ItemRow(sku, unit, self._now) for sku, unit in sorted(items.items())]
