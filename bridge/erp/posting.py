@@ -20,7 +20,8 @@ Place = tuple[str, str]
 
 class Leg(NamedTuple):
     """One side of a movement. `number` counts the request's movements from 1, `quantity` is signed and scaled.
-    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does."""
+    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does, or
+    where in the request if it begins with '/'."""
 
     number: int
     kind: Kind
