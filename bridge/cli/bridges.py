@@ -71,7 +71,12 @@ def _rules(settings: Settings) -> Rules:
     from bridge.erp.shipped import Rules
 
     erp = settings.erp
-    return Rules(warehouses=erp.warehouses, negative_stock=erp.negative_stock)
+    return Rules(
+        warehouses=erp.warehouses,
+        negative_stock=erp.negative_stock,
+        over_delivery=erp.over_delivery,
+        known_suppliers_only=erp.known_suppliers_only,
+    )
 
 
 @contextmanager

@@ -20,8 +20,8 @@ Place = tuple[str, str]
 
 class Leg(NamedTuple):
     """One side of a movement. `number` counts the request's movements from 1, `quantity` is signed and scaled.
-    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does.
-    `reservation` is the number of the one that an issue takes from."""
+    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does, or
+    where in the request if it begins with '/'. `reservation` is the number of the one that an issue takes from."""
 
     number: int
     kind: Kind

@@ -30,15 +30,19 @@ MOST_LETTERS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How this company keeps its stock; from the settings.
+    """How this company keeps its stock and buys; from the settings.
 
     Args:
         warehouses: the only ones there are. Empty: any that goods come into.
         negative_stock: warehouses whose balances may go below zero.
+        over_delivery: percent of a line's ordered quantity that may come in above it.
+        known_suppliers_only: whether an order may name only suppliers that UpsertSupplier made known.
     """
 
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
+    over_delivery: float = 0.0
+    known_suppliers_only: bool = False
 
 
 class ItemRow(NamedTuple):
@@ -153,7 +157,7 @@ class References:
             "kind": kind,
             "identifier": identifier,
             "reason": reason,
-            "path": f"{leg.path}/{path}",
+            "path": path if path.startswith("/") else f"{leg.path}/{path}",
         }
         if len(self._broken) < MOST_REPORTED and broken not in self._broken:
             self._broken.append(broken)

@@ -15,8 +15,16 @@ from bridge.erp.inventory import (
     reserve_stock,
     update_stock,
 )
-from bridge.erp.purchasing import create_purchase_order, get_purchase_order
+from bridge.erp.purchasing import (
+    cancel_purchase_order,
+    change_purchase_order,
+    create_purchase_order,
+    get_purchase_order,
+    list_purchase_orders,
+    receive_goods,
+)
 from bridge.erp.references import Rules, apply_rules
+from bridge.erp.suppliers import get_supplier, upsert_supplier
 
 __all__ = ["Rules", "apply_rules", "bind", "handlers"]
 
@@ -33,8 +41,16 @@ def handlers(rules: Rules) -> Mapping[str, Mapping[str, Handler]]:
     """What answers each operation, by contract and operation."""
     return {
         "purchasing": {
-            "CreatePurchaseOrder": create_purchase_order,
+            "CreatePurchaseOrder": partial(create_purchase_order, rules=rules),
             "GetPurchaseOrder": get_purchase_order,
+            "ChangePurchaseOrder": partial(change_purchase_order, rules=rules),
+            "CancelPurchaseOrder": cancel_purchase_order,
+            "ListPurchaseOrders": list_purchase_orders,
+            "ReceiveGoods": partial(receive_goods, rules=rules),
+        },
+        "suppliers": {
+            "UpsertSupplier": upsert_supplier,
+            "GetSupplier": get_supplier,
         },
         "inventory": {
             "UpdateStock": partial(update_stock, rules=rules),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from bridge.erp.states import EVENTS, MOVES, NEW_PURCHASE_ORDER, PURCHASE_ORDER_STATES, State, allowing
@@ -59,4 +60,4 @@ def _is_final(state: State) -> bool:
 
 
 if __name__ == "__main__":
-    print(as_markdown(), end="")
+    sys.stdout.write(as_markdown())

@@ -14,8 +14,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from bridge.erp.inventory import get_stock, update_stock
-from bridge.erp.purchasing import create_purchase_order, get_purchase_order
+from bridge.erp.purchasing import (
+    cancel_purchase_order,
+    change_purchase_order,
+    create_purchase_order,
+    get_purchase_order,
+    list_purchase_orders,
+    receive_goods,
+)
 from bridge.erp.shipped import Rules
+from bridge.erp.suppliers import get_supplier, upsert_supplier
 from bridge.store import Session, Store, Transaction
 
 _serial = itertools.count(1)
@@ -99,14 +107,77 @@ def line(number: int, quantity: str, price: str, **fields: Any) -> Given:
     )
 
 
-def create(store: Store, wanted: Given, *, request: str | None = None, partner: str | None = None) -> Any:
+def create(
+    store: Store,
+    wanted: Given,
+    *,
+    request: str | None = None,
+    partner: str | None = None,
+    rules: Rules = ANY_WAREHOUSE,
+) -> Any:
     given = Given(requestId=request or request_id(), order=wanted)
-    return store.run(lambda transaction: create_purchase_order(given, Call(transaction, partner=partner)))
+    return store.run(
+        lambda transaction: create_purchase_order(given, Call(transaction, partner=partner), rules)
+    )
 
 
-def get_order(store: Store, *, partner: str | None = None, **by: str) -> Any:
-    request = Given(purchaseOrder=Given(**by))
+def get_order(store: Store, *, partner: str | None = None, revision: int | None = None, **by: str) -> Any:
+    request = Given(purchaseOrder=Given(**by), revision=revision)
     return store.run(lambda transaction: get_purchase_order(request, Call(transaction, partner=partner)))
+
+
+def change(store: Store, number: str, revision: int, wanted: Given, *, rules: Rules = ANY_WAREHOUSE) -> Any:
+    given = Given(requestId=request_id(), orderNumber=number, revision=revision, order=wanted)
+    return store.run(lambda transaction: change_purchase_order(given, Call(transaction), rules))
+
+
+def cancel(store: Store, number: str, revision: int | None = None, reason: str = "not needed") -> Any:
+    given = Given(
+        requestId=request_id(),
+        orderNumber=number,
+        revision=revision,
+        reason=Given(value=reason, language="en"),
+    )
+    return store.run(lambda transaction: cancel_purchase_order(given, Call(transaction)))
+
+
+def arrived(line_number: int, quantity: str, unit: str = "H87", **more: Any) -> Given:
+    """One line of a receipt."""
+    return Given(lineNumber=line_number, quantity=Given(value=Decimal(quantity), unit=unit), **more)
+
+
+def receive(
+    store: Store,
+    number: str,
+    *lines: Given,
+    rules: Rules = ANY_WAREHOUSE,
+    request: str | None = None,
+    **header: Any,
+) -> Any:
+    given = Given(requestId=request or request_id(), orderNumber=number, line=list(lines), **header)
+    return store.run(lambda transaction: receive_goods(given, Call(transaction), rules))
+
+
+def orders(store: Store, **wanted: Any) -> Any:
+    """A page of the list."""
+    given = Given(**{"state": [], **wanted})
+    return store.run(lambda transaction: list_purchase_orders(given, Call(transaction)))
+
+
+# -- suppliers
+
+
+def supplier(code: str = "SUP-1", **fields: Any) -> Given:
+    return Given(**{"code": code, "name": "Supplier", "otherName": [], "contact": [], **fields})
+
+
+def upsert(store: Store, wanted: Given, revision: int | None = None) -> Any:
+    given = Given(requestId=request_id(), supplier=wanted, revision=revision)
+    return store.run(lambda transaction: upsert_supplier(given, Call(transaction)))
+
+
+def read_supplier(store: Store, code: str) -> Any:
+    return store.run(lambda transaction: get_supplier(Given(code=code), Call(transaction)))
 
 
 # -- inventory
