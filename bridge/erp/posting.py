@@ -21,7 +21,8 @@ Place = tuple[str, str]
 class Leg(NamedTuple):
     """One side of a movement. `number` counts the request's movements from 1, `quantity` is signed and scaled.
     `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does, or
-    where in the request if it begins with '/'. `reservation` is the number of the one that an issue takes from."""
+    where in the request if it begins with '/'. `reservation` is the number of the one that an issue takes from.
+    `unit_path` is where in the movement the unit stands."""
 
     number: int
     kind: Kind
@@ -37,6 +38,7 @@ class Leg(NamedTuple):
     note: str | None = None
     note_language: str | None = None
     reservation: str | None = None
+    unit_path: str = "quantity/@unit"
 
     @property
     def place(self) -> Place:

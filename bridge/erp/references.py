@@ -120,7 +120,7 @@ class References:
             elif unit is None:
                 self._break("item", leg.sku, "unknown", leg, "sku")
             elif unit != leg.unit:
-                self._break("unit", leg.unit, "mismatch", leg, "quantity/@unit")
+                self._break("unit", leg.unit, "mismatch", leg, leg.unit_path)
         return items, places
 
     def _check_transfers(self, planned: Sequence[Leg]) -> None:

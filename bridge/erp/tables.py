@@ -192,6 +192,7 @@ stock_count = Table(
     Column("exchange_id", Text, nullable=False),
     Column("posted_at", BigInteger, nullable=False),
     UniqueConstraint("partner", "request_id"),
+    UniqueConstraint("document_id"),
 )
 """A count, also one that found nothing wrong: append-only evidence. `document_id` has posted its differences."""
 
@@ -207,9 +208,10 @@ stock_count_line = Table(
     Column("counted_at", BigInteger, nullable=False),
     ForeignKeyConstraint(["sku", "warehouse"], ["stock_balance.sku", "stock_balance.warehouse"]),
     CheckConstraint("counted BETWEEN 0 AND 999999999999999999", name="counted"),
+    Index("ix_stock_count_line_place", "sku", "warehouse", "counted_at"),
     sqlite_with_rowid=False,
 )
-"""`book` is what the movements up to `counted_at` came to."""
+"""`book` is what the books said of `counted_at`, with the corrections of earlier counts."""
 
 purchase_order = Table(
     "purchase_order",

@@ -1,8 +1,11 @@
 """CountStock: what people found, against what the books said when they looked.
 
-A count takes time, and goods move meanwhile. So each line says when it was counted, and is compared with the sum of
-the movements up to then; what was posted later stays as it is. The difference goes into the books as an adjustment
-now. Nothing is overwritten, nothing is counted twice, and nobody has to stop the warehouse or open a count first.
+A count takes time, and goods move meanwhile. So each line says when it was counted, and is compared with what the books
+say of that moment; what was posted later stays as it is. The difference goes into the books as an adjustment now, and
+counts from then on as if it had been there at the moment of counting: the same count sent again finds the books right.
+Nothing is overwritten, nothing is corrected twice, and nobody has to stop the warehouse or open a count first.
+
+What was counted later is the truth: a line that comes after one of a later moment is refused.
 
 Every count is kept, also one that found the books right: that an item was counted, and when, is what an auditor asks.
 """
@@ -94,6 +97,7 @@ _POSTED_AT = Prepared(
     "partner",
     "request_id",
 )
+# Corrections of counts are left out: they belong to the moment of counting, which is no later than any asked for here.
 # Keys may repeat, and a movement must be added once.
 _MOVED_SINCE = ByKeys(
     "WITH given (sku, warehouse, counted_at) AS (VALUES {keys}), "
@@ -102,7 +106,15 @@ _MOVED_SINCE = ByKeys(
     "JOIN stock_movement AS movement ON movement.sku = asked.sku AND movement.warehouse = asked.warehouse "
     "JOIN stock_document AS document ON document.id = movement.document_id "
     "AND document.posted_at > asked.counted_at "
-    "GROUP BY movement.sku, movement.warehouse",
+    "LEFT JOIN stock_count AS correction ON correction.document_id = document.id "
+    "WHERE correction.id IS NULL GROUP BY movement.sku, movement.warehouse",
+    width=3,
+)
+_COUNTED_LATER = ByKeys(
+    "WITH asked (sku, warehouse, counted_at) AS (VALUES {keys}) "
+    "SELECT line.sku, line.warehouse, later.id, later.posted_at FROM asked "
+    "JOIN stock_count_line AS line ON line.sku = asked.sku AND line.warehouse = asked.warehouse "
+    "AND line.counted_at > asked.counted_at JOIN stock_count AS later ON later.id = line.count_id",
     width=3,
 )
 
@@ -114,6 +126,7 @@ def count_stock(request: Any, call: Call, rules: Rules) -> Reply:
     planned = [finding.leg for finding in findings]
     references = References(session, planned, call, rules)
     balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses, call.now)
+    _refuse_superseded(session, findings, call)
     compared = _compare(session, findings, {place: one.on_hand for place, one in balances.items()})
     wrong = [one for one in compared if one.difference]
     row = CountRow(
@@ -147,14 +160,7 @@ def _findings(request: Any, call: Call) -> list[Finding]:
     def time_of(given: Any, path: str) -> int:
         moment_of = now if given is None else instant(given)
         if moment_of > latest:
-            broken.append(
-                {
-                    "kind": "stockCount",
-                    "identifier": str(given)[:MOST_LETTERS],
-                    "reason": "mismatch",
-                    "path": path,
-                }
-            )
+            broken.append(_mismatch(str(given)[:MOST_LETTERS], path))
         return min(moment_of, now)
 
     counted_at = time_of(request.countedAt, "/CountStock/countedAt")
@@ -187,16 +193,34 @@ def _leg(position: int, line: Any, path: str) -> Leg:
         "warehouse",
         note=None if note is None else note.value,
         note_language=None if note is None else note.language,
+        unit_path="counted/@unit",
     )
 
 
 # -- against the books
 
 
+def _refuse_superseded(session: Session, findings: Sequence[Finding], call: Call) -> None:
+    """Fault: InvalidReference, naming the count that was made later than a line of this one."""
+    rows = session.rows_for(_COUNTED_LATER, _moments(findings))
+    later = {(sku, code): number(STOCK_COUNT, one, moment(at)) for sku, code, one, at in sorted(rows)}
+    broken = [_mismatch(later[one.leg.place], one.leg.path) for one in findings if one.leg.place in later]
+    if broken:
+        raise call.fault("InvalidReference", reference=broken[:MOST_REPORTED])
+
+
+def _mismatch(identifier: str, path: str) -> dict[str, str]:
+    return {"kind": "stockCount", "identifier": identifier, "reason": "mismatch", "path": path}
+
+
+def _moments(findings: Sequence[Finding]) -> list[tuple[str, str, int]]:
+    return [(*one.leg.place, one.counted_at) for one in findings]
+
+
 def _compare(session: Session, findings: Sequence[Finding], on_hand: Mapping[Place, int]) -> list[Compared]:
-    """Each line with what the books said at its time: what is there now, less what was moved since."""
-    keys = [(*one.leg.place, one.counted_at) for one in findings]
-    since = {(sku, code): moved for sku, code, moved in session.rows_for(_MOVED_SINCE, keys)}
+    """Each line with what the books say of its time: what is there now, less what was moved since."""
+    rows = session.rows_for(_MOVED_SINCE, _moments(findings))
+    since = {(sku, code): moved for sku, code, moved in rows}
     return [Compared(one, on_hand[one.leg.place], since.get(one.leg.place, 0)) for one in findings]
 
 

@@ -169,13 +169,14 @@ def release_stock(request: Any, call: Call) -> Reply:
     session = call.session
     reservation_id, row = _find(session, call, request.reservationNumber)
     call.reference = _number(reservation_id, row)
-    _record(session, reservation_id, request, call)
     lines = _lines_of(session, reservation_id)
     places = {(line.sku, line.warehouse) for line in lines}
     balances = lock_balances(
         session, places, known_warehouses(session, (code for _, code in places)), call.now
     )
     lock(session, [reservation_id], call, "reduce")
+    # Not before: on PostgreSQL its foreign key holds the reservation's row, which comes after the balances.
+    _record(session, reservation_id, request, call)
     # Anew: an issue may have taken from them until the balances were locked.
     lines = _lines_of(session, reservation_id)
     units = known_units(session, (line.sku for line in lines))

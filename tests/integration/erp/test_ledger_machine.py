@@ -143,7 +143,19 @@ class Ledger(RuleBasedStateMachine):
 
 def empty(store: Store) -> None:
     """Begin anew: for tests only, the triggers stand in the way of anyone else."""
-    tables = ("stock_movement", "stock_document", "stock_balance", "item", "warehouse")
+    tables = (
+        "goods_receipt_line",
+        "stock_count_line",
+        "stock_count",
+        "stock_movement",
+        "reservation_release",
+        "reservation_line",
+        "reservation",
+        "stock_document",
+        "stock_balance",
+        "item",
+        "warehouse",
+    )
     with store.transaction() as transaction:
         session = transaction.session
         if store.dialect == "postgresql":

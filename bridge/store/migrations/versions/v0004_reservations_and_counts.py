@@ -90,6 +90,7 @@ def upgrade() -> None:
             ["document_id"], ["stock_document.id"], name=op.f("fk_stock_count_document_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_count")),
+        sa.UniqueConstraint("document_id", name=op.f("uq_stock_count_document_id")),
         sa.UniqueConstraint("partner", "request_id", name=op.f("uq_stock_count_partner_request_id")),
     )
     op.create_table(
@@ -109,6 +110,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("count_id", "position", name=op.f("pk_stock_count_line")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_stock_count_line_place", "stock_count_line", ["sku", "warehouse", "counted_at"])
     for table in APPEND_ONLY:
         refuse_changes(table)
     # Text, because Alembic adds a foreign key to an existing table in a second statement, which SQLite does not know.
