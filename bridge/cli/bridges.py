@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from bridge.settings import FILE_VARIABLE, Settings, load, override
 if TYPE_CHECKING:
     from bridge.app import Bridge
     from bridge.erp.shipped import Rules
+    from bridge.store import Store
 
 Target = Annotated[
     str | None,
@@ -50,7 +52,9 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
     from bridge.shipped import contracts
 
     bridge = Bridge(settings, store=store)
-    services = {name: bridge.serve(path) for name, path in contracts("erp").items()}
+    services = {
+        name: bridge.serve(path, idempotency_key="requestId") for name, path in contracts("erp").items()
+    }
     shipped.bind(services, _rules(settings))
     return bridge
 
@@ -73,6 +77,19 @@ def _rules(settings: Settings) -> Rules:
         over_delivery=erp.over_delivery,
         known_suppliers_only=erp.known_suppliers_only,
     )
+
+
+@contextmanager
+def open_store(config: str | None) -> Iterator[Store]:
+    """The store that the settings name, whose schema must be there and fit."""
+    from bridge.store import Store
+
+    store = Store(load(config).store_url)
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
 
 
 def _import(target: str) -> Bridge:
