@@ -15,12 +15,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bridge.contract import Contract, Operation
-from bridge.errors import BridgeError, HandlerError
+from bridge.errors import BridgeError, CallInsideTransaction, HandlerError
 
 if TYPE_CHECKING:
     from bridge.store import Session, Transaction
@@ -140,6 +141,24 @@ class Call:
                 "The bridge runs without a store.", advice="Give it one: `store.url` in bridge.toml."
             )
         return self._transaction
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+"""The request that this thread answers, while its handler runs."""
+
+
+def calling_out() -> None:
+    """A partner is about to be called: what every partner does before the first byte.
+
+    Raises:
+        CallInsideTransaction: the request that this thread answers has begun to write.
+    """
+    call = current_call.get()
+    if call is not None and call.writing:
+        raise CallInsideTransaction(
+            f"The handler of {call.operation.name} calls a partner after it began to write.",
+            advice="Call the partner before the first use of call.session: until the commit every other writer waits.",
+        )
 
 
 class Service:

@@ -21,14 +21,11 @@ A stage that cannot go on raises, and `fail` makes a fault of what was raised. S
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +42,8 @@ from bridge.errors import (
     InvalidRequest,
     Refusal,
 )
-from bridge.handlers import Call, DeclaredFault, Handler, Service
+from bridge.handlers import Call, DeclaredFault, Handler, Service, current_call
+from bridge.ids import exchange_iri, new_exchange_id
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.addressing import read as read_addressing
@@ -53,7 +51,7 @@ from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_v
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
-from bridge.soap.xml import note_refused, parse
+from bridge.soap.xml import note_refused, parse, read_own
 from bridge.store import ExchangeRecord, Store, Transaction, Verdict
 from bridge.store.journal import record
 from bridge.store.refused import RefusalJournal
@@ -65,23 +63,6 @@ Headers = list[tuple[str, str]]
 NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 
 _SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
-
-_process = os.urandom(5).hex()
-_numbers = count(1)
-
-
-def _renew_process() -> None:
-    global _process  # after a fork the child must not give out its parent's ids
-    _process = os.urandom(5).hex()
-
-
-os.register_at_fork(after_in_child=_renew_process)
-
-
-def new_exchange_id() -> str:
-    """An id that no other process gives out and that sorts by time: `01993c5b2f1a-9f2c1e77b0-1c`."""
-    return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
-
 
 @dataclass(slots=True, eq=False)
 class Exchange:
@@ -273,7 +254,11 @@ class Inbound:
             exchange.partner,
             exchange.language,
         )
-        result = plan.handler(exchange.value, call)
+        token = current_call.set(call)
+        try:
+            result = plan.handler(exchange.value, call)
+        finally:
+            current_call.reset(token)
         exchange.reference = None if call.reference is None else str(call.reference)
         output = operation.output
         if output is None:
@@ -302,7 +287,7 @@ class Inbound:
         headers = exchange.reply_headers
         if exchange.addressing is not None:
             headers += exchange.addressing.reply_headers(
-                action=plan.reply_action, message_id=_iri(exchange.id)
+                action=plan.reply_action, message_id=exchange_iri(exchange.id)
             )
         exchange.reply = seal(exchange.version, exchange.payload, headers)
         exchange.status = 200
@@ -314,7 +299,7 @@ class Inbound:
             answer = self._fault(exchange, error)
             headers = ""
             if exchange.addressing is not None:
-                headers = exchange.addressing.fault_headers(message_id=_iri(exchange.id))
+                headers = exchange.addressing.fault_headers(message_id=exchange_iri(exchange.id))
             exchange.reply = fault_bytes(exchange.version, answer, headers)
         except Exception as second:
             log.exception("exchange %s: the fault for %r could not be made", exchange.id, error)
@@ -402,7 +387,7 @@ class Inbound:
         """
         text = self.codec.encode(element, value)
         source = text.encode()
-        self.guard.check(element, _read_own(source), source=source, error=InvalidReply, what=what)
+        self.guard.check(element, read_own(source), source=source, error=InvalidReply, what=what)
         return text
 
     def _reply_headers(self, operation: Operation, given: Mapping[str, Any]) -> str:
@@ -447,7 +432,7 @@ def _without_soap_attributes(block: etree._Element) -> etree._Element:
     theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
     if not theirs:
         return block
-    copy = _read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
+    copy = read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
     for name in theirs:
         del copy.attrib[name]
     return copy
@@ -498,23 +483,3 @@ def _is_plain(source: bytes) -> bool:
         and (b"&" not in source or b"&#" not in source)  # a reference may hide a letter of the namespace
         and b"XMLSchema-instance" not in source
     )
-
-
-def _iri(exchange_id: str) -> str:
-    return f"urn:soapbridge:exchange:{exchange_id}"
-
-
-class _OwnParser(threading.local):
-    """Reads what we wrote ourselves, to have it checked; the size of our own text is no danger."""
-
-    def __init__(self) -> None:
-        self.parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, huge_tree=True, collect_ids=False
-        )
-
-
-_own = _OwnParser()
-
-
-def _read_own(source: bytes) -> etree._Element:
-    return etree.fromstring(source, _own.parser)
