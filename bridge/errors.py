@@ -319,7 +319,13 @@ class Refused(PartnerError):
     repeat = "useless"
 
     def __init__(
-        self, message: str, *, name: str = "", value: Any = None, violations: Sequence[Violation] = (), **about: Any
+        self,
+        message: str,
+        *,
+        name: str = "",
+        value: Any = None,
+        violations: Sequence[Violation] = (),
+        **about: Any,
     ) -> None:
         super().__init__(message, **about)
         self.name = name

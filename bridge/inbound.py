@@ -47,7 +47,14 @@ from bridge.ids import exchange_iri, new_exchange_id
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.addressing import read as read_addressing
-from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
+from bridge.soap.envelope import (
+    Envelope,
+    check_understood,
+    fault_version,
+    open_envelope,
+    seal,
+    without_soap_attributes,
+)
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
@@ -62,7 +69,6 @@ Headers = list[tuple[str, str]]
 
 NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 
-_SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
 
 @dataclass(slots=True, eq=False)
 class Exchange:
@@ -409,7 +415,7 @@ class Inbound:
                 found = "twice" if blocks else "missing"
                 raise _header_refused(f"The header {header.name} is {found}; {operation.name} takes it once.")
             try:
-                for block in map(_without_soap_attributes, blocks):
+                for block in map(without_soap_attributes, blocks):
                     self.guard.check(
                         header.name,
                         block,
@@ -422,20 +428,6 @@ class Inbound:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
                 raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
-
-
-def _without_soap_attributes(block: etree._Element) -> etree._Element:
-    """The block as its author declared it: mustUnderstand, actor and the like are the envelope's affair.
-
-    A copy where there are any, by way of text, which keeps the prefixes that only values use.
-    """
-    theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
-    if not theirs:
-        return block
-    copy = read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
-    for name in theirs:
-        del copy.attrib[name]
-    return copy
 
 
 def _action(exchange: Exchange) -> str | None:
