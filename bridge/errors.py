@@ -5,7 +5,7 @@
     ├── ContractError              the contract author's: a WSDL or schema cannot be used as it is
     │   └── OperationUnavailable   one operation of an otherwise usable contract
     ├── HandlerError               ours: a handler is missing, misnamed, or broke its promise
-    │   └── CallInsideTransaction  ours: a partner was called while a write transaction was open
+    │   └── CallInsideTransaction  ours: a handler calls another system after it began to write
     ├── DecodeError                the sender's: a value that the schema admits but the codec cannot carry
     ├── EncodeError                ours: values that do not fit the contract
     ├── InvalidMessage             a message breaks its contract; `violations` lists every breach
@@ -20,6 +20,7 @@
     │   ├── Refused                ours: the partner's verdict on the request, often a declared fault
     │   ├── InDoubt                the partner's: sent, and no answer that tells what became of it
     │   └── DeliveredUnreadable    the partner's: done, and the reply breaks the contract; never repeat
+    ├── RequestInDoubt             ours: nobody knows whether an earlier, equal request was done
     └── StoreError                 the operator's: the store cannot be used as it is
         ├── StoreBusy              ours: nothing was stored, others were writing for too long
         └── CommitInDoubt          ours: the connection broke during a commit; ask before repeating
@@ -102,9 +103,9 @@ class HandlerError(BridgeError):
 
 
 class CallInsideTransaction(HandlerError):
-    """A handler called a partner while its write transaction was open: every other writer would wait for the partner."""
+    """A handler calls another system while its write transaction is open: everybody else would wait for that system."""
 
-    repeat = "useless"
+    repeat = "safe"
 
 
 class DecodeError(BridgeError):
@@ -189,6 +190,13 @@ class Refusal(BridgeError):
         self.headers = tuple(headers)
         self.not_understood = tuple(not_understood)
         self.translations = dict(translations or {})
+
+
+class RequestInDoubt(BridgeError):
+    """An earlier request with the same id called another system and ended without an answer.
+
+    It is not done again before somebody has found out: `soapbridge duplicates show`.
+    """
 
 
 class StoreError(BridgeError):
