@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from lxml import etree
@@ -28,10 +28,10 @@ _VERDICTS: Mapping[str, Verdict] = {
 class OutgoingJournal:
     """Writes what became of calls. Never raises: the call was made, whatever becomes of its row.
 
-    `keep` is the setting journal.keep_bodies.
+    `store` gives the store, or None: then nothing is written. `keep` is the setting journal.keep_bodies.
     """
 
-    def __init__(self, store: Store, keep: Literal["all", "refused", "none"]) -> None:
+    def __init__(self, store: Callable[[], Store | None], keep: Literal["all", "refused", "none"]) -> None:
         self._store = store
         self._keep = keep
 
@@ -41,7 +41,10 @@ class OutgoingJournal:
 
     def write(self, row: ExchangeRecord) -> None:
         try:
-            with self._store.transaction() as transaction:
+            store = self._store()
+            if store is None:
+                return
+            with store.transaction() as transaction:
                 record(transaction.session, row)
         except Exception:
             log.exception("exchange %s with %s could not be journaled", row.exchange_id, row.partner)

@@ -196,7 +196,7 @@ class Request:
             raise
         except EncodeError as error:
             place = f"{error.path}: " if error.path else ""
-            raise Unpresentable(f"{place}{error.message} Nothing was sent.", advice=error.advice) from error
+            raise Unpresentable(f"{place}{error.message} Nothing was sent.", advice=error.advice or "Correct the values.") from error
         http = {"SOAPAction": self._action} if conversation.version == "1.1" else {}
         return SerializedMessage(path=None, headers=http, content=envelope)
 

@@ -50,6 +50,10 @@ class Watch:
             raise DeadlinePassed
         return min(left, self.each)
 
+    def late(self, error: TimeoutError) -> TimeoutError:
+        """The error of a wait that ended: DeadlinePassed where it was the last one."""
+        return DeadlinePassed() if time.monotonic() >= self.deadline else error
+
 
 class Connection:
     """An open connection. Belongs to one thread at a time.
@@ -75,7 +79,10 @@ class Connection:
         view = memoryview(data)
         while view:
             self._socket.settimeout(self.watch.wait())
-            count = self._socket.send(view)
+            try:
+                count = self._socket.send(view)
+            except TimeoutError as error:
+                raise self.watch.late(error) from None
             self.written += count
             view = view[count:]
 
@@ -86,7 +93,10 @@ class Connection:
 
     def receive_into(self, buffer: Any) -> int:
         self._socket.settimeout(self.watch.wait())
-        return self._socket.recv_into(buffer)
+        try:
+            return self._socket.recv_into(buffer)
+        except TimeoutError as error:
+            raise self.watch.late(error) from None
 
     @property
     def is_fresh(self) -> bool:

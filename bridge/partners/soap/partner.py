@@ -336,9 +336,13 @@ class SoapPartner:
         except TypeError:
             raise
         except EncodeError as error:
-            raise Unpresentable(f"The header {name}: {error.message}", advice=error.advice) from error
+            raise Unpresentable(
+                f"The header {name}: {error.message}", advice=error.advice or "Correct its value."
+            ) from error
         except InvalidRequest as error:
-            raise Unpresentable(error.message, violations=error.violations) from error
+            raise Unpresentable(
+                error.message, violations=error.violations, advice="Correct its value."
+            ) from error
         return text
 
     def _post(self, course: _Course, http: Mapping[str, str], body: bytes) -> Answer:

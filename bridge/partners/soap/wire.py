@@ -111,7 +111,7 @@ class Wire:
         except OSError as error:
             if not connection.written:
                 connection.close()
-                raise _not_sent(self._endpoint, error, times) from error
+                raise _not_sent(self._endpoint, error, times, deadline) from error
             return self._after_writing(connection, request, error, times)
         return self._answer(connection, times)
 
@@ -132,9 +132,9 @@ class Wire:
         except ssl.SSLError as error:
             if _refuses_us(error):
                 raise _certificate_refused() from error
-            raise _not_sent(self._endpoint, error, times) from error
+            raise _not_sent(self._endpoint, error, times, deadline) from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot spell
-            raise _not_sent(self._endpoint, error, times) from error
+            raise _not_sent(self._endpoint, error, times, deadline) from error
 
     def _after_writing(self, connection: Connection, request: bytes, error: OSError, times: Times) -> Answer:
         """The request could not be written to its end. A partner that refuses early (413) may have answered all the same."""
@@ -236,7 +236,7 @@ IN_DOUBT = (
 )
 
 
-def _not_sent(endpoint: Endpoint, error: Exception, times: Times) -> NotSent:
+def _not_sent(endpoint: Endpoint, error: Exception, times: Times, deadline: float) -> NotSent:
     place = f"{endpoint.host}:{endpoint.port}"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or (error.reason or "").replace("_", " ").lower()
@@ -244,7 +244,7 @@ def _not_sent(endpoint: Endpoint, error: Exception, times: Times) -> NotSent:
             f"TLS with {place} failed: {reason or 'no agreement'}. Nothing was sent.",
             advice="Check the partner's certificate against `ca`, and the host name in `endpoint`.",
         )
-    if isinstance(error, DeadlinePassed):
+    if isinstance(error, TimeoutError) and time.monotonic() >= deadline:
         return NotSent(
             f"The time for the call was over before {place} was connected. Nothing was sent.",
             advice="Repeat it; raise `connect_timeout` or `deadline` where the way is long.",
