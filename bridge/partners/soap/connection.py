@@ -86,6 +86,14 @@ class Connection:
             self.written += count
             view = view[count:]
 
+    def last_word(self) -> OSError | None:
+        """Why the other side has ended the connection, where it said so (a TLS alert) and nothing could be written."""
+        try:
+            self.receive_into(bytearray(1))
+        except OSError as error:
+            return error
+        return None
+
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
         """What http.client reads answers from; the name is a socket's."""
         assert mode == "rb"

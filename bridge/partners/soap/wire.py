@@ -110,7 +110,10 @@ class Wire:
             connection.send(request)
         except OSError as error:
             if not connection.written:
+                said = connection.last_word() if self._endpoint.context else None
                 connection.close()
+                if isinstance(said, ssl.SSLError) and _refuses_us(said):
+                    raise _certificate_refused() from said
                 raise _not_sent(self._endpoint, error, times, deadline) from error
             return self._after_writing(connection, request, error, times)
         return self._answer(connection, times)
