@@ -14,19 +14,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
 from bridge.errors import BridgeError, HandlerError, SettingsError
-from bridge.handlers import Service
+from bridge.handlers import Service, called_out, calling_out
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound
 from bridge.settings import Settings
+from bridge.shipped import contracts as shipped_contracts
 from bridge.store import Store
 from bridge.store.cache import FileCache
+
+if TYPE_CHECKING:
+    from bridge.partners.soap import SoapPartner
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -43,6 +48,8 @@ class Bridge:
         self.settings = settings if settings is not None else Settings()
         self.services: dict[str, Service] = {}
         """By path, in the order they were added."""
+        self.partners: dict[str, SoapPartner] = {}
+        """By name: those that were asked for."""
         self._with_store = store
 
     @classmethod
@@ -84,13 +91,7 @@ class Bridge:
             ContractError: the WSDL cannot be read.
             HandlerError: another contract has the same address: name and major are those of its file.
         """
-        if isinstance(wsdl, Contract):
-            contract = wsdl
-        else:
-            options = self.settings.contracts
-            contract = contracts.load(
-                wsdl, catalog=options.catalog or None, remote=options.remote, cache=self.cache
-            )
+        contract = wsdl if isinstance(wsdl, Contract) else self._load(wsdl)
         service = Service(contract, idempotency_key=idempotency_key)
         other = self.services.get(service.path)
         if other is not None:
@@ -101,6 +102,62 @@ class Bridge:
         self.services[service.path] = service
         return service
 
+    def partner(self, name: str) -> SoapPartner:
+        """The system that `[partners.NAME]` in the settings describes; the same object at every call.
+
+        What is called is written to the journal. A handler calls before it uses `call.session`.
+
+        Raises:
+            SettingsError: the settings have no such section, or do not say where to call.
+            ContractError: its WSDL cannot be read.
+        """
+        found = self.partners.get(name)
+        if found is not None:
+            return found
+        # zeep takes as long to import as all the rest: only for those who call somebody.
+        from bridge.partners.journal import OutgoingJournal
+        from bridge.partners.soap import SoapPartner
+
+        settings = self.settings.partners.get(name)
+        if settings is None or not settings.wsdl:
+            raise self._no_partner(name, known=settings is not None)
+        journal = OutgoingJournal(lambda: self.store, self.settings.journal.keep_bodies)
+        made = SoapPartner(
+            self._load(self._place_of(settings.wsdl)),
+            name=name,
+            settings=settings,
+            limits=self.settings.limits,
+            journal=journal if self._with_store else None,
+            before_call=calling_out,
+            after_call=called_out,
+        )
+        return self.partners.setdefault(name, made)
+
+    def _no_partner(self, name: str, *, known: bool) -> SettingsError:
+        if known:
+            return SettingsError(
+                f"partners.{name} has no contract.", advice=f'Give one: wsdl = "…" under [partners.{name}].'
+            )
+        names = list(self.settings.partners)
+        near = get_close_matches(name, names, n=1)
+        guess = f"Did you mean {near[0]}? " if near else ""
+        return SettingsError(
+            f"There is no partner {name} in the settings.",
+            advice=f"{guess}There are: {', '.join(names) or 'none'}. Add [partners.{name}] with its wsdl.",
+        )
+
+    def _place_of(self, wsdl: str) -> str | os.PathLike[str]:
+        """A shipped contract by its name, a URL, or a file beside the settings."""
+        folder = self.settings.file.parent if self.settings.file is not None else None
+        shipped = shipped_contracts("erp") | shipped_contracts("crm")
+        if wsdl in shipped:
+            return shipped[wsdl]
+        return wsdl if "://" in wsdl or folder is None else folder / wsdl
+
+    def _load(self, wsdl: str | os.PathLike[str]) -> Contract:
+        options = self.settings.contracts
+        return contracts.load(wsdl, catalog=options.catalog or None, remote=options.remote, cache=self.cache)
+
     def check(self, *, complete: bool = True) -> None:
         """Everything that can be known before the first request, all at once.
 
@@ -110,7 +167,7 @@ class Bridge:
 
         Raises:
             SettingsError: with every mistake: schemas that do not compile, operations without a handler or that
-                cannot be hosted, a store that cannot be used.
+                cannot be hosted, partners that cannot be called, a store that cannot be used.
         """
         mistakes: list[str] = []
         for service in self.services.values():
@@ -122,6 +179,11 @@ class Bridge:
                 mistakes += _unanswered(service)
             mistakes += key_paths(service, self.settings)[1]
         mistakes += self._unknown_services()
+        for name in self.settings.partners:
+            try:
+                self.partner(name)
+            except BridgeError as error:
+                mistakes.append(f"partner {name}: {error}")
         try:
             if self.store is not None:
                 self.store.check()

@@ -12,6 +12,14 @@
     │   ├── InvalidRequest         the sender's: correct the request, then repeat it
     │   └── InvalidReply           ours: nothing was stored; repeating is safe and will not help
     ├── Refusal                    the sender's: the request was refused before it was acted on
+    ├── PartnerError               what became of a call to a partner, when it did not end well
+    │   ├── NotSent                the partner's: no byte of the request left; safe to repeat
+    │   ├── Unpresentable          ours: our own guard refused what was to be sent
+    │   ├── Unavailable            the partner's: not taken now, or not at this address; safe to repeat later
+    │   ├── Unauthorised           the operator's: the partner does not let us in
+    │   ├── Refused                ours: the partner's verdict on the request, often a declared fault
+    │   ├── InDoubt                the partner's: sent, and no answer that tells what became of it
+    │   └── DeliveredUnreadable    the partner's: done, and the reply breaks the contract; never repeat
     ├── RequestInDoubt             ours: nobody knows whether an earlier, equal request was done
     └── StoreError                 the operator's: the store cannot be used as it is
         ├── StoreBusy              ours: nothing was stored, others were writing for too long
@@ -24,12 +32,13 @@ doing anything twice, `advice` what to do next.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from bridge.contract.explain import Violation
 
-Whose = Literal["sender", "ours", "operator", "contract"]
+Whose = Literal["sender", "ours", "operator", "contract", "partner"]
 Repeat = Literal["safe", "useless", "unknown"]
 
 
@@ -208,3 +217,141 @@ class CommitInDoubt(StoreError):
 
     whose = "ours"
     repeat = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFault:
+    """A Fault as a partner sent it, each text of bounded length.
+
+    `code` is the local name of its code (`Client`, `Sender`, `Server` …), `subcodes` are Clark names from the general
+    to the special, `detail` is XML text.
+    """
+
+    code: str
+    subcodes: tuple[str, ...]
+    reason: str
+    detail: str
+
+
+class PartnerError(BridgeError):
+    """What became of a call to a partner, when it did not end well; the subclass is the outcome.
+
+    `partner` and `operation` were called, `exchange_id` finds the exchange in our journal and, where the partner keeps
+    it, in theirs. `status` is the HTTP status where an answer came, `fault` the Fault where it carried one.
+    """
+
+    whose: ClassVar[Whose] = "partner"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        partner: str = "",
+        operation: str = "",
+        exchange_id: str = "",
+        status: int | None = None,
+        fault: ReceivedFault | None = None,
+        advice: str = "",
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.fault = fault
+        self.partner = partner
+        self.operation = operation
+        self.exchange_id = exchange_id
+        self.status = status
+
+    @property
+    def outcome(self) -> str:
+        """The outcome's name, as journal and logs show it: `InDoubt`."""
+        return type(self).__name__
+
+    @property
+    def code(self) -> str:
+        """The fault's code (`Client`, `Sender` …); "" where no Fault came. Likewise `reason` and `detail`."""
+        return self.fault.code if self.fault else ""
+
+    @property
+    def reason(self) -> str:
+        return self.fault.reason if self.fault else ""
+
+    @property
+    def detail(self) -> str:
+        return self.fault.detail if self.fault else ""
+
+
+class NotSent(PartnerError):
+    """No byte of the request was written: no such host, nobody listens, no connection in time, TLS failed."""
+
+    repeat = "safe"
+
+
+class Unpresentable(PartnerError):
+    """Our own guard or codec refused the request; nothing was sent. `violations` where the contract is broken."""
+
+    whose = "ours"
+    repeat = "useless"
+
+    def __init__(self, message: str, *, violations: Sequence[Violation] = (), **about: Any) -> None:
+        super().__init__(message, **about)
+        self.violations = tuple(violations)
+
+
+class Unavailable(PartnerError):
+    """The partner did not take the request: busy (429, 503), or it is not served at this address (301, 404).
+
+    `retry_after` is in seconds, where the partner said when to come back.
+    """
+
+    repeat = "safe"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.retry_after = retry_after
+
+
+class Unauthorised(PartnerError):
+    """The partner does not let us in (401, 403, client certificate); nothing was done. Stop until it is mended."""
+
+    whose = "operator"
+    repeat = "safe"
+
+
+class Refused(PartnerError):
+    """The partner's verdict: it will not do this. `name` is the declared fault, `value` its decoded detail.
+
+    Without a declared fault `name` is "" and `value` None. `violations` are those of a declared fault whose detail
+    breaks the contract.
+    """
+
+    whose = "ours"
+    repeat = "useless"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = "",
+        value: Any = None,
+        violations: Sequence[Violation] = (),
+        **about: Any,
+    ) -> None:
+        super().__init__(message, **about)
+        self.name = name
+        self.value = value
+        self.violations = tuple(violations)
+
+
+class InDoubt(PartnerError):
+    """Sent, and no answer that tells whether it was done. Repeat only where the partner knows the request by its id."""
+
+    repeat = "unknown"
+
+
+class DeliveredUnreadable(PartnerError):
+    """The partner says that it was done, and its reply breaks the contract. `violations` lists how."""
+
+    repeat = "useless"
+
+    def __init__(self, message: str, *, violations: Sequence[Violation] = (), **about: Any) -> None:
+        super().__init__(message, **about)
+        self.violations = tuple(violations)

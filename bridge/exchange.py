@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
 from bridge.contract import Operation
 from bridge.handlers import Handler
+from bridge.ids import new_exchange_id
 from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.envelope import Envelope
 from bridge.soap.media import Version
@@ -23,22 +22,6 @@ if TYPE_CHECKING:
     from bridge.idempotency import Once
 
 Headers = list[tuple[str, str]]
-
-_process = os.urandom(5).hex()
-_numbers = count(1)
-
-
-def _renew_process() -> None:
-    global _process  # after a fork the child must not give out its parent's ids
-    _process = os.urandom(5).hex()
-
-
-os.register_at_fork(after_in_child=_renew_process)
-
-
-def new_exchange_id() -> str:
-    """An id that no other process gives out and that sorts by time: `01993c5b2f1a-9f2c1e77b0-1c`."""
-    return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
 
 
 @dataclass(slots=True, eq=False)

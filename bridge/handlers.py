@@ -15,12 +15,20 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bridge.contract import Contract, Operation
-from bridge.errors import BridgeError, CallInsideTransaction, HandlerError
+from bridge.errors import (
+    BridgeError,
+    CallInsideTransaction,
+    DeliveredUnreadable,
+    HandlerError,
+    InDoubt,
+    PartnerError,
+)
 
 if TYPE_CHECKING:
     from bridge.idempotency import Once
@@ -170,6 +178,28 @@ class Call:
                 "The bridge runs without a store.", advice="Give it one: `store.url` in bridge.toml."
             )
         return self._transaction
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+"""The request that this thread answers, while its handler runs."""
+
+
+def calling_out() -> None:
+    """A partner is about to be called: tells the request that this thread answers, where it answers one.
+
+    Raises:
+        CallInsideTransaction: its handler has begun to write.
+    """
+    call = current_call.get()
+    if call is not None:
+        call.before_calling_out()
+
+
+def called_out(error: PartnerError | None) -> None:
+    """What became of it; None: it ended well."""
+    call = current_call.get()
+    if call is not None:
+        call.after_calling_out(done=error is None or isinstance(error, InDoubt | DeliveredUnreadable))
 
 
 class Service:

@@ -22,15 +22,12 @@ A stage that cannot go on raises, and `fail` makes a fault of what was raised. S
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-
-from lxml import etree
 
 from bridge.contract import Operation
 from bridge.contract.explain.violation import Violation
@@ -46,16 +43,24 @@ from bridge.errors import (
     RequestInDoubt,
 )
 from bridge.exchange import Exchange, Plan
-from bridge.handlers import Call, DeclaredFault, Service
+from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, Repeated, answer_again, key_paths
+from bridge.ids import exchange_iri
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.addressing import read as read_addressing
-from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
+from bridge.soap.envelope import (
+    Envelope,
+    check_understood,
+    fault_version,
+    open_envelope,
+    seal,
+    without_soap_attributes,
+)
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
-from bridge.soap.xml import note_refused, parse
+from bridge.soap.xml import note_refused, parse, read_own
 from bridge.store import ExchangeRecord, Store, Transaction, Verdict
 from bridge.store.journal import record
 from bridge.store.refused import RefusalJournal
@@ -63,8 +68,6 @@ from bridge.store.refused import RefusalJournal
 log = logging.getLogger(__name__)
 
 NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
-
-_SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
 
 
 class Inbound:
@@ -291,9 +294,11 @@ class Inbound:
             exchange.language,
             once,
         )
+        token = current_call.set(call)
         try:
             result = plan.handler(exchange.value, call)
         finally:
+            current_call.reset(token)
             exchange.called_out = call.called_out
         exchange.reference = None if call.reference is None else str(call.reference)
         output = operation.output
@@ -323,7 +328,7 @@ class Inbound:
         headers = exchange.reply_headers
         if exchange.addressing is not None:
             headers += exchange.addressing.reply_headers(
-                action=plan.reply_action, message_id=_iri(exchange.id)
+                action=plan.reply_action, message_id=exchange_iri(exchange.id)
             )
         exchange.reply = seal(exchange.version, exchange.payload, headers)
         exchange.status = 200
@@ -335,7 +340,7 @@ class Inbound:
             answer = self._fault(exchange, error)
             headers = ""
             if exchange.addressing is not None:
-                headers = exchange.addressing.fault_headers(message_id=_iri(exchange.id))
+                headers = exchange.addressing.fault_headers(message_id=exchange_iri(exchange.id))
             exchange.reply = fault_bytes(exchange.version, answer, headers)
         except Exception as second:
             log.exception("exchange %s: the fault for %r could not be made", exchange.id, error)
@@ -426,7 +431,7 @@ class Inbound:
         """
         text = self.codec.encode(element, value)
         source = text.encode()
-        self.guard.check(element, _read_own(source), source=source, error=InvalidReply, what=what)
+        self.guard.check(element, read_own(source), source=source, error=InvalidReply, what=what)
         return text
 
     def _reply_headers(self, operation: Operation, given: Mapping[str, Any]) -> str:
@@ -448,7 +453,7 @@ class Inbound:
                 found = "twice" if blocks else "missing"
                 raise _header_refused(f"The header {header.name} is {found}; {operation.name} takes it once.")
             try:
-                for block in map(_without_soap_attributes, blocks):
+                for block in map(without_soap_attributes, blocks):
                     self.guard.check(
                         header.name,
                         block,
@@ -461,20 +466,6 @@ class Inbound:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
                 raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
-
-
-def _without_soap_attributes(block: etree._Element) -> etree._Element:
-    """The block as its author declared it: mustUnderstand, actor and the like are the envelope's affair.
-
-    A copy where there are any, by way of text, which keeps the prefixes that only values use.
-    """
-    theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
-    if not theirs:
-        return block
-    copy = _read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
-    for name in theirs:
-        del copy.attrib[name]
-    return copy
 
 
 def _action(exchange: Exchange) -> str | None:
@@ -522,23 +513,3 @@ def _is_plain(source: bytes) -> bool:
         and (b"&" not in source or b"&#" not in source)  # a reference may hide a letter of the namespace
         and b"XMLSchema-instance" not in source
     )
-
-
-def _iri(exchange_id: str) -> str:
-    return f"urn:soapbridge:exchange:{exchange_id}"
-
-
-class _OwnParser(threading.local):
-    """Reads what we wrote ourselves, to have it checked; the size of our own text is no danger."""
-
-    def __init__(self) -> None:
-        self.parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, huge_tree=True, collect_ids=False
-        )
-
-
-_own = _OwnParser()
-
-
-def _read_own(source: bytes) -> etree._Element:
-    return etree.fromstring(source, _own.parser)

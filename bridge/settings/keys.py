@@ -266,10 +266,59 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """One system that we call: `[partners.NAME]`, `bridge.partner("NAME")`."""
+
+    wsdl: str = setting(
+        "", "Its contract: a file (from this file's folder), or the name of a shipped contract."
+    )
+    endpoint: str = setting("", "Its address; empty: the one in the WSDL.")
+    service: str = setting("", "The service of the WSDL, where it has several.")
+    port: str = setting("", "The port of that service, where several would do.")
+    soap: Literal["auto", "1.1", "1.2"] = setting(
+        "auto", "SOAP version; auto: the one the WSDL has, 1.1 where it has both."
+    )
+    addressing: Literal["auto", "yes", "no"] = setting(
+        "auto", "Whether WS-Addressing headers go out; auto: where the WSDL says that it uses them."
+    )
+    username: str = setting("", "For HTTP Basic; empty: none is sent.")
+    password: str = setting("", "Its password.", secret=True)
+    ca: Path | None = setting(
+        None, "Certificates of the authorities that may have signed the partner's; empty: the system's."
+    )
+    certificate: Path | None = setting(
+        None, "Our certificate for the partner, with those between it and the root."
+    )
+    certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
+    connect_timeout: float = setting(
+        5.0, "For the name, the connection and TLS together.", unit="seconds", least=0.01, most=600
+    )
+    read_timeout: float = setting(
+        30.0,
+        "Longest silence while the request is written and the reply awaited.",
+        unit="seconds",
+        least=0.01,
+        most=3600,
+    )
+    deadline: float = setting(
+        60.0, "For the whole call, whatever trickles in.", unit="seconds", least=0.01, most=3600
+    )
+    max_reply_bytes: int = setting(
+        10 * 1024 * 1024,
+        "Size of a reply, compressed or not; a larger one is not read on.",
+        unit="bytes",
+        least=1024,
+    )
+    secret_headers: tuple[str, ...] = setting(
+        (), "Header blocks with credentials, by their names; masked in the journal like `wsse:Security`."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that was set, checked. `sources` tells where each value came from, by key (`server.port`).
 
-    Sections that come once for each name (`services`) are mappings by that name.
+    Sections that come once for each name (`services`, `partners`) are mappings by that name.
     """
 
     data: Data = field(default_factory=Data)
@@ -283,6 +332,7 @@ class Settings:
     erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
     services: Mapping[str, Service] = field(default_factory=dict)
+    partners: Mapping[str, Partner] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
 
@@ -316,7 +366,7 @@ SECTIONS: Mapping[str, type] = {
     "log": Log,
 }
 
-NAMED_SECTIONS: Mapping[str, type] = {"services": Service}
+NAMED_SECTIONS: Mapping[str, type] = {"services": Service, "partners": Partner}
 """Sections that come once for each name: `[services.orders]`."""
 
 

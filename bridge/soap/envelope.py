@@ -15,6 +15,7 @@ from bridge.soap.limits import DEFAULT, Limits
 from bridge.soap.media import Version
 from bridge.soap.refusals import refuse
 from bridge.soap.text import local_name, namespace
+from bridge.soap.xml import read_own
 
 NAMESPACES: dict[Version, str] = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
@@ -78,6 +79,12 @@ class Envelope:
         """The header blocks that are addressed to us; those for other nodes are none of our business."""
         return tuple(block for block in self.headers if self.addresses_us(block))
 
+    @property
+    def fault(self) -> etree._Element | None:
+        """The Fault where the Body holds one; only a reply may."""
+        body = self.body
+        return body if body is not None and body.tag == _NAMES[self.version].fault else None
+
     def addresses_us(self, block: etree._Element) -> bool:
         """Whether a header block's actor or role is one of ours."""
         return block.get(_NAMES[self.version].role, "").strip(_XML_SPACE) in _OUR_ROLES
@@ -96,9 +103,15 @@ def fault_version(
 
 
 def open_envelope(
-    root: etree._Element, *, spoken: Collection[Version] = VERSIONS, limits: Limits = DEFAULT
+    root: etree._Element,
+    *,
+    spoken: Collection[Version] = VERSIONS,
+    limits: Limits = DEFAULT,
+    reply: bool = False,
 ) -> Envelope:
     """Reads the envelope whose root element is `root`; its SOAP version is that of the tag.
+
+    With `reply` the payload may be a Fault.
 
     Raises:
         Refusal: VersionMismatch for another root or a version not in `spoken`, DataEncodingUnknown for an encodingStyle
@@ -112,7 +125,7 @@ def open_envelope(
     if len(payloads) > 1:
         raise refuse("body_children", count=len(payloads))
     payload = payloads[0] if payloads else None
-    if payload is not None and payload.tag == names.fault:
+    if payload is not None and payload.tag == names.fault and not reply:
         raise refuse("fault_request")
     for named in (*headers, *payloads):
         _check_name(named, limits)
@@ -215,6 +228,23 @@ def check_understood(envelope: Envelope, understood: Container[str]) -> None:
     if missing:
         missing = missing[:_MOST_NAMED]
         raise refuse("not_understood", names=", ".join(missing), not_understood=missing)
+
+
+_SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
+
+
+def without_soap_attributes(block: etree._Element) -> etree._Element:
+    """A header block as its author declared it: mustUnderstand, actor and the like are the envelope's affair.
+
+    A copy where there are any, by way of text, which keeps the prefixes that only values use.
+    """
+    theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
+    if not theirs:
+        return block
+    copy = read_own(etree.tostring(block, encoding="utf-8", with_tail=False))
+    for name in theirs:
+        del copy.attrib[name]
+    return copy
 
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'

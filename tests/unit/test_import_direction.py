@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("pure", "bridge.contract bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy"),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
-    ("ground", "bridge.errors bridge.settings bridge.log bridge.soap.limits bridge.shipped"),
+    ("ground", "bridge.errors bridge.ids bridge.settings bridge.log bridge.soap.limits bridge.shipped"),
 )
 
 # Neighbours in one layer that may import each other: (importer, imported).

@@ -1,0 +1,28 @@
+"""Ids that no other process gives out."""
+
+from __future__ import annotations
+
+import os
+import time
+from itertools import count
+
+_process = os.urandom(5).hex()
+_numbers = count(1)
+
+
+def _renew_process() -> None:
+    global _process  # after a fork the child must not give out its parent's ids
+    _process = os.urandom(5).hex()
+
+
+os.register_at_fork(after_in_child=_renew_process)
+
+
+def new_exchange_id() -> str:
+    """An id that no other process gives out and that sorts by time: `01993c5b2f1a-9f2c1e77b0-1c`."""
+    return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
+
+
+def exchange_iri(exchange_id: str) -> str:
+    """The id as WS-Addressing wants it, an IRI."""
+    return f"urn:soapbridge:exchange:{exchange_id}"

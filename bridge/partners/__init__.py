@@ -1,0 +1,1 @@
+"""Partners: the other systems, and how they are called."""

@@ -1,0 +1,5 @@
+"""Partners that speak SOAP: zeep calls, our guard and codec watch over it, our wire knows what left and when to stop."""
+
+from bridge.partners.soap.partner import Outgoing, Pong, SoapPartner
+
+__all__ = ["Outgoing", "Pong", "SoapPartner"]

@@ -1,0 +1,434 @@
+"""A partner reached by SOAP: what handlers, scripts and commands call.
+
+    backoffice = SoapPartner("wsdl/crm/events-1.wsdl", endpoint="http://crm.example/services/events")
+    reply = backoffice.call("OrderStatusChanged", {"order": "PO-1", "status": "confirmed"})
+
+The order of a call, written once:
+
+    choose    the operation, its action
+    headers   declared header blocks to text, checked
+    call      zeep's chain (`calling`): encode, validate, sign; [before_call]; send; read, verify, validate, decode
+    settle    [after_call], log, journal: what became of it, in a transaction of its own
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import difflib
+import logging
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bridge import contract as contracts
+from bridge.contract import Contract
+from bridge.errors import (
+    EncodeError,
+    HandlerError,
+    InDoubt,
+    InvalidRequest,
+    PartnerError,
+    SettingsError,
+    Unavailable,
+    Unpresentable,
+)
+from bridge.ids import exchange_iri, new_exchange_id
+from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
+from bridge.partners.soap.answers import read as read_answer
+from bridge.partners.soap.connection import Endpoint
+from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
+from bridge.partners.soap.wire import Answer, Times, Wire, request_head
+from bridge.settings import Partner
+from bridge.soap.limits import DEFAULT, Limits
+from bridge.soap.xml import read_own
+from bridge.store import ExchangeRecord
+
+if TYPE_CHECKING:
+    from zeep.wsdl.bindings.soap import SoapBinding
+
+    from bridge.partners.soap.calling import Conversation, Method
+
+log = logging.getLogger(__name__)
+
+_AGENT = "soapbridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One exchange with a partner that ended well.
+
+    `value` is the decoded reply, `headers` the declared header blocks that came with it, by Clark name; `request` and
+    `reply` are the envelopes as they were on the wire. `seconds` is how long it took.
+    """
+
+    id: str
+    value: Any
+    headers: Mapping[str, Any]
+    request: bytes
+    reply: bytes
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """An answer to `ping`: the HTTP status, and how long it took to get it, connection included."""
+
+    status: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of one call while it is on its way."""
+
+    id: str
+    operation: str
+    deadline: float
+    started: float = field(default_factory=time.perf_counter)
+    moment: float = field(default_factory=time.time)
+
+
+class SoapPartner:
+    """One system that we call. Safe to use from several threads.
+
+    Args:
+        contract: loaded, or the WSDL's file.
+        name: how errors, journal and logs call it; the contract's name unless given.
+        settings: address, credentials, time limits …; single ones may be given by name: `endpoint="http://…"`.
+        limits: of the size and shape of replies, beside `max_reply_bytes`.
+        journal: where exchanges are written down; None: nowhere.
+        before_call: called when the request is ready and nothing has left; what it raises stops the call.
+        after_call: told what became of a call that `before_call` let go: None when it ended well.
+
+    Raises:
+        ContractError: the WSDL cannot be read.
+        SettingsError: no port, or several, are left by the settings; no address; a certificate cannot be read.
+    """
+
+    def __init__(
+        self,
+        contract: Contract | str | os.PathLike[str],
+        *,
+        name: str = "",
+        settings: Partner | None = None,
+        limits: Limits = DEFAULT,
+        journal: OutgoingJournal | None = None,
+        before_call: Callable[[], None] | None = None,
+        after_call: Callable[[PartnerError | None], None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.contract = contract if isinstance(contract, Contract) else contracts.load(contract)
+        self.settings = dataclasses.replace(settings or Partner(), **options)
+        self.name = name or self.contract.name
+        self.contract.compile()
+        self.target = self._target()
+        self._limits = dataclasses.replace(limits, max_bytes=self.settings.max_reply_bytes)
+        self._journal = journal
+        self._before = before_call
+        self._after = after_call
+        self._wsse: Any = None  # signing and tokens: zeep's interface, a later step
+        self._parts = urlsplit(self.target.address)
+        self._wire = Wire(
+            _endpoint(
+                self._parts.hostname or "", self._parts.port, self._parts.scheme == "https", self.settings
+            ),
+            max_bytes=self.settings.max_reply_bytes,
+            max_ratio=limits.max_compressed_ratio,
+        )
+        self._path = self._parts.path + (f"?{self._parts.query}" if self._parts.query else "")
+        self._fixed_headers = self._headers_of_all()
+        self._methods: dict[str, Method] = {}
+        self._bindings: dict[str, SoapBinding] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<SoapPartner {self.name} at {self.target.address}>"
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._wire.close()
+
+    def call(
+        self,
+        operation: str,
+        values: Any = None,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """The decoded reply, as handlers get messages; None for a one-way operation.
+
+        Args:
+            operation: its key in the contract.
+            values: an instance of the input's class or a dict, as handlers return them.
+            headers: declared header blocks by Clark or local name.
+            deadline: seconds for the whole call, instead of the setting.
+
+        Raises:
+            PartnerError: what became of it: NotSent, Unpresentable, Unavailable, Unauthorised, Refused, InDoubt,
+                DeliveredUnreadable (docs/partners.md).
+            HandlerError: the contract has no such operation.
+            CallInsideTransaction: the handler has begun to write.
+            TypeError: `values` are of another contract's class.
+        """
+        return self.exchange(operation, values, headers=headers, deadline=deadline).value
+
+    def exchange(
+        self,
+        operation: str,
+        values: Any = None,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+    ) -> Outgoing:
+        """As `call`, with reply headers, envelopes and the exchange's id."""
+        from bridge.partners.soap.calling import Conversation
+
+        method, binding = self._method(operation)
+        if deadline is not None and not deadline > 0:
+            raise HandlerError(
+                f"A deadline of {deadline} seconds leaves no time.", advice="Give more than 0."
+            )
+        course = _Course(new_exchange_id(), method.operation.key, deadline or self.settings.deadline)
+        gone = False
+
+        def send(http: Mapping[str, str], body: bytes) -> Answer:
+            nonlocal gone
+            if self._before is not None:
+                self._before()
+            gone = True
+            return self._post(course, http, body)
+
+        talk = Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
+        error: PartnerError | None = None
+        try:
+            blocks = self._header_blocks(method, headers or {}, course)
+            value = talk.call(binding, self.target.address, values, blocks)
+        except PartnerError as problem:
+            error = problem
+            error.partner, error.operation, error.exchange_id = self.name, course.operation, course.id
+            raise
+        except BaseException as problem:
+            if gone:  # interrupted, or a mistake of ours: whoever keeps a claim must not take it for done
+                error = InDoubt(f"The call was broken off: {problem!r}"[:300], exchange_id=course.id)
+            raise
+        finally:
+            if gone and self._after is not None:
+                self._after(error)
+            if gone or error is not None:
+                self._settle(course, talk, error)
+        answer = talk.answer
+        assert answer is not None
+        seconds = time.perf_counter() - course.started
+        return Outgoing(
+            course.id, value, talk.headers, talk.request, answer.content, answer.status_code, seconds
+        )
+
+    def ping(self, *, deadline: float | None = None) -> Pong:
+        """Whether the partner can be reached: a connection, TLS, and any HTTP answer to a GET of its address.
+
+        A GET acts on nothing, and many services refuse it (405): that is an answer too.
+
+        Raises:
+            NotSent: no connection.
+            Unauthorised: 401, 403, 407, or our certificate is refused.
+            Unavailable: connected and no answer, 429, 502, 503, 504.
+        """
+        started = time.perf_counter()
+        course = _Course(new_exchange_id(), "", deadline or self.settings.deadline)
+        head = request_head(
+            "GET", self._path or "/", {**self._fixed_headers, "X-Exchange-Id": course.id}, None
+        )
+        try:
+            try:
+                answer = self._wire.exchange(head, b"", self._times(course))
+            except InDoubt as error:
+                if error.status is None:
+                    raise Unavailable(
+                        f"Connected, but: {error.message}", advice="A GET acts on nothing."
+                    ) from error
+                return Pong(error.status, time.perf_counter() - started)
+            if answer.status_code in (401, 403, 407, 429):
+                read_answer(answer, self.target.version, self._limits, one_way=True)  # raises
+            if answer.status_code in (502, 503, 504):
+                raise Unavailable(
+                    f"The partner answered {answer.status_code}.",
+                    status=answer.status_code,
+                    advice="Try later.",
+                )
+        except PartnerError as error:
+            error.partner, error.exchange_id = self.name, course.id
+            raise
+        return Pong(answer.status_code, time.perf_counter() - started)
+
+    # -- parts of a call ----------------------------------------------------------------------------------------
+
+    def _method(self, name: str) -> tuple[Method, SoapBinding]:
+        """The operation with its action, and zeep's binding for it; made at its first call."""
+        binding = self._bindings.get(name)
+        if binding is not None:
+            return self._methods[name], binding
+        from bridge.partners.soap.calling import Method, binding_of
+
+        if name not in self.target.operations:
+            self._refuse_operation(name)
+        operation = self.contract.operation(name)
+        action = soap_action(self.contract, operation, self.target)
+        method = Method(
+            operation, action, self._addressing.action(operation, action) if self._addresses else ""
+        )
+        with self._lock:
+            self._methods[name] = method
+            return method, self._bindings.setdefault(name, binding_of(self.target.version, {name: method}))
+
+    def _refuse_operation(self, name: str) -> None:
+        known = self.target.operations
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f"Did you mean {near[0]!r}? " if near else ""
+        raise HandlerError(
+            f"The partner {self.name} ({self.target.named}) has no operation {name!r}.",
+            advice=f"{guess}There are: {', '.join(known) or 'none'}.",
+        )
+
+    @cached_property
+    def _addressing(self) -> AddressingOf:
+        return AddressingOf(self.contract)
+
+    @cached_property
+    def _addresses(self) -> bool:
+        wanted = self.settings.addressing
+        return wanted == "yes" or (wanted == "auto" and self._addressing.used)
+
+    def _header_blocks(self, method: Method, given: Mapping[str, Any], course: _Course) -> str:
+        """The header blocks as text: the declared ones that were given, addressing where it is used."""
+        declared = {header.name: header for header in method.operation.input_headers}
+        named = {_clark(name, declared): value for name, value in given.items()}
+        problems = [f"{name} is not declared" for name in named if name not in declared]
+        problems += [
+            f"{name} is missing" for name, one in declared.items() if one.required and name not in named
+        ]
+        if problems:
+            raise Unpresentable(
+                f"The headers of {method.operation.name} are not those it declares: {', '.join(problems)}.",
+                advice=f"It declares: {', '.join(declared) or 'none'}.",
+            )
+        blocks = "".join(self._header(name, value) for name, value in named.items())
+        if method.wsa_action:
+            blocks += addressing_headers(method.wsa_action, self.target.address, exchange_iri(course.id))
+        return blocks
+
+    def _header(self, name: str, value: Any) -> str:
+        try:
+            text = self.contract.codec.encode(name, value)
+            source = text.encode()
+            self.contract.guard.check(
+                name, read_own(source), source=source, error=InvalidRequest, what="header"
+            )
+        except TypeError:
+            raise
+        except EncodeError as error:
+            raise Unpresentable(
+                f"The header {name}: {error.message}", advice=error.advice or "Correct its value."
+            ) from error
+        except InvalidRequest as error:
+            raise Unpresentable(
+                error.message, violations=error.violations, advice="Correct its value."
+            ) from error
+        return text
+
+    def _post(self, course: _Course, http: Mapping[str, str], body: bytes) -> Answer:
+        headers = {**self._fixed_headers, **http, "X-Exchange-Id": course.id}
+        head = request_head("POST", self._path or "/", headers, len(body))
+        return self._wire.exchange(head, body, self._times(course))
+
+    def _times(self, course: _Course) -> Times:
+        return Times(self.settings.connect_timeout, self.settings.read_timeout, course.deadline)
+
+    def _settle(self, course: _Course, talk: Conversation, error: PartnerError | None) -> None:
+        """Log and journal. Neither ever holds a credential, the log no payload."""
+        seconds = time.perf_counter() - course.started
+        outcome = "accepted" if error is None else error.outcome
+        verdict = verdict_of(error)
+        log.log(
+            logging.INFO if error is None else logging.WARNING,
+            "exchange %s: %s of partner %s: %s (%.0f ms)",
+            course.id, course.operation, self.name, outcome, seconds * 1000,
+        )  # fmt: skip
+        if self._journal is None:
+            return
+        keeps = self._journal.keeps(accepted=error is None)
+        answer = talk.answer
+        self._journal.write(
+            ExchangeRecord(
+                exchange_id=course.id,
+                received_at=datetime.fromtimestamp(course.moment, UTC),
+                duration_us=int(seconds * 1e6),
+                verdict=verdict,
+                direction="out",
+                contract=self.contract.name,
+                operation=course.operation,
+                soap_version=self.target.version,
+                partner=self.name,
+                remote=self._parts.netloc,
+                http_status=answer.status_code if answer else (error.status if error else None),
+                fault_code=None if error is None else (error.code if verdict == "fault" else error.outcome),
+                fault_reason=None if error is None else str(error),
+                violations=violations_of(error),
+                request=self._kept(talk.request or talk.sealed) if keeps else None,
+                reply=self._kept(answer.content) if keeps and answer else None,
+            )
+        )
+
+    def _kept(self, envelope: bytes) -> bytes:
+        return masked(envelope, self.settings.secret_headers)
+
+    # -- made once ----------------------------------------------------------------------------------------------
+
+    def _target(self) -> Target:
+        settings = self.settings
+        return choose(
+            self.contract,
+            endpoint=settings.endpoint,
+            service=settings.service,
+            port=settings.port,
+            soap=settings.soap,
+        )
+
+    def _headers_of_all(self) -> dict[str, str]:
+        headers = {"Host": self._parts.netloc, "User-Agent": _AGENT, "Accept-Encoding": "gzip, deflate"}
+        if self.settings.username:
+            pair = f"{self.settings.username}:{self.settings.password}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
+        return headers
+
+
+def _clark(name: str, declared: Collection[str]) -> str:
+    """The declared header of that local name, where it is one; else the name."""
+    return next((one for one in declared if one.rpartition("}")[2] == name), name)
+
+
+def _endpoint(host: str, port: int | None, secure: bool, settings: Partner) -> Endpoint:
+    """Raises SettingsError for certificates that cannot be read."""
+    if not secure:
+        return Endpoint(host, port or 80)
+    try:
+        context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.certificate is not None:
+            key = settings.certificate_key
+            context.load_cert_chain(str(settings.certificate), str(key) if key else None)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"A certificate of the partner's settings cannot be used: {error}.",
+            advice="Check `ca`, `certificate` and `certificate_key`: PEM files, and the key without a password.",
+        ) from error
+    return Endpoint(host, port or 443, context)
