@@ -12,6 +12,7 @@ from typing import Any
 
 from lxml import etree
 
+from bridge.contract.codec.as_json import AsJson
 from bridge.contract.codec.classes import Classes
 from bridge.contract.codec.fields import Layouts
 from bridge.contract.codec.generated import Generated
@@ -42,6 +43,7 @@ class Codec:
             model, self._layouts, self._classes, self._scalars, self._reader, self._prefixes
         )
         self._hybrid = Reader(model, self._layouts, self._classes, self._scalars, self._generated.reader)
+        self.json = AsJson(model, self._layouts, self._classes, self._scalars)
         self._decoders: dict[str, tuple[Decoder, Decoder, Decoder]] = {}
         self._encoders: dict[str, Encoder] = {}
 
