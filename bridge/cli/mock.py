@@ -89,8 +89,7 @@ def _say_line(one: Received) -> None:
 
 def _print_line(one: Received) -> None:
     """No payload: `GET /received` has it."""
-    shown = one.as_json()
-    _print({name: shown[name] for name in shown if name not in ("headers", "value", "envelope")})
+    _print(one.summary())
 
 
 def _print(content: dict[str, object]) -> None:

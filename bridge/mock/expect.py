@@ -69,7 +69,7 @@ class Expectation:
         self._steps: list[_Step] = []
         self._match: Match | None = None
         self._predicate: Callable[[Any], Any] | None = None
-        self._wanted: Any = None
+        self._wanted: tuple[Mapping[str, Any], Any] | None = None
         self._headers: Mapping[str, str] = {}
         self._lock = threading.Lock()
         self._misses: list[_Miss] = []
@@ -97,7 +97,7 @@ class Expectation:
 
         Raises:
             HandlerError: the XPath cannot be read.
-            EncodeError: one of `values` is none of its type.
+            EncodeError: there is no such field, or a value is none of its type.
         """
         if callable(xpath):
             xpath, predicate = None, xpath
@@ -106,7 +106,7 @@ class Expectation:
         if predicate is not None:
             self._predicate = predicate
         if values is not None:
-            self._wanted = self._values.request(self.operation, values)
+            self._wanted = values, self._values.request(self.operation, values)
         self._headers = headers or self._headers
         return self
 
@@ -206,7 +206,7 @@ class Expectation:
             if not any(fnmatch.fnmatchcase(value, pattern) for value in given):
                 found.append(f"header {name} is {', '.join(given) or 'missing'}, expected {pattern}")
         if self._wanted is not None:
-            found += _differences(self._wanted, facts.value, "")
+            found += _differences(*self._wanted, facts.value, "")
         if self._match is not None and not self._match(facts):
             found.append(f"the XPath does not hold: {self._match.text}")
         if self._predicate is not None and not self._predicate(facts.value):
@@ -262,7 +262,7 @@ class Expectation:
 
     def _conditions(self) -> str:
         said = [f"{name}: {value}" for name, value in self._headers.items()]
-        said += [f"values {self._wanted}"] if self._wanted is not None else []
+        said += [f"values {self._wanted[0]}"] if self._wanted is not None else []
         said += [self._match.text] if self._match is not None else []
         said += [getattr(self._predicate, "__name__", "a predicate")] if self._predicate is not None else []
         return f" where {' and '.join(said)}" if said else ""
@@ -299,25 +299,28 @@ def _requests(count: int) -> str:
     return "1 request" if count == 1 else f"{count} requests"
 
 
-def _differences(wanted: Any, given: Any, path: str) -> list[str]:
-    """Where `given` is not what is wanted of it: tables by their fields, lists item by item, the rest by ==."""
-    if isinstance(wanted, Mapping) and isinstance(given, ComplexValue):
-        found = []
-        for name, value in wanted.items():
-            here = f"{path}.{name}".lstrip(".")
-            try:
-                actual = getattr(given, name) if hasattr(given, name) else given[name]
-            except KeyError as error:
-                found.append(f"{here}: {error.args[0]}")
-            else:
-                found += _differences(value, actual, here)
-        return found
-    if isinstance(wanted, list) and isinstance(given, list) and len(wanted) == len(given):
-        pairs = enumerate(zip(wanted, given, strict=True))
-        return [one for at, (left, right) in pairs for one in _differences(left, right, f"{path}[{at}]")]
+def _differences(named: Any, wanted: Any, given: Any, path: str) -> list[str]:
+    """Where `given` is not what is wanted of it: tables by the fields `named`, lists item by item, the rest by ==."""
+    if isinstance(named, Mapping) and isinstance(wanted, ComplexValue) and isinstance(given, ComplexValue):
+        return [
+            one
+            for name in named
+            for one in _differences(
+                named[name], _get(wanted, name), _get(given, name), f"{path}.{name}".lstrip(".")
+            )
+        ]
+    if isinstance(named, list) and isinstance(given, list) and len(named) == len(wanted) == len(given):
+        items = enumerate(zip(named, wanted, given, strict=True))
+        return [one for at, three in items for one in _differences(*three, f"{path}[{at}]")]
     return (
         [] if wanted == given else [f"{path or 'the payload'} is {_short(given)}, expected {_short(wanted)}"]
     )
+
+
+def _get(value: ComplexValue, name: str) -> Any:
+    """A field by its Python name or its XML name; None where a subclass of another branch has no such field."""
+    field = name if name in value.xml_names.values() else value.xml_names.get(name, "")
+    return getattr(value, field, None)
 
 
 def _short(value: Any) -> str:

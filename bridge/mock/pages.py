@@ -38,7 +38,10 @@ def front_page(mocked: MockedService, base: str) -> bytes:
 
 def received_json(mocked: MockedService) -> bytes:
     """`GET /received`: those kept, oldest first, and how many came in all."""
-    content = {"total": mocked.received.total, "received": [one.as_json() for one in mocked.received]}
+    content = {
+        "total": mocked.received.total,
+        "received": [one.as_json(mocked.contract) for one in mocked.received],
+    }
     return json.dumps(content, ensure_ascii=False, indent=1, default=str).encode()
 
 

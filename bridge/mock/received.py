@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.contract.codec.plain import plain
+from bridge.contract import Contract
 from bridge.contract.explain.violation import Violation
 
 KEPT = 1_000
@@ -51,8 +51,8 @@ class Received:
         """The first value of an HTTP header, whatever its case."""
         return next((value for given, value in self.headers if given.lower() == name.lower()), None)
 
-    def as_json(self) -> dict[str, Any]:
-        """What `GET /received` shows of it: secrets in headers masked, bytes that are no UTF-8 replaced."""
+    def summary(self) -> dict[str, Any]:
+        """What came of it, as JSON can say it; nothing of the message itself."""
         return {
             "number": self.number,
             "at": self.at.isoformat(),
@@ -67,10 +67,17 @@ class Received:
             ],
             "rule": self.rule or None,
             "duplicate": self.duplicate,
-            "headers": [[name, "***" if name.lower() in _SECRET else value] for name, value in self.headers],
-            "value": plain(self.value),
-            "envelope": self.envelope.decode("utf-8", "replace"),
         }
+
+    def as_json(self, contract: Contract) -> dict[str, Any]:
+        """All of it: secrets in headers masked, values in the contract's JSON, bytes that are no UTF-8 replaced."""
+        operation = contract.operations.get(self.operation or "")
+        value = None
+        if self.value is not None and operation is not None and operation.input is not None:
+            value = contract.codec.json.document(operation.input, self.value)
+        headers = [[name, "***" if name.lower() in _SECRET else value] for name, value in self.headers]
+        envelope = self.envelope.decode("utf-8", "replace")
+        return self.summary() | {"headers": headers, "value": value, "envelope": envelope}
 
 
 class ReceivedList:

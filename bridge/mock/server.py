@@ -47,6 +47,15 @@ class _Connection(Connection):
 
     abandoned = False
 
+    def __init__(self, entrance: Entrance, state: _State, stop: asyncio.Event) -> None:
+        super().__init__(entrance, state)
+        self._stop = stop
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if self._stop.is_set():
+            transport.abort()
+
     def eof_received(self) -> bool:
         return not self.abandoned and super().eof_received()
 
@@ -105,25 +114,31 @@ class Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._state = _State()
+        state = _State()
         entrance = Entrance(limits=self._limits, dispatcher=self)
         try:
             listener = await self._loop.create_server(
-                lambda: _Connection(entrance, self._state), self.host, self.port
+                lambda: _Connection(entrance, state, self._stop), self.host, self.port
             )
         except (OSError, OverflowError) as error:  # OverflowError: no port has that number
             self._listening.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
             return
         self._listening.set_result(listener.sockets[0].getsockname()[1])
         await self._stop.wait()
-        listener.close()
-        for task in list(self._tasks):
+        # Connections on their way must be made before the listener closes, else asyncio loses them, open: so nothing is
+        # accepted any more, and what was accepted comes to an end by itself, in `connection_made`.
+        for one in listener.sockets:
+            self._loop.remove_reader(one.fileno())
+        for task in self._tasks:
             task.cancel()
         for connection in list(entrance.connections):
             connection.transport.abort()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
         if entrance.sweeper is not None:
             entrance.sweeper.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
+        listener.close()
         await listener.wait_closed()
 
     # bridge.host.http.Dispatcher

@@ -180,9 +180,9 @@ class MockedService:
             if given is SAMPLE:
                 given = self._sample(operation.faults[answer.fault], facts)
             raise call.fault(answer.fault, given)
-        for header in operation.output_headers:
-            if header.required:
-                call.reply_headers[header.name] = self._sample(header.name, facts)
+        call.reply_headers.update(
+            {header.name: self._sample(header.name, facts) for header in operation.output_headers}
+        )
         if operation.output is None:
             return None
         return self._sample(operation.output, facts, echo=True) if given is SAMPLE else given

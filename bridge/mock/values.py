@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 from lxml import etree
 
 from bridge.contract import Contract, Operation
-from bridge.contract.codec.plain import Plain
 from bridge.errors import HandlerError, InvalidReply
 from bridge.handlers import named_or_nearest
 from bridge.mock.answers import SAMPLE
@@ -15,6 +18,7 @@ from bridge.soap.envelope import NAMESPACES
 
 __all__ = ["Values", "named_or_nearest"]
 
+_PLAIN = (str, int, float, bool, Decimal)
 _ENVELOPES = {f"{{{namespace}}}Envelope": f"{{{namespace}}}Body" for namespace in NAMESPACES.values()}
 
 
@@ -26,15 +30,16 @@ class Values:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self._plain = Plain(contract.model)
 
     def reply(self, operation: Operation, data: Any) -> Any:
         """The reply that `data` (tables and lists, or an instance) says."""
         return self._fitting(self._output(operation), data, "reply")
 
-    def request(self, operation: Operation, data: Any) -> Any:
-        """Values to compare a request with: texts read as their types, the rest as it is; nothing need be complete."""
-        return data if operation.input is None else self._plain.value(operation.input, data)
+    def request(self, operation: Operation, data: Mapping[str, Any]) -> Any:
+        """What some fields of a request are to be, as an instance; the other fields are absent."""
+        if operation.input is None:
+            raise HandlerError(f"{operation.name} has an empty request: it has no values.")
+        return self.contract.codec.json.values(operation.input, plain(data))
 
     def fault(self, operation: Operation, name: str, data: Any) -> Any:
         """The detail of a declared fault; a sample stays one."""
@@ -72,10 +77,37 @@ class Values:
         return operation.output
 
     def _fitting(self, element: str, data: Any, what: str) -> Any:
-        value = self._plain.value(element, data)
-        text = self.contract.codec.encode(element, value)
+        """Plain data is read as JSON is; what holds instances, NIL or bytes is taken as a handler's result is."""
+        codec = self.contract.codec
+        value = codec.json.values(element, plain(data)) if _is_plain(data) else data
+        text = codec.encode(element, value)
         source = text.encode()
         self.contract.guard.check(
             element, etree.fromstring(source), source=source, error=InvalidReply, what=what
         )
         return value
+
+
+def plain(data: Any) -> Any:
+    """Tables and lists as the contract's JSON has them: dates and such as text, floats as decimals, None left out."""
+    if isinstance(data, Mapping):
+        return {name: plain(one) for name, one in data.items() if one is not None}
+    if isinstance(data, list | tuple):
+        return [plain(one) for one in data]
+    if isinstance(data, date | time):
+        return data.isoformat()
+    if isinstance(data, float):
+        return (
+            Decimal(repr(data))
+            if math.isfinite(data)
+            else str(data).replace("inf", "INF").replace("nan", "NaN")
+        )
+    return data
+
+
+def _is_plain(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return all(map(_is_plain, data.values()))
+    if isinstance(data, list):
+        return all(map(_is_plain, data))
+    return data is None or type(data) in _PLAIN or isinstance(data, date | time)
