@@ -168,7 +168,7 @@ class Call:
         if name not in self.operation.faults:
             raise HandlerError(
                 f"{self.operation.name} declares no fault {name!r}.",
-                advice=_known(name, self.operation.faults),
+                advice=named_or_nearest(name, self.operation.faults),
             )
         return DeclaredFault(name, fields if value is None else value)
 
@@ -269,7 +269,9 @@ class Service:
         """
         declared = {fault for operation in self.contract.operations.values() for fault in operation.faults}
         if name not in declared:
-            raise HandlerError(f"{self.name} declares no fault {name!r}.", advice=_known(name, declared))
+            raise HandlerError(
+                f"{self.name} declares no fault {name!r}.", advice=named_or_nearest(name, declared)
+            )
         return DeclaredFault(name, fields if value is None else value)
 
     @property
@@ -286,12 +288,12 @@ class Service:
         if operation is None:
             raise HandlerError(
                 f"{self.contract.file} has no operation {name!r}.",
-                advice=_known(name, self.contract.operations),
+                advice=named_or_nearest(name, self.contract.operations),
             )
         return operation
 
 
-def _known(name: str, names: Mapping[str, Any] | set[str]) -> str:
+def named_or_nearest(name: str, names: Mapping[str, Any] | set[str]) -> str:
     """Advice for a misspelt name: the nearest first, then all there are."""
     near = difflib.get_close_matches(name, names, n=1)
     listed = ", ".join(sorted(names)) or "none"
