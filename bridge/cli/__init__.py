@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, duplicates, journal, mock, sample, serve, settings, store, validate
+from bridge.cli import call, check, contract, demo, duplicates, journal, mock, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app.command("check")(check.check)
 app.command("validate")(validate.validate)
 app.command("sample")(sample.sample)
 app.command("mock")(mock.mock)
+app.command("demo")(demo.demo)
+app.command("call")(call.call)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
 app.add_typer(duplicates.app, name="duplicates")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -40,6 +40,12 @@ def list_entries(
     reference: Annotated[
         str | None, typer.Option("--reference", help="The business document's number.")
     ] = None,
+    partner: Annotated[
+        str | None, typer.Option("--partner", help="Only exchanges with this partner.")
+    ] = None,
+    way: Annotated[
+        Literal["in", "out"] | None, typer.Option("--way", help="Only what came in, or only what we called.")
+    ] = None,
     limit: Most = 20,
     before: Before = None,
     as_json: AsJson = False,
@@ -52,6 +58,8 @@ def list_entries(
             operation=operation,
             verdicts=_verdicts(verdict or []),
             reference=reference,
+            partner=partner,
+            direction=way,
             since=_moment("--since", since),
             until=_moment("--until", until),
             before=before,
@@ -104,7 +112,18 @@ def show(
 def _answer(found: tuple[Entry, ...], limit: int, as_json: bool) -> None:
     if found and not as_json:
         table(
-            ("number", "received (UTC)", "contract", "operation", "verdict", "HTTP", "ms", "exchange"),
+            (
+                "number",
+                "began (UTC)",
+                "way",
+                "partner",
+                "contract",
+                "operation",
+                "verdict",
+                "HTTP",
+                "ms",
+                "exchange",
+            ),
             (
                 (
                     entry.id,
@@ -177,6 +196,8 @@ def _text(envelope: bytes) -> str:
 
 
 def _advice(entry: Entry) -> str:
+    if entry.direction == "out":
+        return _advice_on_call(entry)
     match entry.verdict:
         case "refused" | "invalid_request":
             return "The sender mends the request and sends it again."
@@ -188,6 +209,23 @@ def _advice(entry: Entry) -> str:
             return f"A duplicate: it got the answer of {entry.duplicate_of}, and nothing was done again."
         case _:
             return "Accepted and stored."
+
+
+def _advice_on_call(entry: Entry) -> str:
+    """Of an exchange that we began; docs/partners.md has the outcomes."""
+    match entry.verdict:
+        case "accepted":
+            return "Done by the partner."
+        case "invalid_request":
+            return "Nothing was sent: correct the values."
+        case "invalid_reply":
+            return "The partner did it, and its reply breaks the contract: never repeat it."
+        case "fault" | "refused":
+            return "The partner's verdict: correct the request."
+        case _ if entry.fault_code == "InDoubt":
+            return "It may have been done or not: ask the partner, by the exchange's id where it keeps that."
+        case _:
+            return "Nothing was done by the partner: safe to repeat once the cause has passed."
 
 
 def _as_json(entry: Entry, *, whole: bool = False) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     console().print(grid, soft_wrap=False)
 
 
-def document(content: Mapping[str, Any]) -> None:
+def document(content: Any) -> None:
     """JSON on standard output. What JSON lacks (decimals, times, paths) goes as text."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2, default=str))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bridge.cli.contracts import Wsdl, find_operation, open_contract
-from bridge.cli.output import AsJson, ConfigFile, aside, finish
+from bridge.cli.output import AsJson, ConfigFile, aside, document, finish
 from bridge.errors import ContractError
 from bridge.settings import load
 
@@ -29,6 +29,9 @@ def sample(
     seed: Annotated[int, typer.Option("--seed", help="0 has every optional part; others vary.")] = 0,
     minimal: Annotated[bool, typer.Option("--minimal", help="Only what must be there.")] = False,
     payload: Annotated[bool, typer.Option("--payload", help="Without the envelope.")] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="Its values as JSON, for `soapbridge call`.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -37,6 +40,10 @@ def sample(
     found = find_operation(contract, operation)
     version = soap or _version(found)
     text = payload_of(contract, found, reply=reply, seed=seed, optional=not minimal)
+    if values:
+        document(values_of(contract, found.output if reply else found.input, text))
+        aside(f"To send it: soapbridge call {wsdl} {found.key} --json @FILE --endpoint ADDRESS")
+        return
     if not payload:
         headers = found.output_headers if reply else found.input_headers
         text = envelope(contract, version, text, headers, seed=seed)
@@ -68,6 +75,16 @@ def payload_of(
     text = example(contract.model, element, seed=seed, optional=optional)
     _check(contract, element, text)
     return text
+
+
+def values_of(contract: Contract, element: str | None, text: str) -> Any:
+    """The payload's values in the JSON form of `contract.codec.as_json`; None for an empty Body."""
+    from lxml import etree
+
+    if element is None:
+        return None
+    codec = contract.codec
+    return codec.json.document(element, codec.decode(element, etree.fromstring(text.encode())))
 
 
 def envelope(

@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from bridge.errors import HandlerError, OperationUnavailable
-from bridge.handlers import Call, Service
+from bridge.errors import (
+    DeliveredUnreadable,
+    HandlerError,
+    InDoubt,
+    NotSent,
+    OperationUnavailable,
+    PartnerError,
+    Refused,
+    Unauthorised,
+    Unavailable,
+    Unpresentable,
+)
+from bridge.handlers import Call, Service, called_out, calling_out, current_call
 
 WSDL = Path(__file__).parents[1] / "integration" / "host" / "desk-1.wsdl"
 
@@ -111,3 +122,37 @@ def test_the_language_is_the_first_that_the_caller_accepts(desk: Service) -> Non
     for accepted, language in (("", "en"), ("*", "en"), ("zh-CN,zh;q=0.9", "zh-CN"), ("de;q=0.5", "de")):
         call = Call("id", desk.contract.operations["Echo"], desk, None, {}, None, accepted)
         assert call.language == language
+
+
+@pytest.mark.parametrize(
+    ("error", "done"),
+    [
+        (None, True),
+        (InDoubt(""), True),
+        (DeliveredUnreadable(""), True),
+        (NotSent(""), False),
+        (Unpresentable(""), False),
+        (Unavailable(""), False),
+        (Unauthorised(""), False),
+        (Refused(""), False),
+    ],
+)
+def test_a_request_learns_whether_a_partner_may_have_done_something(
+    monkeypatch: pytest.MonkeyPatch, desk: Service, error: PartnerError | None, done: bool
+) -> None:
+    told: list[bool] = []
+    call = Call("1", desk.contract.operations["Echo"], desk, None)
+    monkeypatch.setattr(Call, "after_calling_out", lambda _, *, done: told.append(done))
+    token = current_call.set(call)
+    try:
+        calling_out()
+        called_out(error)
+    finally:
+        current_call.reset(token)
+    assert call.called_out
+    assert told == [done]
+
+
+def test_outside_a_request_calling_a_partner_tells_nobody() -> None:
+    calling_out()
+    called_out(None)

@@ -52,7 +52,15 @@ from bridge.soap.media import Version
 from bridge.soap.text import local_name
 from bridge.soap.xml import read_own
 
-_SETTINGS = zeep.Settings()
+
+class _Settings:
+    """What zeep's binding asks of its settings; zeep's own look into a thread's locals at every question."""
+
+    raw_response = False
+    extra_http_headers = None
+
+
+_SETTINGS = _Settings()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +204,9 @@ class Request:
             raise
         except EncodeError as error:
             place = f"{error.path}: " if error.path else ""
-            raise Unpresentable(f"{place}{error.message} Nothing was sent.", advice=error.advice or "Correct the values.") from error
+            raise Unpresentable(
+                f"{place}{error.message} Nothing was sent.", advice=error.advice or "Correct the values."
+            ) from error
         http = {"SOAPAction": self._action} if conversation.version == "1.1" else {}
         return SerializedMessage(path=None, headers=http, content=envelope)
 

@@ -104,6 +104,7 @@ class SoapPartner:
         contract: loaded, or the WSDL's file.
         name: how errors, journal and logs call it; the contract's name unless given.
         settings: address, credentials, time limits …; single ones may be given by name: `endpoint="http://…"`.
+        operation: only ports that offer it (a key) are looked at.
         limits: of the size and shape of replies, beside `max_reply_bytes`.
         journal: where exchanges are written down; None: nowhere.
         before_call: called when the request is ready and nothing has left; what it raises stops the call.
@@ -124,13 +125,14 @@ class SoapPartner:
         journal: OutgoingJournal | None = None,
         before_call: Callable[[], None] | None = None,
         after_call: Callable[[PartnerError | None], None] | None = None,
+        operation: str = "",
         **options: Any,
     ) -> None:
         self.contract = contract if isinstance(contract, Contract) else contracts.load(contract)
         self.settings = dataclasses.replace(settings or Partner(), **options)
         self.name = name or self.contract.name
         self.contract.compile()
-        self.target = self._target()
+        self.target = self._target(operation)
         self._limits = dataclasses.replace(limits, max_bytes=self.settings.max_reply_bytes)
         self._journal = journal
         self._before = before_call
@@ -393,7 +395,7 @@ class SoapPartner:
 
     # -- made once ----------------------------------------------------------------------------------------------
 
-    def _target(self) -> Target:
+    def _target(self, operation: str) -> Target:
         settings = self.settings
         return choose(
             self.contract,
@@ -401,6 +403,7 @@ class SoapPartner:
             service=settings.service,
             port=settings.port,
             soap=settings.soap,
+            operation=operation,
         )
 
     def _headers_of_all(self) -> dict[str, str]:

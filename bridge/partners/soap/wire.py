@@ -14,16 +14,15 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
-from typing import Any
+from typing import Any, cast
 
 from bridge.errors import InDoubt, NotSent, PartnerError, Refusal, Unauthorised
 from bridge.partners.soap.connection import Connection, DeadlinePassed, Endpoint, Watch
+from bridge.partners.soap.response import Headers, Response
 from bridge.soap.limits import Limits
 from bridge.soap.media import BodyDecoder
 
 _PIECE = 64 * 1024
-_MOST_INTERIM = 20
 _CERTIFICATE_ALERTS = (
     "CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_REVOKED",
     "ALERT_CERTIFICATE_UNKNOWN", "ALERT_UNSUPPORTED_CERTIFICATE", "ALERT_UNKNOWN_CA", "ALERT_ACCESS_DENIED",
@@ -46,21 +45,9 @@ class Answer:
     """An HTTP answer, whole; `content` is what its Content-Encoding held. The names are those that zeep asks for."""
 
     status_code: int
-    headers: Message
+    headers: Headers
     content: bytes
     encoding: str | None = None
-
-
-class _Response(http.client.HTTPResponse):
-    """Passes over every interim answer (RFC 9110, section 15.2), not only 100."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(_MOST_INTERIM):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not (100 <= status < 200) or status == 101:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-        raise http.client.HTTPException("only interim answers came")
 
 
 class Wire:
@@ -79,6 +66,9 @@ class Wire:
             idle, self._idle = self._idle, deque()
         for connection in idle:
             connection.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def exchange(self, head: bytes, body: bytes, times: Times) -> Answer:
         """Sends a request, and reads its answer to the end.
@@ -155,7 +145,7 @@ class Wire:
     def _answer(self, connection: Connection, times: Times) -> Answer:
         whole = False
         # Typeshed wants a socket; http.client asks for makefile() alone.
-        response = _Response(connection, method="POST")  # type: ignore[arg-type]
+        response = Response(connection, method="POST")  # type: ignore[arg-type]
         try:
             response.begin()
             content = self._content(response)
@@ -177,7 +167,7 @@ class Wire:
                 self._put_back(connection)
             else:
                 connection.close()
-        return Answer(response.status, response.headers, content)
+        return Answer(response.status, cast("Headers", response.headers), content)
 
     def _put_back(self, connection: Connection) -> None:
         connection.idle_since = time.monotonic()
@@ -222,7 +212,7 @@ def request_head(method: str, target: str, headers: Mapping[str, str], length: i
     return f"{text}\r\n\r\n".encode("latin-1")
 
 
-def retry_after(headers: Message, now: float) -> float | None:
+def retry_after(headers: Headers, now: float) -> float | None:
     """Retry-After in seconds from `now` (POSIX), from a number or a date (RFC 9110, section 10.2.3); None without."""
     text = (headers.get("Retry-After") or "").strip()
     if text.isdecimal() and text.isascii():
