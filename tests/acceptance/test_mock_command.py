@@ -97,7 +97,7 @@ def test_the_page_shows_a_script_for_each_action() -> None:
     from bridge.mock.script import KEYS
 
     shown = "".join(SCRIPTS)
-    assert len(SCRIPTS) > 8
+    assert len(SCRIPTS) == len(re.findall(r"^### ", PAGE, re.MULTILINE))
     assert [name for name in KEYS if not re.search(rf"^{name} = ", shown, re.MULTILINE)] == []
     assert [word for word in (*DROPS, *DUPLICATES, *OFF_CONTRACT) if f"`{word}`" not in PAGE] == []
 
