@@ -151,20 +151,22 @@ class Facts:
 class Match:
     """An XPath over the payload. Without any prefix it is about local names, whatever their namespace.
 
-    Raises etree.XPathError for an expression that cannot be compiled.
+    Raises etree.XPathError for an expression that cannot be compiled, or calls what there is not.
     """
 
     def __init__(self, text: str, namespaces: Mapping[str, str], *, prefixed: bool) -> None:
         self.text = text
         self._prefixed = prefixed
         self._xpath = etree.XPath(text, namespaces=dict(namespaces), regexp=False)
+        self._xpath(etree.Element("any"))  # functions are looked up when they are called
 
     def __call__(self, facts: Facts) -> bool:
         """Whether it holds: true, a node found, a text that is not empty, a number that is not 0."""
         document = facts.document if self._prefixed else facts.without_namespaces
         if document is None:
             return False
-        return bool(self._xpath(document.getroottree()))
+        found = self._xpath(document.getroottree())
+        return found == found and bool(found)  # NaN is not even itself
 
 
 @dataclass(eq=False)

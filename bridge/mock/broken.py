@@ -95,7 +95,7 @@ def _rename(tree: etree._Element) -> None:
 
 
 def inflated(envelope: bytes, size: int) -> bytes:
-    """The envelope with a comment in it, so that it has at least `size` bytes and says the same."""
-    end = envelope.rindex(b"</")
+    """The envelope with a comment in its Body, so that it has at least `size` bytes and says the same."""
+    end = envelope.rindex(b"</soap:Body>")
     padding = b"<!--" + b"x" * max(0, size - len(envelope) - 7) + b"-->"
     return envelope[:end] + padding + envelope[end:]

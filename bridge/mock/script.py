@@ -147,8 +147,7 @@ class _RuleReader:
                     f"{name} breaks the contract at {violation.path}: {violation.messages.get('en', '')}",
                 )
         except BridgeError as error:
-            path = getattr(error, "path", "")
-            self._tell(name, f"{name}: {f'{path}: ' if path else ''}{error}")
+            self._tell(name, f"{name}: {error}")
 
     # Conditions
 
@@ -274,7 +273,7 @@ class _RuleReader:
 
     def _contradictions(self) -> None:
         given = self.given
-        answers = [name for name in ANSWERS if name in given]
+        answers = [name for name in given if name in ANSWERS]
         if len(answers) > 1:
             self._tell(answers[1], f"a rule has one answer, and this has {' and '.join(answers)}")
         for name in BESIDE_STATUS:

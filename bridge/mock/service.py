@@ -18,7 +18,7 @@ import structlog
 
 from bridge.app import Bridge
 from bridge.contract import Contract
-from bridge.errors import HandlerError, InvalidMessage
+from bridge.errors import HandlerError, InvalidMessage, SettingsError
 from bridge.handlers import Call
 from bridge.host.http import Request
 from bridge.host.root import Root
@@ -82,6 +82,11 @@ class MockedService:
             if operation.problem is None:
                 service.bind(operation, self._handle)
         bridge.check(complete=False)
+        if not service.handlers:
+            raise SettingsError(
+                f"{contract.file} has no operation that could be answered.",
+                advice=f"soapbridge contract check {contract.file} says why.",
+            )
         self.contract = contract
         self.path = service.path
         self.root = Root(bridge)

@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from bridge.contract import Contract, Operation
-from bridge.errors import HandlerError, InvalidReply
+from bridge.errors import EncodeError, HandlerError, InvalidReply
 from bridge.handlers import named_or_nearest
 from bridge.mock.answers import SAMPLE
 from bridge.soap.envelope import NAMESPACES
@@ -79,8 +79,11 @@ class Values:
     def _fitting(self, element: str, data: Any, what: str) -> Any:
         """Plain data is read as JSON is; what holds instances, NIL or bytes is taken as a handler's result is."""
         codec = self.contract.codec
-        value = codec.json.values(element, plain(data)) if _is_plain(data) else data
-        text = codec.encode(element, value)
+        try:
+            value = codec.json.values(element, plain(data)) if _is_plain(data) else data
+            text = codec.encode(element, value)
+        except EncodeError as error:
+            raise EncodeError(f"{error.path}: {error.message}", path=error.path, advice=error.advice) from None
         source = text.encode()
         self.contract.guard.check(
             element, etree.fromstring(source), source=source, error=InvalidReply, what=what
