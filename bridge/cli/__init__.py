@@ -15,7 +15,20 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import call, check, contract, demo, duplicates, journal, mock, sample, serve, settings, store, validate
+from bridge.cli import (
+    call,
+    check,
+    contract,
+    demo,
+    duplicates,
+    journal,
+    mock,
+    sample,
+    serve,
+    settings,
+    store,
+    validate,
+)
 from bridge.errors import BridgeError
 
 app = typer.Typer(

@@ -7,6 +7,7 @@ was done over HTTP, and the demo checks it: it ends with 1 where something did n
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -53,6 +54,8 @@ def demo(
     from bridge.mock import Mock
     from bridge.shipped import contracts
 
+    # What goes wrong here is meant to, and stands in the table.
+    logging.getLogger("bridge").setLevel(logging.CRITICAL)
     happened: list[Happening] = []
 
     def tell(happening: Happening) -> None:
@@ -60,7 +63,9 @@ def demo(
 
     with _folder(keep) as folder, _bridge(folder) as urls, Mock(contracts("crm")["events"]) as crm:
         if not as_json:
-            say("The bridge answers the ERP's contracts; the CRM is a mock of wsdl/crm/events-1.wsdl.", "bold")
+            say(
+                "The bridge answers the ERP's contracts; the CRM is a mock of wsdl/crm/events-1.wsdl.", "bold"
+            )
             for name, url in urls.items():
                 say(f"  {name:<12} {url}")
             say(f"  {'CRM':<12} {crm.url}\n")
@@ -78,7 +83,13 @@ def demo(
         as_json=as_json,
         content={
             "happened": [
-                {"way": one.way, "operation": one.operation, "what": one.what, "outcome": one.outcome, "well": one.well}
+                {
+                    "way": one.way,
+                    "operation": one.operation,
+                    "what": one.what,
+                    "outcome": one.outcome,
+                    "well": one.well,
+                }
                 for one in happened
             ],
             "violations": story.violations,
@@ -150,7 +161,7 @@ def _bridge(folder: Path) -> Iterator[dict[str, str]]:
     kept["PYTHONPATH"] = os.pathsep.join([place, *filter(None, [kept.get("PYTHONPATH")])])
     kept |= {"SOAPBRIDGE_DATA_FOLDER": str(folder.absolute()), "SOAPBRIDGE_LOG_LEVEL": "error"}
     with (folder / "bridge.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - this very program
+        process = subprocess.Popen(
             [sys.executable, "-m", "bridge", "serve", "--port", "0", "--json"],
             cwd=folder,
             env=kept,

@@ -88,7 +88,10 @@ class Story:
     def _order_again(self) -> tuple[str, bool]:
         made = self.erp["purchasing"].call("CreatePurchaseOrder", _order_request())
         same: bool = made.orderNumber == self.order_number
-        return f"{made.orderNumber}: {'its first answer, no second order' if same else 'a second order'}", same
+        return (
+            f"{made.orderNumber}: {'its first answer, no second order' if same else 'a second order'}",
+            same,
+        )
 
     def _wrong_order(self) -> tuple[str, bool]:
         """As a careless client sends it. A partner of ours would refuse to, so it goes by plain HTTP."""
@@ -110,9 +113,7 @@ class Story:
             timeout=20,
         )
         found = etree.fromstring(answer.content).iter("{urn:soapbridge:violations:1}violation")
-        self.violations = [
-            (one.findtext("{*}path") or "", one.findtext("{*}message") or "") for one in found
-        ]
+        self.violations = [(one.findtext("{*}path") or "", one.findtext("{*}message") or "") for one in found]
         return f"refused, {len(self.violations)} violations listed", len(self.violations) == 3
 
     def _receive(self, request_id: str, line: int, quantity: int) -> tuple[str, bool]:
@@ -125,7 +126,11 @@ class Story:
         return f"{got.documentNumber}, the order is {got.state}", True
 
     def _cancel(self) -> tuple[str, bool]:
-        request = {"requestId": "demo-can-1", "orderNumber": self.order_number, "reason": "noLongerNeeded"}
+        request = {
+            "requestId": "demo-can-1",
+            "orderNumber": self.order_number,
+            "reason": {"value": "No longer needed"},
+        }
         try:
             self.erp["purchasing"].call("CancelPurchaseOrder", request)
         except Refused as error:
@@ -194,7 +199,7 @@ class Story:
         try:
             self.crm.call("StockLevelChanged", event, deadline=0.5)
         except InDoubt:
-            return "in doubt: it may have been taken in or not, so it is not called delivered", True
+            return "in doubt: taken in or not, nobody knows yet", True
         return "delivered", False
 
 

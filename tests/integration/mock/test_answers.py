@@ -139,7 +139,9 @@ def test_the_same_seed_gives_the_same_replies():
 
 def test_what_came_can_be_listed_and_forgotten(desk):
     mock = desk()
-    post(mock.url, echo("<&>".replace("<", "&lt;").replace("&>", "&amp;&gt;")), Authorization="Basic c2VjcmV0")
+    post(
+        mock.url, echo("<&>".replace("<", "&lt;").replace("&>", "&amp;&gt;")), Authorization="Basic c2VjcmV0"
+    )
     listed = json.loads(get(f"{mock.base_url}/received").body)
     (one,) = listed["received"]
     assert listed["total"] == 1
