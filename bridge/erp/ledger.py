@@ -143,32 +143,17 @@ def post(document: DocumentRow, planned: Sequence[Leg], call: Call, rules: Rules
 
     Raises:
         the fault KeyReused: this sender's request id has made a stock document before.
-        the faults of `post_legs`.
-    """
-    document_id = open_document(document, call)
-    if document_id is None:
-        ((first_used_at,),) = call.session.rows(_POSTED_AT, (document.partner, document.request_id))
-        raise call.fault("KeyReused", requestId=document.request_id, firstUsedAt=moment(first_used_at))
-    post_legs(document_id, planned, call, rules)
-    return document_id
-
-
-def open_document(document: DocumentRow, call: Call) -> int | None:
-    """Write the document; its id, or None where this sender's request id has made one before."""
-    made = call.session.rows(_INSERT_DOCUMENT, document)
-    return made[0][0] if made else None
-
-
-def post_legs(document_id: int, planned: Sequence[Leg], call: Call, rules: Rules) -> None:
-    """Post all legs under a document of this transaction, or none of them.
-
-    Raises:
         the fault InvalidReference: an item, warehouse, unit, order or reservation that does not hold.
         the fault InvalidState: a reservation that is no longer open.
         the fault InsufficientStock: the first leg of each place that takes more than is available to it.
         the fault LimitExceeded: a balance would have more digits than can be kept.
     """
     session = call.session
+    made = session.rows(_INSERT_DOCUMENT, document)
+    if not made:
+        ((first_used_at,),) = session.rows(_POSTED_AT, (document.partner, document.request_id))
+        raise call.fault("KeyReused", requestId=document.request_id, firstUsedAt=moment(first_used_at))
+    document_id: int = made[0][0]
     references = References(session, planned, call, rules)
     balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses, call.now)
     holds = holds_of(session, planned, call)
@@ -183,6 +168,7 @@ def post_legs(document_id: int, planned: Sequence[Leg], call: Call, rules: Rules
             for entry, (leg, after) in enumerate(zip(planned, outcome.on_hand_after, strict=True), 1)
         ],
     )
+    return document_id
 
 
 def document_number(document_id: int, document: DocumentRow) -> str:

@@ -1,14 +1,11 @@
 """UpdateStock and GetStock.
 
-A request id makes one posting; sent again with the same content, the
-answer is the first one.
+A request id makes one posting, also where no record of the first answer is left (docs/duplicates.md).
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-from sqlalchemy import bindparam, select
 
 from bridge.erp.call import Call
 from bridge.erp.figures import quantity
@@ -16,40 +13,20 @@ from bridge.erp.holds import due
 from bridge.erp.ledger import (
     BalanceRow,
     DocumentRow,
-    MovementRow,
     document_number,
     heading,
-    movement_row,
-    open_document,
-    post_legs,
+    post,
 )
-from bridge.erp.posting import Leg, Place, legs
+from bridge.erp.posting import Place, legs
 from bridge.erp.references import Rules, known_units, known_warehouses
-from bridge.erp.tables import stock_document, stock_movement
-from bridge.store import Session
 from bridge.store.clock import moment, stored
-from bridge.store.statements import ByKeys, Prepared
+from bridge.store.statements import ByKeys
 
 Reply = dict[str, Any]
 
 MOST_MISSING = 200
 """Objects in one NotFound fault, as its type says."""
 
-_documents, _movements = stock_document.c, stock_movement.c
-
-_DOCUMENT_BY_REQUEST = Prepared(
-    select(_documents.id, *(_documents[name] for name in DocumentRow._fields)).where(
-        _documents.partner == bindparam("partner"), _documents.request_id == bindparam("request_id")
-    ),
-    "partner",
-    "request_id",
-)
-_MOVEMENTS_OF = Prepared(
-    select(*(_movements[name] for name in MovementRow._fields))
-    .where(_movements.document_id == bindparam("document_id"))
-    .order_by(_movements.entry),
-    "document_id",
-)
 _BALANCES_OF_ITEMS = ByKeys(
     "SELECT sku, warehouse, may_be_negative, on_hand, reserved, revision FROM stock_balance WHERE sku IN (VALUES {keys})",
     width=1,
@@ -66,11 +43,7 @@ def update_stock(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # 
         posting_date=request.postingDate,
         reference=request.reference,
     )
-    document_id = open_document(document, call)
-    if document_id is None:
-        return _first_answer(call.session, document, planned, call, dated=request.postingDate is not None)
-    post_legs(document_id, planned, call, rules)
-    return _posted(document_id, document, call)
+    return _posted(post(document, planned, call, rules), document, call)
 
 
 def get_stock(request: Any, call: Call) -> Reply:
@@ -109,27 +82,6 @@ def _posted(document_id: int, document: DocumentRow, call: Call) -> Reply:
         "postedAt": moment(document.posted_at),
         "movementCount": document.movement_count,
     }
-
-
-def _first_answer(
-    session: Session, again: DocumentRow, planned: list[Leg], call: Call, *, dated: bool
-) -> Reply:
-    """The request id is taken: answer as the first time if this is the same request. Fault: KeyReused."""
-    document_id, *values = session.rows(_DOCUMENT_BY_REQUEST, (again.partner, again.request_id))[0]
-    first = DocumentRow(*values)
-    posted = [MovementRow(*row) for row in session.rows(_MOVEMENTS_OF, (document_id,))]
-    same = (
-        first.reference == again.reference
-        and (first.posting_date == again.posting_date or not dated)
-        and len(posted) == len(planned)
-        and all(
-            row == movement_row(document_id, row.entry, leg, row.on_hand_after)
-            for row, leg in zip(posted, planned, strict=True)
-        )
-    )
-    if not same:
-        raise call.fault("KeyReused", requestId=first.request_id, firstUsedAt=moment(first.posted_at))
-    return _posted(document_id, first, call)
 
 
 def _level(place: Place, on_hand: int, reserved: int, unit: str) -> dict[str, Any]:

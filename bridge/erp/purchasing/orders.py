@@ -1,7 +1,7 @@
 """CreatePurchaseOrder and GetPurchaseOrder.
 
-A request id makes one order, whatever happens: it is unique per sender in the database. Sent again with the same
-content, the answer is the first one.
+A request id makes one order, whatever happens: it is unique per sender in the database, also where no record of the first
+answer is left (docs/duplicates.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from bridge.erp.call import Call, sender
 from bridge.erp.documents import note_of
 from bridge.erp.figures import quantity
-from bridge.erp.purchasing.content import Line, content, order_of, total_of
+from bridge.erp.purchasing.content import content, order_of, total_of
 from bridge.erp.purchasing.revisions import revision_of
 from bridge.erp.purchasing.stored import (
     INSERT_LINE,
@@ -59,7 +59,9 @@ def create_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> R
     session = call.session
     made = session.rows(_INSERT_ORDER, row)
     if not made:
-        return _first_answer(session, row, lines, call)
+        first = by_request(session, row.partner, row.request_id)
+        assert first is not None
+        raise call.fault("KeyReused", requestId=row.request_id, firstUsedAt=moment(first.row.created_at))
     broken = broken_supplier(session, header.supplier, "/CreatePurchaseOrder/order/supplier/code", rules)
     if broken:
         raise call.fault("InvalidReference", reference=broken)
@@ -124,14 +126,3 @@ def _created(order: Order, call: Call) -> Reply:
         "total": total_of(order.header),
         "createdAt": moment(order.row.created_at),
     }
-
-
-def _first_answer(session: Session, again: OrderRow, lines: list[Line], call: Call) -> Reply:
-    """The request id is taken: answer as the first time if this is the same request. Fault: KeyReused."""
-    first = by_request(session, again.partner, again.request_id)
-    assert first is not None
-    as_sent = revision_of(first, 1, session, call)
-    order = Order(first.id, first.row._replace(**as_sent.header._asdict()))
-    if order.header != Order(0, again).header or lines != as_sent.lines:
-        raise call.fault("KeyReused", requestId=again.request_id, firstUsedAt=moment(first.row.created_at))
-    return _created(order, call)
