@@ -13,7 +13,7 @@ application = bridge.wsgi()
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from bridge import settings as settings_
 from bridge.contract import Contract
 from bridge.errors import BridgeError, HandlerError, SettingsError
 from bridge.handlers import Service
-from bridge.inbound import Inbound
+from bridge.inbound import Inbound, Observer
 from bridge.settings import Settings
 from bridge.store import Store
 from bridge.store.cache import FileCache
@@ -129,9 +129,9 @@ class Bridge:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
         return [reason for service in self.services.values() for reason in _unanswered(service)]
 
-    def inbound(self, service: Service) -> Inbound:
-        """The stages of one service, with this bridge's settings and store."""
-        return Inbound(service, self.settings, self.store)
+    def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
+        """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
+        return Inbound(service, self.settings, self.store, observers=observers)
 
     def wsgi(self) -> WsgiApplication:
         """All services as one WSGI application, for any WSGI server. What was bound until now is served.

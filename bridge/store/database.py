@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from bridge.store import address, schema
@@ -16,6 +17,9 @@ from bridge.store.session import Link, Session, Transaction
 from bridge.store.sqlite import SqliteDatabase
 
 T = TypeVar("T")
+
+Oldest = Callable[[Session], datetime | None]
+"""Since when the oldest entry of a kind is unsettled; None when none is."""
 
 RUN_AGAIN = 3
 """How often work is run again after the database ended it for another's sake."""
@@ -57,6 +61,10 @@ class Store:
             self._database = SqliteDatabase(parsed, wait=wait)
         else:
             self._database = PostgresqlDatabase(parsed, wait=wait, pool=pool)
+        self.file = self._database.file if isinstance(self._database, SqliteDatabase) else None
+        """SQLite's file; None on PostgreSQL."""
+        self.unsettled: dict[str, Oldest] = {}
+        """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self._checked = False
         self._checking = threading.Lock()
         self.journal = Journal(self.reading)
@@ -123,6 +131,13 @@ class Store:
         with Transaction(self._database.writing, self._database.reading) as transaction:
             schema.require_current(transaction.reading.connection(), shown=self.shown)
         self._checked = True
+
+    def oldest_unsettled(self) -> dict[str, datetime | None]:
+        """By kind: since when the oldest entry waits for its end to be known, None when none does."""
+        if not self.unsettled:
+            return {}
+        with self.reading() as session:
+            return {kind: oldest(session) for kind, oldest in self.unsettled.items()}
 
     def warnings(self) -> list[str]:
         """What `soapbridge check` should tell an operator about this database; empty when all is well."""
