@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, MutableMapping
-from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -46,7 +44,7 @@ _TALKATIVE = ("spyne", "zeep", "urllib3", "sqlalchemy", "alembic", "uvicorn")
 
 def configure(settings: Log, stream: TextIO | None = None) -> None:
     """Send every event to `stream` (standard error unless given) in the form and from the level of `settings`."""
-    stream = stream or sys.stderr or _nowhere()
+    stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     people = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     whole = settings.exceptions == "whole" or (settings.exceptions == "auto" and people)
@@ -93,11 +91,6 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     global _json
     _json = None if people else handler
-
-
-def _nowhere() -> TextIO:
-    """For a process that was started with standard error closed."""
-    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 _json: logging.StreamHandler[TextIO] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.cli.bridges import Target, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, finish, say
 from bridge.errors import BridgeError, SettingsError
+from bridge.ops.probe import folder_warnings
 from bridge.settings import Settings
 
 
@@ -20,6 +21,7 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         _check_tls(bridge.settings)
         if bridge.store is not None:
             warnings = bridge.store.warnings()
+            warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
     except SettingsError as error:
         mistakes = list(error.mistakes)
     except BridgeError as error:

@@ -6,6 +6,9 @@
     WATCHDOG_USEC              the event loop turns (WATCHDOG=1, at twice the pace asked for) (sd_notify(3))
 
 Neither needs systemd: whoever starts a process can give it a socket and a place for datagrams.
+
+And what it may not have handed over: a process started without standard input, output or error would give their
+numbers to the next files it opens, and whatever is then written to "standard error" would land in the store.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from bridge.errors import SettingsError
 
@@ -49,6 +54,17 @@ def inherited(environ: MutableMapping[str, str] = os.environ) -> list[socket.soc
         )
     found.set_inheritable(False)
     return [found]
+
+
+def fill_standard_descriptors() -> None:
+    """Puts /dev/null where standard input, output or error are closed. Before anything is opened."""
+    while (file := os.open(os.devnull, os.O_RDWR)) < FIRST:
+        os.set_inheritable(file, True)
+    os.close(file)
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -81,6 +81,30 @@ def disks(data: Path, file: Path | None = None) -> Iterator[Disk]:
         yield _disk("store", file.parent)
 
 
+LOW = 1024**3
+"""Bytes: with less than this free, `check` warns. A full disk refuses every request that writes."""
+
+
+def folder_warnings(data: Path, file: Path | None = None) -> list[str]:
+    """What an operator should know about where the bridge writes; empty when all is well."""
+    found = [
+        f"{disk.free / 1024**2:.0f} MB are free where the {WORDS[disk.use]} is: when there is nothing left, every request "
+        "that writes is refused. Make room."
+        for disk in disks(data, file)
+        if disk.free < LOW
+    ]
+    for path in (data, file):
+        if path is not None and path.exists() and path.stat().st_mode & 0o077:
+            mode = "700" if path.is_dir() else "600"
+            found.append(
+                f"Others on this machine may look into {path}, and every message is in there: chmod {mode} {path}"
+            )
+    return list(dict.fromkeys(found))
+
+
+WORDS = {"data": "data folder", "store": "store's file"}
+
+
 def _disk(use: str, folder: Path) -> Disk:
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     found = os.statvfs(existing)
