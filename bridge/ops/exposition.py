@@ -8,7 +8,7 @@ from importlib.metadata import version
 from itertools import accumulate
 
 from lxml import etree
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,8 +16,6 @@ from prometheus_client.utils import floatToGoString
 
 from bridge.ops.meter import BUCKETS, Meter, Row
 from bridge.ops.probe import Disk, StoreState
-
-__all__ = ["CONTENT_TYPE_LATEST", "Figures", "text"]
 
 PLACE = ("service", "operation", "partner")
 BOUNDS = [*map(floatToGoString, BUCKETS), "+Inf"]
@@ -44,7 +42,7 @@ class Figures(Collector):
 
 
 def text(meter: Meter, state: StoreState | None, disks: Iterable[Disk]) -> bytes:
-    """The whole answer, of CONTENT_TYPE_LATEST."""
+    """The whole answer, in Prometheus' text format 0.0.4."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(meter, state, disks))
     return generate_latest(registry)

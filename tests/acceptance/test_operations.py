@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.shipped_erp import SAMPLES, ErpProcess, order
+from tests.acceptance.shipped_erp import ROOT, SAMPLES, ErpProcess, order
 
 # What systemd does between fork and exec: the socket becomes descriptor 3, the variables name this process.
 HAND_OVER = """
@@ -104,6 +106,24 @@ def test_who_started_it_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Pa
             while said == b"WATCHDOG=1":
                 said = told.recv(1024)
             assert said == b"STOPPING=1"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
+def test_systemd_understands_the_units_and_finds_little_exposed(tmp_path: Path) -> None:
+    for name in ("soapbridge.service", "soapbridge.socket"):
+        text = (ROOT / "deploy" / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace("/opt/soapbridge/bin/soapbridge", sys.executable))
+
+    def analyze(*words: str) -> str:
+        done = subprocess.run(
+            ["systemd-analyze", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    said = analyze("verify", "./soapbridge.service", "./soapbridge.socket")
+    assert "soapbridge" not in said, said
+    analyze("security", "--offline=true", "--threshold=20", "./soapbridge.service")
 
 
 BAD = (SAMPLES / "purchasing/CreatePurchaseOrder/bad-three-fields-soap11.xml").read_bytes()
