@@ -130,7 +130,7 @@ def places(exc_info: Any) -> str:
         ]
         blocks.append("\n".join([f"{kind.__module__}.{kind.__qualname__}{text}", *lines]))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return "\ncaused by ".join(blocks)
+    return "Traceback, without the words:\n" + "\ncaused by ".join(blocks)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bridge.cli.bridges import Target, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, finish, say
 from bridge.errors import BridgeError, SettingsError
-from bridge.ops.probe import folder_warnings
 from bridge.settings import Settings
 
 
@@ -20,6 +19,8 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         bridge.check()
         _check_tls(bridge.settings)
         if bridge.store is not None:
+            from bridge.ops.probe import folder_warnings
+
             warnings = bridge.store.warnings()
             warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
     except SettingsError as error:

@@ -61,10 +61,9 @@ def fill_standard_descriptors() -> None:
     while (file := os.open(os.devnull, os.O_RDWR)) < FIRST:
         os.set_inheritable(file, True)
     os.close(file)
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,11 +12,11 @@ import asyncio
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 import uvicorn
@@ -28,7 +28,6 @@ from bridge.errors import SettingsError
 from bridge.host.http import Connection, Entrance, HttpLimits, Request
 from bridge.host.platform import Notifier, inherited, listen
 from bridge.host.pool import Pool, WsgiApplication
-from bridge.host.root import Root
 from bridge.ops.metrics import PATH, Metrics
 from bridge.settings import Settings
 from bridge.settings import Tls as TlsSettings
@@ -37,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 CERTIFICATE_CHECK = 2.0
 """Seconds between two looks at the certificate's files."""
+START = 10
+"""Seconds that a process may take to answer its supervisor, which it cannot before it has imported what it needs."""
 FIGURES = PATH.encode()
 FEW = 4
 """Requests for figures that may wait for their thread: they come one at a time."""
@@ -159,6 +160,7 @@ class _Config(uvicorn.Config):
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=max(1, round(options.grace)),
+            timeout_worker_healthcheck=START,
         )
         self.make = make
         self.options = options
@@ -195,6 +197,17 @@ class _Lifespan:
         self.doors.close()
 
 
+@runtime_checkable
+class HasFigures(Protocol):
+    """An application with figures to show: `bridge.host.root.Root`. Any other is served without."""
+
+    metrics: Metrics
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
+
+    def figures(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
+
+
 class _Doors:
     """What stands behind the sockets of one process: entrances, threads, the application.
 
@@ -209,7 +222,7 @@ class _Doors:
         metrics: socket.socket | None,
     ) -> None:
         self.application = application
-        self.root = application if isinstance(application, Root) else None
+        self.root = application if isinstance(application, HasFigures) else None
         self.options = options
         self.tls = tls
         self.socket = metrics
@@ -221,6 +234,7 @@ class _Doors:
         options, tls = self.options, self.options.tls
         if tls is not None and self.tls is not None:
             self.renewal = asyncio.create_task(_renew_certificate(tls, self.tls))
+        self.pools: list[Pool] = []
         self.pool = self._threads(self.application, options.threads, options.waiting)
         self.entrance = Entrance(limits=options.limits, dispatcher=self)
         self.figures: Pool | None = None
@@ -240,7 +254,8 @@ class _Doors:
             self._publish(self.root.metrics)
 
     def close(self) -> None:
-        self.pool.stop()
+        for pool in self.pools:
+            pool.stop()
         if self.server is not None:
             self.server.close()
             for connection in list(self.beside.connections):
@@ -256,7 +271,9 @@ class _Doors:
         return Connection(self.entrance, server_state)
 
     def _threads(self, application: WsgiApplication, threads: int, waiting: int) -> Pool:
-        return Pool(application, threads=threads, waiting=waiting, stuck_after=self.options.stuck_after)
+        pool = Pool(application, threads=threads, waiting=waiting, stuck_after=self.options.stuck_after)
+        self.pools.append(pool)
+        return pool
 
     def _state(self) -> dict[str, int]:
         """How this process stands, by the names of `bridge.ops.meter.FIGURES`."""
@@ -341,6 +358,9 @@ def serve(
 
 
 def _application(make: Callable[[], Bridge], figures: Path | None) -> WsgiApplication:
+    # Spyne takes its time, and a new process is to answer its supervisor before.
+    from bridge.host.root import Root
+
     return Root(make(), figures=figures)
 
 

@@ -62,6 +62,9 @@ def _exchanges(rows: list[Row]) -> Iterator[Metric]:
         "Violations of the contract found, in requests and in our own replies.",
         labels=[*PLACE, "message"],
     )
+    duplicates = CounterMetricFamily(
+        "soapbridge_duplicates", "Requests that got the answer of an earlier one again.", labels=PLACE
+    )
     received = CounterMetricFamily(
         "soapbridge_request_bytes", "Bytes of requests, after content coding.", labels=PLACE
     )
@@ -74,9 +77,10 @@ def _exchanges(rows: list[Row]) -> Iterator[Metric]:
             faults.add_metric([*place, code], count)
         violations.add_metric([*place, "request"], row.request_violations)
         violations.add_metric([*place, "reply"], row.reply_violations)
+        duplicates.add_metric(place, row.duplicates)
         received.add_metric(place, row.request_bytes)
         sent.add_metric(place, row.reply_bytes)
-    yield from (requests, faults, violations, received, sent)
+    yield from (requests, faults, violations, duplicates, received, sent)
 
 
 def _durations(rows: list[Row]) -> Metric:

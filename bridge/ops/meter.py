@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import get_args
 
 from bridge.errors import InvalidMessage, InvalidReply, RefusalCode
+from bridge.exchange import Exchange
 from bridge.handlers import Service
-from bridge.inbound import Exchange, Observer
+from bridge.inbound import Observer
 from bridge.ops.board import Board
 from bridge.store import Verdict
 
@@ -39,10 +40,11 @@ FIGURES = GAUGES + COUNTERS
 _CODES = len(VERDICTS)
 _REQUEST_VIOLATIONS = _CODES + len(CODES)
 _REPLY_VIOLATIONS = _REQUEST_VIOLATIONS + 1
-_REQUEST_BYTES = _REQUEST_VIOLATIONS + 2
-_REPLY_BYTES = _REQUEST_VIOLATIONS + 3
-_MICROSECONDS = _REQUEST_VIOLATIONS + 4
-_BUCKETS = _REQUEST_VIOLATIONS + 5
+_DUPLICATES = _REQUEST_VIOLATIONS + 2
+_REQUEST_BYTES = _REQUEST_VIOLATIONS + 3
+_REPLY_BYTES = _REQUEST_VIOLATIONS + 4
+_MICROSECONDS = _REQUEST_VIOLATIONS + 5
+_BUCKETS = _REQUEST_VIOLATIONS + 6
 WIDTH = _BUCKETS + len(BUCKETS) + 1
 
 
@@ -57,6 +59,7 @@ class Row:
     codes: Mapping[str, int]
     request_violations: int
     reply_violations: int
+    duplicates: int
     request_bytes: int
     reply_bytes: int
     seconds: float
@@ -127,6 +130,8 @@ class Meter:
                 cells[bucket] += 1
                 if exchange.fault_code is not None:
                     cells[place + codes[exchange.fault_code]] += 1
+                if exchange.duplicate_of is not None:
+                    cells[place + _DUPLICATES] += 1
                 if isinstance(error, InvalidMessage):
                     ours = isinstance(error, InvalidReply)
                     which = _REPLY_VIOLATIONS if ours else _REQUEST_VIOLATIONS
@@ -160,6 +165,7 @@ class Meter:
                 dict(zip(CODES, cells[_CODES:_REQUEST_VIOLATIONS], strict=True)),
                 cells[_REQUEST_VIOLATIONS],
                 cells[_REPLY_VIOLATIONS],
+                cells[_DUPLICATES],
                 cells[_REQUEST_BYTES],
                 cells[_REPLY_BYTES],
                 cells[_MICROSECONDS] / 1e6,

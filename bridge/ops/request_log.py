@@ -3,7 +3,8 @@
     {"event":"request","exchange":"01993c5b2f1a-9f2c1e77b0-1c","service":"purchasing","operation":"CreatePurchaseOrder",
      "partner":null,"verdict":"accepted","status":200,"ms":1.84,"request_bytes":812,"reply_bytes":402,"remote":"10.0.0.7", ...}
 
-What was refused has `error`, the kind, and `violations`, how many; the words are in the journal, for they quote the message.
+What was refused has `error`, the kind, and `violations`, how many; the words are in the journal, for they quote the message. What
+got the answer of an earlier request has `duplicate_of`, that one's exchange.
 
 The way through structlog and logging takes 50 µs and more, which would be a tenth of a small exchange. So a line of JSON is put
 together here, from pieces of which most are known before; lines for people take the usual way.
@@ -18,8 +19,9 @@ import structlog
 
 from bridge import log as logs
 from bridge.errors import InvalidMessage
+from bridge.exchange import Exchange
 from bridge.handlers import Service
-from bridge.inbound import Exchange, Observer
+from bridge.inbound import Observer
 from bridge.ops.meter import label
 from bridge.settings import Log
 
@@ -64,6 +66,8 @@ def _line(exchange: Exchange, seconds: float, head: str) -> str:
     remote = "null" if exchange.remote is None else _text(exchange.remote)
     error = _error(exchange)
     more = "" if error is None else f',"error":"{error}","violations":{_violations(exchange)}'
+    if exchange.duplicate_of is not None:
+        more += f',"duplicate_of":"{exchange.duplicate_of}"'
     return (
         f'{{"event":"request","exchange":"{exchange.id}",{head},"partner":{partner},"verdict":"{exchange.verdict}",'
         f'"status":{exchange.status},"ms":{seconds * 1e3:.2f},"request_bytes":{len(exchange.body)},'
@@ -84,7 +88,11 @@ def _fields(exchange: Exchange, seconds: float) -> dict[str, object]:
         "remote": exchange.remote,
     }
     error = _error(exchange)
-    return fields if error is None else fields | {"error": error, "violations": _violations(exchange)}
+    if error is not None:
+        fields |= {"error": error, "violations": _violations(exchange)}
+    if exchange.duplicate_of is not None:
+        fields["duplicate_of"] = exchange.duplicate_of
+    return fields
 
 
 def _error(exchange: Exchange) -> str | None:

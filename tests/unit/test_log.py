@@ -123,7 +123,7 @@ def test_where_a_log_is_kept_an_exception_is_told_without_its_words(stream: io.S
     assert "ACME-17" not in stream.getvalue()
     assert event["exchange"] == "E-1"
     first, second = event["exception"].split("caused by ")
-    assert first.startswith("builtins.ValueError\n")
+    assert first.startswith("Traceback, without the words:\nbuiltins.ValueError\n")
     assert second.startswith("builtins.KeyError\n")
     assert re.search(r"  .*test_log.py:\d+ fail\n", first)
 

@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from bridge.app import Bridge
 from bridge.errors import SettingsError
 from bridge.host.server import ServerOptions, run
 from bridge.settings import Data, Journal, Metrics, Server, Settings
+from bridge.store.idempotency import RequestIdentity, claim
 from tests.integration.host.conftest import Answer, Running, echo, envelope, running
 
 Values = Callable[..., float]
@@ -88,6 +90,23 @@ def test_a_store_that_is_lost_is_a_figure_and_the_others_are_still_there(kept: R
     store.close()
     store.file.rename(store.file.with_name("elsewhere"))
     assert scrape(kept)("soapbridge_store_reachable") == 0
+
+
+def test_a_request_that_nobody_knows_the_end_of_grows_old(kept: Running) -> None:
+    assert scrape(kept)("soapbridge_oldest_unsettled_seconds", kind="request") == 0
+    assert kept.bridge.store is not None
+    long_ago = int((time.time() - 3600) * 1e6)
+    with kept.bridge.store.transaction() as transaction:
+        claim(
+            transaction.session,
+            RequestIdentity("", "desk", "Echo", "4711"),
+            payload_hash=b"",
+            exchange_id="x",
+            now=long_ago,
+            oldest=0,
+            lease_until=long_ago + 1,
+        )
+    assert scrape(kept)("soapbridge_oldest_unsettled_seconds", kind="request") >= 3600
 
 
 def test_what_the_entrance_refuses_is_counted_by_status(desk: Running) -> None:

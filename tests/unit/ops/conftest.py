@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bridge import Bridge
+from bridge.exchange import Exchange
 from bridge.handlers import Service
-from bridge.inbound import Exchange, Inbound
+from bridge.inbound import Inbound
 from bridge.settings import Settings
 from bridge.shipped import contracts
 from bridge.store import Verdict

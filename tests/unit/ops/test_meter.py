@@ -85,6 +85,15 @@ def test_violations_of_requests_and_of_our_replies_are_told_apart(service: Servi
     assert (row.request_violations, row.reply_violations) == (3, 1)
 
 
+def test_a_duplicate_counts_as_what_it_is_answered_with_and_as_a_duplicate(
+    service: Service, inbound: Inbound
+) -> None:
+    meter = Meter([service])
+    meter.observer(service)(ended(inbound, duplicate_of="01993c5b2f1a-9f2c1e77b0-1"), 0.1)
+    row = only(meter)
+    assert (row.duplicates, row.verdicts["accepted"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("seconds", "bucket"), [(0.0, 0), (0.001, 0), (0.0011, 1), (30.0, 13), (31.0, 14), (9_000.0, 14)]
 )

@@ -73,6 +73,15 @@ def test_a_refusal_is_told_by_its_kind_and_the_number_of_violations(
     assert line.count("\n") == 1
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_duplicate_names_the_exchange_whose_answer_it_got(
+    service: Service, inbound: Inbound, form: Literal["json", "console"]
+) -> None:
+    text = written(service, [ended(inbound, duplicate_of="01993c5b2f1a-9f2c1e77b0-1")], format=form)
+    assert "duplicate_of" in text
+    assert "01993c5b2f1a-9f2c1e77b0-1" in text
+
+
 @pytest.mark.parametrize(("which", "lines"), [("all", 2), ("refused", 1), ("none", 0)])
 def test_the_setting_says_which_requests_get_a_line(
     service: Service, inbound: Inbound, which: Literal["all", "refused", "none"], lines: int
