@@ -47,10 +47,15 @@ def inherited(environ: MutableMapping[str, str] = os.environ) -> list[socket.soc
         listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise SettingsError(f"LISTEN_FDS names a descriptor that is no socket: {error}.") from None
-    if not listens or found.type != socket.SOCK_STREAM:
+    if (
+        not listens
+        or found.type != socket.SOCK_STREAM
+        or found.family not in (socket.AF_INET, socket.AF_INET6)
+    ):
+        found.close()
         raise SettingsError(
-            "The socket handed over (LISTEN_FDS) does not listen.",
-            advice="Use ListenStream= and Accept=no in the .socket unit.",
+            "The socket handed over (LISTEN_FDS) is no TCP socket that listens.",
+            advice="Use ListenStream= with a port, and Accept=no, in the .socket unit.",
         )
     found.set_inheritable(False)
     return [found]
