@@ -13,7 +13,7 @@ application = bridge.wsgi()
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from bridge.contract import Contract
 from bridge.errors import BridgeError, HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out
 from bridge.idempotency import key_paths
-from bridge.inbound import Inbound
+from bridge.inbound import Inbound, Observer
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
 from bridge.store import Store
@@ -207,9 +207,9 @@ class Bridge:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
         return [reason for service in self.services.values() for reason in _unanswered(service)]
 
-    def inbound(self, service: Service) -> Inbound:
-        """The stages of one service, with this bridge's settings and store."""
-        return Inbound(service, self.settings, self.store)
+    def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
+        """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
+        return Inbound(service, self.settings, self.store, observers=observers)
 
     def wsgi(self) -> WsgiApplication:
         """All services as one WSGI application, for any WSGI server. What was bound until now is served.

@@ -24,7 +24,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -67,17 +67,28 @@ from bridge.store.refused import RefusalJournal
 
 log = logging.getLogger(__name__)
 
+Observer = Callable[[Exchange, float], None]
+
 NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Inbound:
     """The stages of one service. One object answers all threads; what belongs to a request is in its Exchange.
 
-    `store` None: nothing is journaled and handlers have no session.
+    `store` None: nothing is journaled and handlers have no session. `observers` are told of each exchange when it has
+    ended, and how many seconds it took; they are quick and raise nothing.
     """
 
-    def __init__(self, service: Service, settings: Settings, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        settings: Settings,
+        store: Store | None = None,
+        *,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         contract = service.contract
+        self.observers = observers
         self.service = service
         self.limits = settings.limits
         self.store = store
@@ -343,7 +354,8 @@ class Inbound:
                 headers = exchange.addressing.fault_headers(message_id=exchange_iri(exchange.id))
             exchange.reply = fault_bytes(exchange.version, answer, headers)
         except Exception as second:
-            log.exception("exchange %s: the fault for %r could not be made", exchange.id, error)
+            kind = type(error).__name__
+            log.exception("exchange %s: no fault for %s", exchange.id, kind, extra={"exchange": exchange.id})
             exchange.error = second
             answer = from_error(second, exchange.id)
             exchange.reply = fault_bytes(exchange.version, answer)
@@ -368,7 +380,10 @@ class Inbound:
             note_refused(exchange.source)
         exchange.fault_reason = str(error)
         if exchange.verdict in ("failed", "invalid_reply"):
-            log.error("exchange %s failed: %s", exchange.id, error, exc_info=error)
+            # Not its text, which may quote what the message held: that is in the journal, under this id.
+            kind = type(error).__name__
+            about = {"exchange": exchange.id}
+            log.error("exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=error)
             trace = "".join(traceback.format_exception(error))
             exchange.fault_reason = f"{error}\n\n{trace}"
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
@@ -394,9 +409,13 @@ class Inbound:
         return Fault(code="Client", reasons=ordered, exchange_id=exchange.id, detail=detail)
 
     def close(self, exchange: Exchange) -> None:
-        """Journals what no transaction has journaled yet. Raises nothing: the answer stands."""
+        """Journals what no transaction has journaled yet, and tells the observers. The answer stands."""
         if self.journal is not None and not exchange.recorded:
             self.journal.write(self.record_of(exchange, self.keep_refused))
+        if self.observers:
+            seconds = time.perf_counter() - exchange.started
+            for observe in self.observers:
+                observe(exchange, seconds)
 
     def record_of(self, exchange: Exchange, keep_bodies: bool) -> ExchangeRecord:
         """The journal's row of this exchange as it stands."""

@@ -19,7 +19,10 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         bridge.check()
         _check_tls(bridge.settings)
         if bridge.store is not None:
+            from bridge.ops.probe import folder_warnings
+
             warnings = bridge.store.warnings()
+            warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
     except SettingsError as error:
         mistakes = list(error.mistakes)
     except BridgeError as error:

@@ -35,8 +35,9 @@ def serve(
 ) -> None:
     """Answer the shipped ERP contracts, or a bridge of your own, until SIGTERM or Ctrl-C."""
     from bridge import log
-    from bridge.host import server
+    from bridge.host import platform, server
 
+    platform.fill_standard_descriptors()
     given = {"server.host": host, "server.port": port, "server.workers": workers}
     bridge = open_bridge(target, config, given)
     log.configure(bridge.settings.log)

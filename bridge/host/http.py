@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Protocol
@@ -124,6 +124,9 @@ class Entrance:
     dispatcher: Dispatcher
     connections: set[Any] = field(default_factory=set)
     held_bytes: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    """What was refused in here, by HTTP status."""
+    stopping: bool = False
     sweeper: asyncio.TimerHandle | None = None
 
     def sweep(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -166,7 +169,8 @@ class Connection(asyncio.Protocol):
         self.waiting: deque[Request] = deque()
         self.write_paused = False
         self.last = False  # the request at hand is the last one of this connection
-        self.stopping = False  # the server stops: what is arriving is the last one
+        self.stopping = entrance.stopping  # the server stops: what is arriving is the last one
+        self.served = False  # it has had an answer
         self.closing = False
 
     # asyncio.Protocol
@@ -331,6 +335,7 @@ class Connection(asyncio.Protocol):
             status, headers, body = refusal_answer(
                 refuse("busy"), request.method, _content_type(request.headers)
             )
+            self.entrance.refused[status] += 1
             self.reply(request, status, [("Retry-After", "5"), *headers], body)
 
     def reply(self, request: Request, status: int, headers: Headers, body: bytes) -> None:
@@ -341,6 +346,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(self._encode(request.method, status, headers, body, final))
         self.uvicorn.total_requests += 1
         self.answering = None
+        self.served = True
         self._hold(-len(request.body))
         if final:
             self._close()
@@ -406,6 +412,7 @@ class Connection(asyncio.Protocol):
         if self.answering is not None:
             self._take_no_more()
             return
+        self.entrance.refused[status] += 1
         self.transport.write(self._encode(b"", status, headers, body, True))
         self.closing = True
         self.deadline = self.loop.time() + LINGER
@@ -435,9 +442,15 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def shutdown(self) -> None:
-        """uvicorn's call at a graceful stop: a request that is in our hands is answered, then we close."""
+        """uvicorn's call at a graceful stop: a request that is in our hands is answered, then we close.
+
+        Who connected and has not been answered yet is about to ask: the system took the connection in our name, so
+        its first request may be under way, and is waited for a little.
+        """
         self.stopping = True
         if self.answering is not None:
             self._take_no_more()
-        elif self.receiving != "body":
+        elif not self.receiving and self.served:
             self._close()
+        elif self.receiving != "body":
+            self.deadline = min(self.deadline, self.loop.time() + LINGER)

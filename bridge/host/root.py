@@ -6,6 +6,7 @@ GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME
 GET  /                                   the services
 GET  /healthz                            200 while the process answers
 GET  /readyz                             200 when requests can be served, else 503
+GET  /metrics                            figures for Prometheus, for those who may see them (`bridge/ops/metrics.py`)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -24,6 +26,7 @@ from bridge.host.pages import index_page, service_page
 from bridge.host.protocol import Environ
 from bridge.host.refused import refusal_answer
 from bridge.host.wsgi import STATUS, HostedService, StartResponse
+from bridge.ops.metrics import CONTENT_TYPE, PATH, Metrics
 from bridge.soap.refusals import refuse
 
 if TYPE_CHECKING:
@@ -46,14 +49,20 @@ class Page:
 
 
 class Root:
-    """The WSGI application. Never raises."""
+    """The WSGI application. Never raises.
 
-    def __init__(self, bridge: Bridge) -> None:
+    `figures` is a folder where the processes of one server share what they count; None for one process.
+    """
+
+    def __init__(self, bridge: Bridge, *, figures: Path | None = None) -> None:
         self.bridge = bridge
         self.addresses = Addresses(bridge.settings.server)
+        self.metrics = Metrics(bridge, folder=figures)
         self.hosted = {
-            path: HostedService(bridge.inbound(service)) for path, service in bridge.services.items()
+            path: HostedService(bridge.inbound(service, observers=self.metrics.observers(service)))
+            for path, service in bridge.services.items()
         }
+        self.metrics.watch([hosted.inbound for hosted in self.hosted.values()])
         self.contract_document = lru_cache(maxsize=64)(_contract_document)
         self.page = lru_cache(maxsize=64)(service_page)
 
@@ -67,20 +76,24 @@ class Root:
                 return _no_service(environ, start_response)
             page = self._service(hosted, environ) if hosted is not None else self._other(path, environ)
         except Exception:
-            log.exception("the page %s failed", path)
+            log.exception("a page failed")
             page = Page.text("Internal error.", 500)
-        headers = [
-            ("Content-Type", page.content_type),
-            ("Content-Length", str(len(page.body))),
-            (
-                "Content-Security-Policy",
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-            ),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Cache-Control", "no-cache"),
-        ]
-        start_response(STATUS[page.status], headers)
-        return [b"" if method == "HEAD" else page.body]
+        return _send(page, method, start_response)
+
+    def figures(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """The application behind a port of their own."""
+        method = environ["REQUEST_METHOD"]
+        try:
+            if environ["PATH_INFO"] != PATH or method not in ("GET", "HEAD"):
+                page = Page.text(f"Here is {PATH} and nothing else.", 404)
+            elif self.metrics.admits(environ):
+                page = Page(self.metrics.text(), CONTENT_TYPE)
+            else:
+                page = Page.text("The setting metrics.allow does not name your address.", 403)
+        except Exception:
+            log.exception("the figures failed")
+            page = Page.text("Internal error.", 500)
+        return _send(page, method, start_response)
 
     def _service(self, hosted: HostedService, environ: Environ) -> Page:
         service: Service = hosted.inbound.service
@@ -105,6 +118,8 @@ class Root:
             return Page.text("ok")
         if path == "/readyz":
             return self._ready()
+        if path == PATH and self.metrics.admits_beside_services(environ):
+            return Page(self.metrics.text(), CONTENT_TYPE)
         return Page.text("Nothing is served here. / lists the services.", 404)
 
     def _ready(self) -> Page:
@@ -116,6 +131,21 @@ class Root:
                 log.exception("the store cannot be used")
                 return Page.text("The store cannot be used; the log says why.", 503)
         return Page.text("ready")
+
+
+def _send(page: Page, method: str, start_response: StartResponse) -> list[bytes]:
+    headers = [
+        ("Content-Type", page.content_type),
+        ("Content-Length", str(len(page.body))),
+        (
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-cache"),
+    ]
+    start_response(STATUS[page.status], headers)
+    return [b"" if method == "HEAD" else page.body]
 
 
 def _contract_document(service: Service, name: str, address: str) -> bytes:

@@ -2,27 +2,33 @@
 
 SIGTERM stops accepting, finishes what is in hand within `grace` seconds, and ends with exit status 0. With TLS, a
 new certificate in the same files is taken up within a few seconds by new connections; nothing is restarted.
-docs/http-servers.md says why it is built this way.
+A socket that was handed over is served instead of one of our own (`platform.py`), and outlives us.
+docs/http-servers.md says why it is built this way, docs/operations.md how to run it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 from uvicorn.supervisors import Multiprocess
 
 from bridge.app import Bridge
 from bridge.errors import SettingsError
-from bridge.host.http import Connection, Entrance, HttpLimits
+from bridge.host.http import Connection, Entrance, HttpLimits, Request
+from bridge.host.platform import Notifier, inherited, listen
 from bridge.host.pool import Pool, WsgiApplication
+from bridge.ops.metrics import PATH, Metrics
 from bridge.settings import Settings
 from bridge.settings import Tls as TlsSettings
 
@@ -30,6 +36,11 @@ log = structlog.get_logger(__name__)
 
 CERTIFICATE_CHECK = 2.0
 """Seconds between two looks at the certificate's files."""
+START = 10
+"""Seconds that a process may take to answer its supervisor, which it cannot before it has imported what it needs."""
+FIGURES = PATH.encode()
+FEW = 4
+"""Requests for figures that may wait for their thread: they come one at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,8 @@ class ServerOptions:
     grace: float = 30.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     tls: Tls | None = None
+    metrics: tuple[str, int] | None = None
+    """Address and port for figures alone; None has them beside the services, where `metrics.allow` lets them be seen."""
 
     @classmethod
     def of(cls, settings: Settings) -> ServerOptions:
@@ -122,57 +135,163 @@ class ServerOptions:
             grace=server.grace,
             limits=limits,
             tls=Tls.of(settings.tls),
+            metrics=(settings.metrics.host, settings.metrics.port) if settings.metrics.port else None,
         )
 
 
 class _Config(uvicorn.Config):
     """uvicorn's configuration with our connections. Picklable until loaded, for processes that are spawned;
-    the application is made by `load`, in the process that answers."""
+    the application is made by `load`, in the process that answers. `metrics` listens already."""
 
-    def __init__(self, make: Callable[[], WsgiApplication], options: ServerOptions) -> None:
+    def __init__(
+        self,
+        make: Callable[[], WsgiApplication],
+        options: ServerOptions,
+        metrics: socket.socket | None = None,
+    ) -> None:
         super().__init__(
             "bridge.host.server:run",  # never called: connections talk to `make()` themselves
             host=options.host,
             port=options.port,
             workers=options.workers,
             ws="none",
-            lifespan="off",
             interface="asgi3",
             log_config=None,
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=max(1, round(options.grace)),
+            timeout_worker_healthcheck=START,
         )
         self.make = make
         self.options = options
+        self.metrics = metrics
 
     def load(self) -> None:
         super().load()
-        self.http_protocol_class = _Protocols(self.make(), self.options)  # type: ignore[assignment]
         self.ssl = self.options.tls.context() if self.options.tls else None
+        self.doors = _Doors(self.make(), self.options, self.ssl, self.metrics)
+        self.http_protocol_class = self.doors  # type: ignore[assignment]
+        self.lifespan_class = _Lifespan
+        self.notifier = Notifier()
+        self.callback_notify = self._alive
+        self.timeout_notify = self.notifier.interval or 3600  # type: ignore[assignment]
+
+    async def _alive(self) -> None:
+        """uvicorn calls this from its loop: first when it accepts connections."""
+        self.notifier.alive()
 
 
-class _Protocols:
-    """What uvicorn calls for each connection: makes ours, and with the first one the pool."""
+class _Lifespan:
+    """What uvicorn runs in its loop before it accepts connections, and after the last one is closed."""
 
-    def __init__(self, application: WsgiApplication, options: ServerOptions) -> None:
+    should_exit = False
+
+    def __init__(self, config: _Config) -> None:
+        self.doors = config.doors
+        self.state: dict[str, Any] = {}
+
+    async def startup(self) -> None:
+        await self.doors.open()
+
+    async def shutdown(self) -> None:
+        self.doors.close()
+
+
+@runtime_checkable
+class HasFigures(Protocol):
+    """An application with figures to show: `bridge.host.root.Root`. Any other is served without."""
+
+    metrics: Metrics
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
+
+    def figures(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
+
+
+class _Doors:
+    """What stands behind the sockets of one process: entrances, threads, the application.
+
+    uvicorn calls it for each connection to the services. `metrics` is a socket for figures alone.
+    """
+
+    def __init__(
+        self,
+        application: WsgiApplication,
+        options: ServerOptions,
+        tls: ssl.SSLContext | None,
+        metrics: socket.socket | None,
+    ) -> None:
         self.application = application
+        self.root = application if isinstance(application, HasFigures) else None
         self.options = options
-        self.entrance: Entrance | None = None
-        self.pool: Pool | None = None
+        self.tls = tls
+        self.socket = metrics
+        self.beside = ServerState()
+        self.server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Starts the threads, and what else runs beside requests."""
+        options, tls = self.options, self.options.tls
+        if tls is not None and self.tls is not None:
+            self.renewal = asyncio.create_task(_renew_certificate(tls, self.tls))
+        self.pools: list[Pool] = []
+        self.pool = self._threads(self.application, options.threads, options.waiting)
+        self.entrance = Entrance(limits=options.limits, dispatcher=self)
+        self.figures: Pool | None = None
+        if self.root is None:
+            return
+        # Figures are wanted most when all threads are busy, so they have one of their own.
+        if self.socket is None:
+            self.figures = self._threads(self.root, 1, FEW)
+        else:
+            pool = self._threads(self.root.figures, 1, FEW)
+            entrance = Entrance(limits=replace(options.limits, connections=4 * FEW), dispatcher=pool)
+            self.server = await asyncio.get_running_loop().create_server(
+                lambda: Connection(entrance, self.beside), sock=self.socket
+            )
+        self.root.metrics.meter.sources.append(self._state)
+        if options.workers > 1:
+            self._publish(self.root.metrics)
+
+    def close(self) -> None:
+        for pool in self.pools:
+            pool.stop()
+        if self.server is not None:
+            self.server.close()
+            for connection in list(self.beside.connections):
+                connection.shutdown()
+
+    def submit(self, request: Request) -> bool:
+        pool = self.pool
+        if self.figures is not None and request.url.startswith(FIGURES):
+            pool = self.figures
+        return pool.submit(request)
 
     def __call__(self, *, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> Connection:
-        if self.entrance is None:
-            if self.options.tls is not None:
-                self.renewal = asyncio.create_task(_renew_certificate(self.options.tls, config.ssl))
-            self.pool = Pool(
-                self.application,
-                threads=self.options.threads,
-                waiting=self.options.waiting,
-                stuck_after=self.options.stuck_after,
-            )
-            self.entrance = Entrance(limits=self.options.limits, dispatcher=self.pool)
         return Connection(self.entrance, server_state)
+
+    def _threads(self, application: WsgiApplication, threads: int, waiting: int) -> Pool:
+        pool = Pool(application, threads=threads, waiting=waiting, stuck_after=self.options.stuck_after)
+        self.pools.append(pool)
+        return pool
+
+    def _state(self) -> dict[str, int]:
+        """How this process stands, by the names of `bridge.ops.meter.FIGURES`."""
+        pool, entrance = self.pool, self.entrance
+        waiting = len(pool.requests)
+        return {
+            "in_flight": max(0, pool.unanswered - waiting),
+            "waiting": waiting,
+            "connections": len(entrance.connections),
+            "held_bytes": entrance.held_bytes,
+            "threads_replaced": pool.started - pool.threads,
+            **{f"refused_{status}": count for status, count in entrance.refused.copy().items()},
+        }
+
+    def _publish(self, metrics: Metrics) -> None:
+        """Once a second, for the other processes: any of them may be asked for the figures of all."""
+        metrics.meter.publish()
+        asyncio.get_running_loop().call_later(1.0, self._publish, metrics)
 
 
 async def _renew_certificate(tls: Tls, context: ssl.SSLContext) -> None:
@@ -204,10 +323,10 @@ class _Server(uvicorn.Server):
             self.ready(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: Any = None) -> None:
+        config: Any = self.config
+        config.notifier.stopping()
+        config.doors.entrance.stopping = True
         await super().shutdown(sockets=sockets)
-        protocols: Any = self.config.http_protocol_class
-        if isinstance(protocols, _Protocols) and protocols.pool is not None:
-            protocols.pool.stop()
         self._captured_signals.clear()  # else uvicorn raises them again, and we end by the signal
 
 
@@ -230,11 +349,19 @@ def serve(
             f"{settings.server.workers} processes cannot share an SQLite file.",
             advice="Use PostgreSQL (`store.url`), or one process with more threads (`server.threads`).",
         )
-    run(partial(_application, make), ServerOptions.of(settings), ready=ready)
+    options = ServerOptions.of(settings)
+    if options.workers == 1:
+        run(partial(_application, make, None), options, ready=ready)
+        return
+    with tempfile.TemporaryDirectory(prefix="soapbridge-figures-") as folder:
+        run(partial(_application, make, Path(folder)), options)
 
 
-def _application(make: Callable[[], Bridge]) -> WsgiApplication:
-    return make().wsgi()
+def _application(make: Callable[[], Bridge], figures: Path | None) -> WsgiApplication:
+    # Spyne takes its time, and a new process is to answer its supervisor before.
+    from bridge.host.root import Root
+
+    return Root(make(), figures=figures)
 
 
 def run(
@@ -248,7 +375,7 @@ def run(
     Args:
         make: gives the application; called in each process that answers. With `workers` > 1 it must be picklable
             (a function of a module, or functools.partial of one).
-        options: how to listen; port 0 takes any free one.
+        options: how to listen; port 0 takes any free one. A socket that was handed over (LISTEN_FDS) comes first.
         ready: called with the port once connections are accepted (`workers` = 1 only).
 
     Raises:
@@ -256,17 +383,31 @@ def run(
     """
     if options.tls is not None:
         options.tls.context()  # fails here, not in each process
-    config = _Config(make, options)
+    handed = inherited()
+    config = _Config(make, options, _metrics_socket(options))
     try:
         if options.workers > 1:
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            Multiprocess(config, sockets=handed or [config.bind_socket()]).run()
         else:
             server = _Server(config)
             server.ready = ready
-            server.run()
+            server.run(handed or None)
     except SystemExit as stop:
         if stop.code:
             raise SettingsError(
                 f"Cannot listen on {options.host}:{options.port}.",
                 advice="Is another server running there? Choose another --port.",
             ) from None
+
+
+def _metrics_socket(options: ServerOptions) -> socket.socket | None:
+    if options.metrics is None:
+        return None
+    host, port = options.metrics
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port} for figures: {error.strerror or error}.",
+            advice="Choose another `metrics.port`, or leave it out.",
+        ) from None

@@ -155,14 +155,16 @@ class HostedService(WsgiApplication):
             ctx = Ctx(self, req_env, exchange)
             self._run(ctx)
         except Exception as error:  # the guard around the guards: a hook, or a listener of somebody else
-            log.exception("exchange %s: error outside the stages", exchange.id)
+            about = {"exchange": exchange.id}
+            log.exception("exchange %s: error outside the stages", exchange.id, extra=about)
             self.inbound.fail(exchange, error)
         try:
             self.inbound.close(exchange)
             if ctx is not None:
                 ctx.close()
         except Exception:  # the answer stands: what it says is done is done
-            log.exception("exchange %s: error after its end", exchange.id)
+            about = {"exchange": exchange.id}
+            log.exception("exchange %s: error after its end", exchange.id, extra=about)
         reply = exchange.reply
         headers = exchange.headers or []
         headers.append(("Content-Length", str(len(reply))))

@@ -248,6 +248,33 @@ class Log:
     format: Literal["auto", "console", "json"] = setting(
         "auto", "Lines for people, or one JSON object a line; auto: console on a terminal, else json."
     )
+    requests: Literal["all", "refused", "none"] = setting(
+        "refused",
+        "Which requests get a line: all, those that were not accepted, or none. It has the exchange's id, operation, "
+        "verdict, duration and sizes, never what was in it.",
+    )
+    exceptions: Literal["auto", "whole", "place"] = setting(
+        "auto",
+        "Of an exception: its whole text, or only its kind and the place in the code. Texts may quote values of a "
+        "message; the journal has them in any case. auto: whole for people (`format`), else place.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Figures for Prometheus, at `/metrics`. They name operations and tell the traffic: they are for operators."""
+
+    port: int = setting(
+        0,
+        "A port of their own. 0: on the bridge's port, for who comes straight from `allow` only, and not at all where "
+        "`server.public_url` or `server.trusted_proxies` tell of a proxy.",
+        least=0,
+        most=65535,
+    )
+    host: str = setting("127.0.0.1", "Address to listen on with `port`.")
+    allow: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1"), "Addresses or networks that may read them; nobody else can. Empty: nobody."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +358,7 @@ class Settings:
     contracts: Contracts = field(default_factory=Contracts)
     erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
+    metrics: Metrics = field(default_factory=Metrics)
     services: Mapping[str, Service] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -364,6 +392,7 @@ SECTIONS: Mapping[str, type] = {
     "contracts": Contracts,
     "erp": Erp,
     "log": Log,
+    "metrics": Metrics,
 }
 
 NAMED_SECTIONS: Mapping[str, type] = {"services": Service, "partners": Partner}

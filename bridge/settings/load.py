@@ -376,8 +376,17 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
                 f"{_place(sources, 'server.public_url')}: server.public_url must be like https://bridge.example.com/erp, "
                 f"without ? and #, not {server.public_url!r}"
             )
-    for network in server.trusted_proxies:
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            yield f"{_place(sources, 'server.trusted_proxies')}: server.trusted_proxies: {network!r} is no address and no network"
+    for path, networks in (
+        ("server.trusted_proxies", server.trusted_proxies),
+        ("metrics.allow", settings.metrics.allow),
+    ):
+        for network in networks:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                yield f"{_place(sources, path)}: {path}: {network!r} is no address and no network"
+    if settings.metrics.port and settings.metrics.port == server.port:
+        yield (
+            f"{_place(sources, 'metrics.port')}: metrics.port is server.port: choose another, or leave it out to have "
+            "the figures beside the services"
+        )

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Protocol, TypeVar
 
-from bridge.store import address, schema
+from bridge.store import address, idempotency, schema
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
 from bridge.store.session import Link, Session, Transaction
@@ -17,8 +18,17 @@ from bridge.store.sqlite import SqliteDatabase
 
 T = TypeVar("T")
 
+Oldest = Callable[[Session], datetime | None]
+"""Since when the oldest entry of a kind is unsettled; None when none is."""
+
 RUN_AGAIN = 3
 """How often work is run again after the database ended it for another's sake."""
+
+
+def _oldest_request(session: Session) -> datetime | None:
+    """In doubt, or being answered by a handler that calls out; one that has died leaves its claim in either state."""
+    found = idempotency.unanswered(session, limit=1)
+    return found[0].first_used if found else None
 
 
 class Database(Protocol):
@@ -57,6 +67,10 @@ class Store:
             self._database = SqliteDatabase(parsed, wait=wait)
         else:
             self._database = PostgresqlDatabase(parsed, wait=wait, pool=pool)
+        self.file = self._database.file if isinstance(self._database, SqliteDatabase) else None
+        """SQLite's file; None on PostgreSQL."""
+        self.unsettled: dict[str, Oldest] = {"request": _oldest_request}
+        """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self._checked = False
         self._checking = threading.Lock()
         self.journal = Journal(self.reading)
@@ -123,6 +137,11 @@ class Store:
         with Transaction(self._database.writing, self._database.reading) as transaction:
             schema.require_current(transaction.reading.connection(), shown=self.shown)
         self._checked = True
+
+    def oldest_unsettled(self) -> dict[str, datetime | None]:
+        """By kind: since when the oldest entry waits for its end to be known, None when none does."""
+        with self.reading() as session:
+            return {kind: oldest(session) for kind, oldest in self.unsettled.items()}
 
     def warnings(self) -> list[str]:
         """What `soapbridge check` should tell an operator about this database; empty when all is well."""

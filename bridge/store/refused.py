@@ -26,6 +26,8 @@ class RefusalJournal:
         self.minute = 0
         self.written = 0
         self.left_out = 0
+        self.dropped = 0
+        """Rows that were not written, from the start on."""
 
     def write(self, row: ExchangeRecord) -> None:
         if row.verdict in ("refused", "invalid_request") and not self._admits(row.received_at):
@@ -34,7 +36,10 @@ class RefusalJournal:
             with self.store.transaction() as transaction:
                 record(transaction.session, row)
         except Exception:
-            log.exception("exchange %s (%s) could not be journaled", row.exchange_id, row.verdict)
+            with self.lock:
+                self.dropped += 1
+            about = {"exchange": row.exchange_id}
+            log.exception("exchange %s (%s) is not journaled", row.exchange_id, row.verdict, extra=about)
 
     def _admits(self, moment: datetime) -> bool:
         minute = int(moment.timestamp() // 60)
@@ -47,6 +52,7 @@ class RefusalJournal:
                 self.minute, self.written, self.left_out = minute, 0, 0
             if self.written >= self.most:
                 self.left_out += 1
+                self.dropped += 1
                 return False
             self.written += 1
             return True

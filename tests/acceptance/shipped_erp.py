@@ -43,6 +43,8 @@ class ErpProcess:
         self.variables = variables
         self.port = 0
         self.announced: dict[str, Any] = {}
+        self.program: tuple[str, ...] = (sys.executable, "-m", "bridge")
+        self.pass_fds: tuple[int, ...] = ()
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -57,21 +59,13 @@ class ErpProcess:
         """Returns once it has announced its addresses, on the port it had before if it had one."""
         with (self.folder / "serve.log").open("ab") as errors:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "bridge",
-                    "serve",
-                    *self.words,
-                    "--port",
-                    str(self.port),
-                    "--json",
-                ],
+                [*self.program, "serve", *self.words, "--port", str(self.port), "--json"],
                 cwd=self.folder,
                 env=environment(**self.variables),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                pass_fds=self.pass_fds,
             )
         assert self.process.stdout is not None
         text = ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.shipped_erp import SOAP, Answer, ErpProcess, get_order, order
 
@@ -95,6 +96,40 @@ def test_stock_is_never_promised_twice(pair: ErpProcess) -> None:
         "</s:Body></s:Envelope>".encode(),
     )
     assert left.find("onHand") == "0"
+
+
+def figures(erp: ErpProcess) -> tuple[float, int]:
+    """How many purchase orders were accepted, and how many processes there are, as /metrics tells it."""
+    text = erp.request("GET", "/metrics").text
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    wanted = {"service": "purchasing", "operation": "CreatePurchaseOrder", "verdict": "accepted"}
+    accepted = [
+        one.value
+        for one in samples
+        if one.name == "soapbridge_requests_total" and wanted.items() <= one.labels.items()
+    ]
+    return sum(accepted), sum(one.name == "process_resident_memory_bytes" for one in samples)
+
+
+def test_figures_are_those_of_both_processes_whoever_is_asked_and_outlive_a_kill(pair: ErpProcess) -> None:
+    before, _ = figures(pair)
+    assert {
+        answer.status for answer in at_once(pair, "purchasing", [order(unique()) for _ in range(40)])
+    } == {200}
+    deadline = time.monotonic() + 10
+    while figures(pair) != (before + 40, 2):  # a process says once a second that it is there
+        assert time.monotonic() < deadline, figures(pair)
+        time.sleep(0.1)
+    assert {figures(pair) for _ in range(20)} == {(before + 40, 2)}
+
+    running = workers(pair)
+    os.kill(max(running), signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while len(workers(pair) - {max(running)}) < 2:
+        assert time.monotonic() < deadline, pair.log
+        time.sleep(0.1)
+    pair.wait_until_ready()
+    assert figures(pair)[0] == before + 40
 
 
 def test_a_process_that_is_killed_is_replaced_and_nothing_answered_is_lost(pair: ErpProcess) -> None:

@@ -30,7 +30,7 @@ PAGES = [
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text("utf-8") for page in PAGES}
 
 # Folders of ours: a path in the text that begins with one of them must exist.
-OURS = r"(?:bridge|docs|tests|samples|wsdl|xsd|benchmarks|\.ci)"
+OURS = r"(?:bridge|docs|tests|samples|wsdl|xsd|benchmarks|deploy|\.ci)"
 
 
 @pytest.fixture(params=TEXTS)

@@ -46,6 +46,8 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
             "bridge.host",
         ),  # `Bridge.wsgi()`, inside the method: the one way up, for users' convenience
         ("bridge.console", "bridge.host"),
+        ("bridge.cli", "bridge.ops"),  # `check` looks at disks
+        ("bridge.host", "bridge.ops"),  # shows the figures, and has exchanges observed
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),

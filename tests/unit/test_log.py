@@ -3,13 +3,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
 
 from bridge import log
+from bridge.errors import StoreError
 from bridge.settings import Log
 
 
@@ -103,3 +105,61 @@ def test_the_console_form_is_for_people() -> None:
     structlog.get_logger("x").info("started", port=8080)
     assert "started" in stream.getvalue()
     assert "port=8080" in stream.getvalue()
+
+
+def fail(value: str) -> None:
+    try:
+        {}[value]
+    except KeyError as error:
+        raise ValueError(f"no price for {value}") from error
+
+
+def test_where_a_log_is_kept_an_exception_is_told_without_its_words(stream: io.StringIO) -> None:
+    try:
+        fail("ACME-17")
+    except ValueError:
+        logging.getLogger("bridge.inbound").exception("failed", extra={"exchange": "E-1"})
+    (event,) = events(stream)
+    assert "ACME-17" not in stream.getvalue()
+    assert event["exchange"] == "E-1"
+    first, second = event["exception"].split("caused by ")
+    assert first.startswith("Traceback, without the words:\nbuiltins.ValueError\n")
+    assert second.startswith("builtins.KeyError\n")
+    assert re.search(r"  .*test_log.py:\d+ fail\n", first)
+
+
+def test_errors_about_files_and_databases_keep_their_words(stream: io.StringIO) -> None:
+    try:
+        raise StoreError("The disk is full.", advice="Make room.")
+    except StoreError:
+        logging.getLogger("x").exception("failed")
+    assert "bridge.errors.StoreError: The disk is full. Make room." in events(stream)[0]["exception"]
+
+
+@pytest.mark.parametrize(
+    ("form", "exceptions", "whole"),
+    [
+        ("console", "auto", True),
+        ("console", "place", False),
+        ("json", "auto", False),
+        ("json", "whole", True),
+    ],
+)
+def test_people_at_a_terminal_see_the_words_and_the_setting_has_the_last(
+    form: Literal["console", "json"], exceptions: Literal["auto", "whole", "place"], whole: bool
+) -> None:
+    stream = io.StringIO()
+    log.configure(Log(format=form, exceptions=exceptions), stream)
+    try:
+        fail("ACME-17")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    assert ("ACME-17" in stream.getvalue()) is whole
+    assert "ValueError" in stream.getvalue()
+
+
+def test_an_exception_that_is_its_own_cause_ends(stream: io.StringIO) -> None:
+    first, second = ValueError(), KeyError()
+    first.__context__, second.__context__ = second, first
+    logging.getLogger("x").error("failed", exc_info=first)
+    assert events(stream)[0]["exception"].count("caused by") == 1

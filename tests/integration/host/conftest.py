@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bridge.app import Bridge
-from bridge.host.server import ServerOptions, _Config, _Server
+from bridge.host.server import ServerOptions, _Config, _metrics_socket, _Server
 from bridge.settings import Data, Settings
 
 HERE = Path(__file__).parent
@@ -172,7 +172,7 @@ def running(
         made.port = port
         started.set()
 
-    made.server = _Server(_Config(bridge.wsgi, options))
+    made.server = _Server(_Config(bridge.wsgi, options, _metrics_socket(options)))
     made.server.ready = ready
     thread = threading.Thread(target=made.server.run, daemon=True)
     thread.start()

@@ -293,6 +293,20 @@ def test_what_is_in_hand_is_answered_when_the_server_stops() -> None:
             made.connect()
 
 
+def test_who_has_just_connected_when_the_server_stops_is_answered_and_who_was_answered_is_sent_away() -> None:
+    with running(Settings()) as made, made.connect() as fresh, made.connect() as served:
+        stream = served.makefile("rb")
+        served.sendall(post(echo()))
+        assert read_answer(stream) is not None
+        made.server.should_exit = True
+        assert stream.read() == b""  # so the server is stopping
+        fresh.sendall(post(echo()))
+        answer = read_answer(fresh.makefile("rb"))
+        assert answer is not None
+        assert answer.status == 200
+        assert answer.headers["connection"] == "close"
+
+
 def test_handlers_that_wait_hold_up_nobody_else_while_threads_are_left() -> None:
     release, waiting = threading.Event(), threading.Semaphore(0)
 
