@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
 from bridge.contract import Operation
+from bridge.contract.explain.violation import Violation
+from bridge.errors import DecodeError, EncodeError, InvalidMessage, InvalidReply, InvalidRequest, Refusal
 from bridge.handlers import Handler
 from bridge.ids import new_exchange_id
 from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.envelope import Envelope
 from bridge.soap.media import Version
-from bridge.store import Verdict
+from bridge.store import ExchangeRecord, Verdict
 from bridge.store.idempotency import Record
 
 if TYPE_CHECKING:
@@ -100,3 +103,53 @@ class Plan:
         action = separator.join((namespace.rstrip("/"), port_type, f"{operation.name}Response"))
         understood = UNDERSTOOD | {header.name for header in operation.input_headers}
         return cls(operation, operation.key, handler, understood, action)
+
+
+def record_of(exchange: Exchange, contract: str, *, keep_bodies: bool) -> ExchangeRecord:
+    """The journal's row of this exchange as it stands."""
+    violations = exchange.error.violations if isinstance(exchange.error, InvalidMessage) else ()
+    plan = exchange.plan
+    return ExchangeRecord(
+        exchange_id=exchange.id,
+        received_at=datetime.fromtimestamp(exchange.received, UTC),
+        duration_us=int((time.perf_counter() - exchange.started) * 1e6),
+        verdict=exchange.verdict,
+        contract=contract,
+        operation=None if plan is None else plan.key,
+        soap_version=exchange.version,
+        partner=exchange.partner,
+        remote=exchange.remote,
+        http_status=exchange.status,
+        fault_code=exchange.fault_code,
+        fault_reason=exchange.fault_reason,
+        violations=[_as_row(violation) for violation in violations],
+        request=exchange.body if keep_bodies else None,
+        reference=exchange.reference,
+        reply=exchange.reply if keep_bodies else None,
+        duplicate_of=exchange.duplicate_of,
+    )
+
+
+def verdict_of(error: BaseException) -> Verdict:
+    """The journal's word for an exchange that this ended; a declared fault has its own."""
+    match error:
+        case Refusal():
+            return "refused"
+        case InvalidRequest() | DecodeError():
+            return "invalid_request"
+        case InvalidReply() | EncodeError():
+            return "invalid_reply"
+        case _:
+            return "failed"
+
+
+def _as_row(violation: Violation) -> dict[str, object]:
+    """A violation for the journal: what a person looks for first."""
+    return {
+        "kind": violation.kind,
+        "path": violation.path,
+        "line": violation.line,
+        "found": violation.found,
+        "expected": violation.expected,
+        "message": violation.messages.get("en", ""),
+    }

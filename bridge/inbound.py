@@ -25,24 +25,20 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from bridge.contract import Operation
-from bridge.contract.explain.violation import Violation
 from bridge.errors import (
     BridgeError,
-    DecodeError,
     EncodeError,
     HandlerError,
-    InvalidMessage,
     InvalidReply,
     InvalidRequest,
     Refusal,
     RequestInDoubt,
 )
-from bridge.exchange import Exchange, Plan
+from bridge.exchange import Exchange, Plan, record_of, verdict_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, Repeated, answer_again, key_paths
 from bridge.ids import exchange_iri
@@ -61,7 +57,7 @@ from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, htt
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
 from bridge.soap.xml import note_refused, parse, read_own
-from bridge.store import ExchangeRecord, Store, Transaction, Verdict
+from bridge.store import Store, Transaction
 from bridge.store.journal import record
 from bridge.store.refused import RefusalJournal
 
@@ -213,7 +209,7 @@ class Inbound:
                 raise
             if not self._keep_fault(exchange, once, fault):
                 raise
-        except Exception:
+        except (Exception, SystemExit):
             if once is not None:
                 once.release()
             raise
@@ -283,7 +279,9 @@ class Inbound:
     def _record_answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
         self.seal(exchange)
         if transaction is not None:
-            record(transaction.session, self.record_of(exchange, self.keep_accepted))
+            record(
+                transaction.session, record_of(exchange, self.service.name, keep_bodies=self.keep_accepted)
+            )
 
     def handle(self, exchange: Exchange, transaction: Transaction | None, once: Once | None = None) -> None:
         """Runs the handler, encodes its result and checks the text. Raises as they do."""
@@ -375,7 +373,7 @@ class Inbound:
                 exchange.fault_reason = f"{error.name}: {next(iter(answer.reasons.values()))}"
                 return answer
         exchange.error = error
-        exchange.verdict = _verdict(error)
+        exchange.verdict = verdict_of(error)
         if exchange.source and exchange.verdict in ("refused", "invalid_request"):
             note_refused(exchange.source)
         exchange.fault_reason = str(error)
@@ -411,35 +409,11 @@ class Inbound:
     def close(self, exchange: Exchange) -> None:
         """Journals what no transaction has journaled yet, and tells the observers. The answer stands."""
         if self.journal is not None and not exchange.recorded:
-            self.journal.write(self.record_of(exchange, self.keep_refused))
+            self.journal.write(record_of(exchange, self.service.name, keep_bodies=self.keep_refused))
         if self.observers:
             seconds = time.perf_counter() - exchange.started
             for observe in self.observers:
                 observe(exchange, seconds)
-
-    def record_of(self, exchange: Exchange, keep_bodies: bool) -> ExchangeRecord:
-        """The journal's row of this exchange as it stands."""
-        violations = exchange.error.violations if isinstance(exchange.error, InvalidMessage) else ()
-        plan = exchange.plan
-        return ExchangeRecord(
-            exchange_id=exchange.id,
-            received_at=datetime.fromtimestamp(exchange.received, UTC),
-            duration_us=int((time.perf_counter() - exchange.started) * 1e6),
-            verdict=exchange.verdict,
-            contract=self.service.name,
-            operation=None if plan is None else plan.key,
-            soap_version=exchange.version,
-            partner=exchange.partner,
-            remote=exchange.remote,
-            http_status=exchange.status,
-            fault_code=exchange.fault_code,
-            fault_reason=exchange.fault_reason,
-            violations=[_as_row(violation) for violation in violations],
-            request=exchange.body if keep_bodies else None,
-            reference=exchange.reference,
-            reply=exchange.reply if keep_bodies else None,
-            duplicate_of=exchange.duplicate_of,
-        )
 
     # What the stages share
 
@@ -496,30 +470,6 @@ def _action(exchange: Exchange) -> str | None:
 
 def _header_refused(message: str) -> Refusal:
     return Refusal(message, subcodes=(f"{{{VIOLATIONS_NS}}}InvalidHeader",), advice="Correct the header.")
-
-
-def _verdict(error: BaseException) -> Verdict:
-    match error:
-        case Refusal():
-            return "refused"
-        case InvalidRequest() | DecodeError():
-            return "invalid_request"
-        case InvalidReply() | EncodeError():
-            return "invalid_reply"
-        case _:
-            return "failed"
-
-
-def _as_row(violation: Violation) -> dict[str, object]:
-    """A violation for the journal: what a person looks for first."""
-    return {
-        "kind": violation.kind,
-        "path": violation.path,
-        "line": violation.line,
-        "found": violation.found,
-        "expected": violation.expected,
-        "message": violation.messages.get("en", ""),
-    }
 
 
 def _is_plain(source: bytes) -> bool:
