@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, journal, mock, sample, serve, settings, store, validate
+from bridge.cli import check, contract, duplicates, journal, mock, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.command("sample")(sample.sample)
 app.command("mock")(mock.mock)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
+app.add_typer(duplicates.app, name="duplicates")
 app.command("migrate")(store.migrate)
 app.command("settings")(settings.settings)
 

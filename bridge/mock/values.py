@@ -83,7 +83,9 @@ class Values:
             value = codec.json.values(element, plain(data)) if _is_plain(data) else data
             text = codec.encode(element, value)
         except EncodeError as error:
-            raise EncodeError(f"{error.path}: {error.message}", path=error.path, advice=error.advice) from None
+            raise EncodeError(
+                f"{error.path}: {error.message}", path=error.path, advice=error.advice
+            ) from None
         source = text.encode()
         self.contract.guard.check(
             element, etree.fromstring(source), source=source, error=InvalidReply, what=what

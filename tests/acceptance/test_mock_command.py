@@ -102,18 +102,24 @@ def test_the_page_shows_a_script_for_each_action() -> None:
     assert [word for word in (*DROPS, *DUPLICATES, *OFF_CONTRACT) if f"`{word}`" not in PAGE] == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "samples" / "mock").glob("*.toml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "samples" / "mock").glob("*.toml")), ids=lambda file: file.stem
+)
 def test_every_sample_script_can_be_read(file: Path) -> None:
     assert read_script(file, load(shipped.contracts("erp")[file.stem]))
 
 
-def test_the_tests_that_the_page_shows_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tests_that_the_page_shows_pass(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytester.makeconftest('pytest_plugins = ["bridge.testing"]')
     source = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
     pytester.makepyfile(source)
     for name in ("wsdl", "xsd"):
         (pytester.path / name).symlink_to(ROOT / name)
-    pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-q").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-q").assert_outcomes(
+        passed=2
+    )
 
 
 pytest_plugins = ["pytester"]

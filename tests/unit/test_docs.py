@@ -15,7 +15,8 @@ import typer.main
 
 from bridge import errors
 from bridge.cli import app
-from bridge.inbound import Exchange, Inbound
+from bridge.exchange import Exchange
+from bridge.inbound import Inbound
 from bridge.settings import NAMED_SECTIONS, Settings, keys, named_keys
 from bridge.soap.refusals import REASONS
 

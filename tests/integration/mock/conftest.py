@@ -40,7 +40,9 @@ def echo(text: str = "hello", number: int | None = None, version: Any = "1.1") -
     return seal(version, f'<Echo xmlns="urn:test:desk:1"><text>{text}</text>{inner}</Echo>')
 
 
-def post(url: str, body: bytes, *, content_type: str = "text/xml", timeout: float = 10, **headers: str) -> Answer:
+def post(
+    url: str, body: bytes, *, content_type: str = "text/xml", timeout: float = 10, **headers: str
+) -> Answer:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:

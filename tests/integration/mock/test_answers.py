@@ -139,7 +139,9 @@ def test_the_same_seed_gives_the_same_replies():
 
 def test_what_came_can_be_listed_and_forgotten(desk):
     mock = desk()
-    post(mock.url, echo("<&>".replace("<", "&lt;").replace("&>", "&amp;&gt;")), Authorization="Basic c2VjcmV0")
+    post(
+        mock.url, echo("<&>".replace("<", "&lt;").replace("&>", "&amp;&gt;")), Authorization="Basic c2VjcmV0"
+    )
     listed = json.loads(get(f"{mock.base_url}/received").body)
     (one,) = listed["received"]
     assert listed["total"] == 1
@@ -200,7 +202,7 @@ def test_a_closed_mock_leaves_no_thread_and_no_port():
 
 
 def test_a_port_that_is_taken_is_said_so():
-    with Mock(DESK) as mock, pytest.raises(SettingsError, match="Cannot listen on .*Choose another port"):
+    with Mock(DESK) as mock, pytest.raises(SettingsError, match=r"Cannot listen on .*Choose another port"):
         Mock(DESK, port=urlsplit(mock.url).port).start()
 
 

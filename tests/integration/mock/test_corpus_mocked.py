@@ -41,7 +41,11 @@ def operations(mock: Mock) -> list[Operation]:
         # Of several with the same input and no action to tell them apart, nobody knows which is meant.
         if one.problem is None and mock.contract.dispatch(one.input, *_addressed(one)) is one:
             by_type.setdefault(one.port_type, []).append(one)
-    return [one for found in by_type.values() for one in {found[0].key: found[0], found[-1].key: found[-1]}.values()]
+    return [
+        one
+        for found in by_type.values()
+        for one in {found[0].key: found[0], found[-1].key: found[-1]}.values()
+    ]
 
 
 def _addressed(operation: Operation) -> tuple[Version, str]:

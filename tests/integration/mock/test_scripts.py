@@ -61,7 +61,9 @@ def test_the_first_rule_that_fits_decides(desk):
 
 
 def test_a_prefix_may_be_ones_own(desk):
-    mock = desk(f'[namespaces]\nmy = "urn:test:desk:1"\n{RULE}match = "/my:Echo[my:text=\'x\']"\nstatus = 410\n')
+    mock = desk(
+        f'[namespaces]\nmy = "urn:test:desk:1"\n{RULE}match = "/my:Echo[my:text=\'x\']"\nstatus = 410\n'
+    )
     assert (post(mock.url, echo("x")).status, post(mock.url, echo("y")).status) == (410, 200)
 
 
@@ -111,7 +113,9 @@ def test_a_plain_fault_says_nothing_of_ours(desk):
         content_type = "text/xml" if version == "1.1" else "application/soap+xml"
         answer = post(mock.url, echo(version=version), content_type=content_type)
         assert answer.status == 500
-        assert answer.payload.findtext(f".//{{*}}{code}").endswith("Server" if version == "1.1" else "Receiver")
+        assert answer.payload.findtext(f".//{{*}}{code}").endswith(
+            "Server" if version == "1.1" else "Receiver"
+        )
         assert b"Database down" in answer.body
         assert b"urn:soapbridge" not in answer.body
 
@@ -168,7 +172,9 @@ def test_a_dropped_connection_is_reset_without_a_byte(desk, when):
     with pytest.raises(ConnectionResetError):
         read_all(raw(mock.url, echo()))
     (one,) = mock.received
-    assert one.answered == ("dropped before processing" if when == "before" else "sample reply, dropped after processing")
+    assert one.answered == (
+        "dropped before processing" if when == "before" else "sample reply, dropped after processing"
+    )
     assert one.status is None
 
 
@@ -308,6 +314,6 @@ def test_an_xpath_that_does_not_end_is_given_up(desk, monkeypatch):
 
 
 def test_a_large_payload_fits_no_rule_with_an_xpath(desk):
-    mock = desk(f"{RULE}match = \"//text\"\nstatus = 404\n")
+    mock = desk(f'{RULE}match = "//text"\nstatus = 404\n')
     assert post(mock.url, echo("x" * 1_100_000)).status == 200
     assert post(mock.url, echo("x")).status == 404

@@ -77,7 +77,9 @@ def suite(pytester: pytest.Pytester):
     def run(conftest: str, *arguments: str) -> pytest.RunResult:
         pytester.makeconftest(conftest)
         pytester.makepyfile(test_desk=HEAD + TESTS)
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-q", "-rA", *arguments)
+        return pytester.runpytest_inprocess(
+            "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-q", "-rA", *arguments
+        )
 
     return run
 
@@ -136,7 +138,7 @@ def test_verify_by_hand():
 
 def test_an_expectation_goes_before_the_script(tmp_path: Path):
     script = tmp_path / "script.toml"
-    script.write_text('[[rule]]\nstatus = 503\n')
+    script.write_text("[[rule]]\nstatus = 503\n")
     with Mock(DESK, script=script) as desk:
         desk.expect("Echo").matching("//text = 'a'").always()
         assert (post(desk.url, echo("a")).status, post(desk.url, echo("b")).status) == (200, 503)

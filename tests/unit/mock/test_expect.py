@@ -77,7 +77,11 @@ def test_every_answer_can_be_named(expectation):
         ({"predicate": lambda value: value.number == 2}, echo("a", 2), echo("a")),
         ({"values": {"text": "a"}}, echo("a", 9), echo("b", 9)),
         ({"values": {"number": "7"}}, echo("a", 7), echo("a", 8)),
-        ({"headers": {"X-Tenant": "n*"}}, echo(headers=[("x-tenant", "north")]), echo(headers=[("x-tenant", "s")])),
+        (
+            {"headers": {"X-Tenant": "n*"}},
+            echo(headers=[("x-tenant", "north")]),
+            echo(headers=[("x-tenant", "s")]),
+        ),
     ],
 )
 def test_only_requests_that_are_meant_are_taken(expectation, matching, meant, other):

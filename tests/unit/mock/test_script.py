@@ -56,7 +56,10 @@ drop = "befor"
 text = 5
 """
     )
-    assert told[0] == "1: there is no namespace here; did you mean namespaces?; a script has [namespaces] and [[rule]]"
+    assert (
+        told[0]
+        == "1: there is no namespace here; did you mean namespaces?; a script has [namespaces] and [[rule]]"
+    )
     assert told[1] == "6: a rule has no tims; did you mean times?"
     assert told[2].startswith("5: operation must be one of the contract's, not 'Ecoh'. Did you mean 'Echo'?")
     assert "10: nth must be at least 1, not 0" in told
@@ -119,7 +122,9 @@ def test_an_operation_without_payload_cannot_reply_one_nor_break_it(mistakes):
 
 
 def test_a_file_that_breaks_the_contract_is_told_unless_that_is_meant(mistakes, desk, tmp_path):
-    (tmp_path / "reply.xml").write_text('<EchoResponse xmlns="urn:test:desk:1"><count>x</count></EchoResponse>')
+    (tmp_path / "reply.xml").write_text(
+        '<EchoResponse xmlns="urn:test:desk:1"><count>x</count></EchoResponse>'
+    )
     told = mistakes(f'{RULE}reply_file = "reply.xml"\n')
     assert len(told) == 2
     (tmp_path / "good.toml").write_text(f'{RULE}reply_file = "reply.xml"\noff_contract = "as-given"\n')
