@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -73,7 +74,7 @@ class Mock:
         settings: Settings | None = None,
         listener: Listener | None = None,
     ) -> None:
-        settings = settings or Settings()
+        settings = _own(settings or Settings())
         self.contract = wsdl if isinstance(wsdl, Contract) else _load(wsdl, settings)
         self._mocked = MockedService(self.contract, settings, seed=seed, keep=keep, listener=listener)
         if script is not None:
@@ -207,6 +208,15 @@ def _load(wsdl: str | os.PathLike[str], settings: Settings) -> Contract:
         shipped[wsdl] if isinstance(wsdl, str) and wsdl in shipped and not Path(wsdl).exists() else wsdl
     )
     return contracts.load(location, catalog=options.catalog or None, remote=options.remote)
+
+
+def _own(settings: Settings) -> Settings:
+    """What of a bridge's settings is about a mock, too: not its store, its TLS, its public address."""
+    return Settings(
+        contracts=settings.contracts,
+        limits=settings.limits,
+        server=replace(settings.server, public_url=""),
+    )
 
 
 def _path_of(address: str) -> str:

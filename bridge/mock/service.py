@@ -19,10 +19,10 @@ import structlog
 from bridge.app import Bridge
 from bridge.contract import Contract
 from bridge.errors import HandlerError, InvalidMessage, SettingsError
+from bridge.exchange import Exchange
 from bridge.handlers import Call
 from bridge.host.http import Request
 from bridge.host.root import Root
-from bridge.inbound import Exchange
 from bridge.mock.answers import PLAIN, SAMPLE, Answer, Facts, Rule
 from bridge.mock.broken import IN_THE_PAYLOAD, PAGE, broken, inflated
 from bridge.mock.expect import Expectation

@@ -19,7 +19,10 @@ from bridge.contract import load
 from bridge.errors import ContractError, SettingsError
 from bridge.host.root import Root
 from bridge.mock import Mock
+from bridge.settings import Server as ServerSettings
+from bridge.settings import Settings
 from bridge.soap.envelope import seal
+from bridge.soap.limits import Limits
 from tests.integration.mock.conftest import DESK, echo, get, post
 
 
@@ -169,6 +172,14 @@ def test_only_the_newest_are_kept(desk):
     assert [one.value.text for one in mock.received] == ["2", "3", "4"]
     assert mock.received.total == 5
     assert mock.received[-1].number == 5
+
+
+def test_the_settings_of_a_bridge_do_not_become_the_mocks(desk):
+    settings = Settings(server=ServerSettings(public_url="https://bridge.example.com"))
+    mock = desk(settings=settings)
+    assert b"bridge.example.com" not in get(mock.wsdl_url).body
+    small = desk(settings=Settings(limits=Limits(max_bytes=200)))
+    assert post(small.url, echo("x" * 300)).status == 413
 
 
 def test_the_exchange_id_is_in_the_answer_and_in_the_list(desk):
