@@ -17,7 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
+
+import structlog
 
 from bridge import contract as contracts
 from bridge.contract import Contract
@@ -32,6 +34,8 @@ from bridge.mock.service import Listener, MockedService, Outcome
 from bridge.mock.values import Values
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Expectation", "Mock", "Received"]
 
@@ -118,7 +122,7 @@ class Mock:
     @property
     def url(self) -> str:
         """The endpoint to send requests to. The paths of the contract's own addresses answer as well."""
-        return self.base_url + self._mocked.path
+        return self.base_url + quote(self._mocked.path)
 
     @property
     def wsdl_url(self) -> str:
@@ -165,8 +169,17 @@ class Mock:
     # Answering
 
     def _answer(self, request: Request) -> Outcome:
-        parsed = urlsplit(request.url.decode("latin-1"))
-        path = parsed.path.rstrip("/") or "/"
+        try:
+            return self._route(request)
+        except Exception:
+            log.exception("the mock failed on a request")
+            text = [("Content-Type", "text/plain; charset=utf-8")]
+            return Outcome(
+                status=500, headers=text, body=b"Internal error of the mock; its log says which.\n"
+            )
+
+    def _route(self, request: Request) -> Outcome:
+        path = unquote(urlsplit(request.url.decode("latin-1")).path).rstrip("/") or "/"
         if path in self._paths and request.method not in (b"GET", b"HEAD"):
             if request.method == b"POST":
                 return self._mocked.answer(request)

@@ -251,7 +251,10 @@ class MockedService:
         )
         self.received.add(received)
         if self._listener is not None:
-            self._listener(received)
+            try:
+                self._listener(received)
+            except Exception:
+                log.exception("whoever listens to the mock failed; the answer goes out all the same")
 
 
 def _opened(request: Request) -> Exchange:

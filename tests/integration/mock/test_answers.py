@@ -182,6 +182,22 @@ def test_the_settings_of_a_bridge_do_not_become_the_mocks(desk):
     assert post(small.url, echo("x" * 300)).status == 413
 
 
+def test_a_contract_may_be_called_what_it_likes(tmp_path):
+    odd = tmp_path / "订单 desk-2.wsdl"
+    odd.write_bytes(DESK.read_bytes())
+    with Mock(odd) as mock:
+        assert mock.url.isascii()
+        assert post(mock.url, echo()).status == 200
+        assert get(mock.wsdl_url).status == 200
+
+
+def test_an_error_of_the_mocks_own_is_an_answer_too(desk, monkeypatch):
+    mock = desk(listener=lambda one: 1 / 0)
+    assert post(mock.url, echo()).status == 200
+    monkeypatch.setattr("bridge.mock.received_json", lambda mocked: 1 / 0)
+    assert get(f"{mock.base_url}/received").status == 500
+
+
 def test_the_exchange_id_is_in_the_answer_and_in_the_list(desk):
     mock = desk()
     answer = post(mock.url, echo())
