@@ -17,12 +17,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from bridge.mock import Expectation, Mock, Received
 
 if TYPE_CHECKING:
     import pytest
+
+    from bridge.mock import Expectation as Expectation
+    from bridge.mock import Mock as Mock
+    from bridge.mock import Received as Received
+
+_OF_THE_MOCK = ("Expectation", "Mock", "Received")
+"""Imported when they are first asked for: a mock brings the whole host along."""
 
 __all__ = ["Expectation", "Mock", "MockPartners", "Received", "mock_partner"]
 
@@ -36,6 +42,8 @@ class MockPartners:
 
     def __call__(self, wsdl: Any, **options: Any) -> Mock:
         """A running mock, closed and verified after the test. Takes the arguments of `Mock`."""
+        from bridge.mock import Mock
+
         mock = Mock(wsdl, **options).start()
         self.mocks.append(mock)
         return mock
@@ -93,6 +101,9 @@ def _verify(partners: MockPartners) -> None:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OF_THE_MOCK:
+        value = globals()[name] = getattr(import_module("bridge.mock"), name)
+        return value
     if name == "mock_partner":
         raise ImportError("The fixture mock_partner needs pytest: pip install pytest. Mock itself does not.")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

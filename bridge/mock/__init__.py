@@ -13,10 +13,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
+
+import structlog
 
 from bridge import contract as contracts
 from bridge.contract import Contract
@@ -31,6 +34,8 @@ from bridge.mock.service import Listener, MockedService, Outcome
 from bridge.mock.values import Values
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Expectation", "Mock", "Received"]
 
@@ -73,7 +78,7 @@ class Mock:
         settings: Settings | None = None,
         listener: Listener | None = None,
     ) -> None:
-        settings = settings or Settings()
+        settings = _own(settings or Settings())
         self.contract = wsdl if isinstance(wsdl, Contract) else _load(wsdl, settings)
         self._mocked = MockedService(self.contract, settings, seed=seed, keep=keep, listener=listener)
         if script is not None:
@@ -117,7 +122,7 @@ class Mock:
     @property
     def url(self) -> str:
         """The endpoint to send requests to. The paths of the contract's own addresses answer as well."""
-        return self.base_url + self._mocked.path
+        return self.base_url + quote(self._mocked.path)
 
     @property
     def wsdl_url(self) -> str:
@@ -164,8 +169,17 @@ class Mock:
     # Answering
 
     def _answer(self, request: Request) -> Outcome:
-        parsed = urlsplit(request.url.decode("latin-1"))
-        path = parsed.path.rstrip("/") or "/"
+        try:
+            return self._route(request)
+        except Exception:
+            log.exception("the mock failed on a request")
+            text = [("Content-Type", "text/plain; charset=utf-8")]
+            return Outcome(
+                status=500, headers=text, body=b"Internal error of the mock; its log says which.\n"
+            )
+
+    def _route(self, request: Request) -> Outcome:
+        path = unquote(urlsplit(request.url.decode("latin-1")).path).rstrip("/") or "/"
         if path in self._paths and request.method not in (b"GET", b"HEAD"):
             if request.method == b"POST":
                 return self._mocked.answer(request)
@@ -207,6 +221,15 @@ def _load(wsdl: str | os.PathLike[str], settings: Settings) -> Contract:
         shipped[wsdl] if isinstance(wsdl, str) and wsdl in shipped and not Path(wsdl).exists() else wsdl
     )
     return contracts.load(location, catalog=options.catalog or None, remote=options.remote)
+
+
+def _own(settings: Settings) -> Settings:
+    """What of a bridge's settings is about a mock, too: not its store, its TLS, its public address."""
+    return Settings(
+        contracts=settings.contracts,
+        limits=settings.limits,
+        server=replace(settings.server, public_url=""),
+    )
 
 
 def _path_of(address: str) -> str:

@@ -46,6 +46,7 @@ class _Connection(Connection):
     """The host's connection; one that will not be answered closes when its client has gone."""
 
     abandoned = False
+    client_gone = False
 
     def __init__(self, entrance: Entrance, state: _State, stop: asyncio.Event) -> None:
         super().__init__(entrance, state)
@@ -57,7 +58,14 @@ class _Connection(Connection):
             transport.abort()
 
     def eof_received(self) -> bool:
+        self.client_gone = True
         return not self.abandoned and super().eof_received()
+
+    def abandon(self) -> None:
+        """Nothing will be answered any more."""
+        self.abandoned = True
+        if self.client_gone:
+            self.transport.close()
 
 
 class Server:
@@ -156,7 +164,7 @@ class Server:
         outcome = await self._outcome(request)
         how = outcome.how
         if how.times_out:
-            _connection(request).abandoned = True
+            _connection(request).abandon()
             return
         if how.delay:
             await asyncio.sleep(how.delay)

@@ -19,10 +19,10 @@ import structlog
 from bridge.app import Bridge
 from bridge.contract import Contract
 from bridge.errors import HandlerError, InvalidMessage, SettingsError
+from bridge.exchange import Exchange
 from bridge.handlers import Call
 from bridge.host.http import Request
 from bridge.host.root import Root
-from bridge.inbound import Exchange
 from bridge.mock.answers import PLAIN, SAMPLE, Answer, Facts, Rule
 from bridge.mock.broken import IN_THE_PAYLOAD, PAGE, broken, inflated
 from bridge.mock.expect import Expectation
@@ -251,7 +251,10 @@ class MockedService:
         )
         self.received.add(received)
         if self._listener is not None:
-            self._listener(received)
+            try:
+                self._listener(received)
+            except Exception:
+                log.exception("whoever listens to the mock failed; the answer goes out all the same")
 
 
 def _opened(request: Request) -> Exchange:

@@ -7,14 +7,21 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from bridge import shipped
+from bridge.cli import app
+from bridge.cli import mock as command
 from bridge.contract import load
-from bridge.mock.script import read_script
+from bridge.errors import SettingsError
+from bridge.mock import Mock
+from bridge.mock.answers import DROPS, DUPLICATES, OFF_CONTRACT
+from bridge.mock.script import KEYS, read_script
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "mock.md").read_text("utf-8")
@@ -57,29 +64,25 @@ def test_the_command_prints_its_address_answers_and_ends_well() -> None:
     assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_people_are_told_each_request_in_a_line() -> None:
-    process = start("inventory", "--port", "0")
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().split()[-1]
-        request = urllib.request.Request(url, b"<x/>", {"Content-Type": "text/xml"})
+def test_people_are_told_each_request_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Mock("inventory", listener=command._say_line) as mock:
+        request = urllib.request.Request(mock.url, b"<x/>", {"Content-Type": "text/xml"})
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(request, timeout=20)
-    finally:
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert re.search(r"#1 \d\d:\d\d:\d\d unknown operation → fault \w+", output)
+        command._announce(mock, as_json=False)
+    said = capsys.readouterr().out
+    assert re.search(r"#1 \d\d:\d\d:\d\d unknown operation → fault \w+\n   \S", said)
+    assert mock.url in said
 
 
 def test_a_script_with_mistakes_is_told_before_anything_is_served(tmp_path: Path) -> None:
     script = tmp_path / "script.toml"
     script.write_text('[[rule]]\noperation = "GetStok"\n\n[[rule]]\ndrop = "sometimes"\n')
-    process = start("inventory", "--port", "0", "--script", str(script))
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (2, "")
-    assert f"{script}:2: operation" in errors
-    assert f"{script}:5: drop must be one of before, after, mid-reply" in errors
+    result = CliRunner().invoke(app, ["mock", "inventory", "--port", "0", "--script", str(script)])
+    assert isinstance(result.exception, SettingsError)
+    assert f"{script}:2: operation" in str(result.exception)
+    assert f"{script}:5: drop must be one of before, after, mid-reply" in str(result.exception)
+    assert result.output == ""
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(len(SCRIPTS)))
@@ -93,9 +96,6 @@ def test_every_script_of_the_page_can_be_read(script: str, tmp_path: Path) -> No
 
 
 def test_the_page_shows_a_script_for_each_action() -> None:
-    from bridge.mock.answers import DROPS, DUPLICATES, OFF_CONTRACT
-    from bridge.mock.script import KEYS
-
     shown = "".join(SCRIPTS)
     assert len(SCRIPTS) == len(re.findall(r"^### ", PAGE, re.MULTILINE))
     assert [name for name in KEYS if not re.search(rf"^{name} = ", shown, re.MULTILINE)] == []

@@ -19,7 +19,10 @@ from bridge.contract import load
 from bridge.errors import ContractError, SettingsError
 from bridge.host.root import Root
 from bridge.mock import Mock
+from bridge.settings import Server as ServerSettings
+from bridge.settings import Settings
 from bridge.soap.envelope import seal
+from bridge.soap.limits import Limits
 from tests.integration.mock.conftest import DESK, echo, get, post
 
 
@@ -171,6 +174,30 @@ def test_only_the_newest_are_kept(desk):
     assert mock.received[-1].number == 5
 
 
+def test_the_settings_of_a_bridge_do_not_become_the_mocks(desk):
+    settings = Settings(server=ServerSettings(public_url="https://bridge.example.com"))
+    mock = desk(settings=settings)
+    assert b"bridge.example.com" not in get(mock.wsdl_url).body
+    small = desk(settings=Settings(limits=Limits(max_bytes=200)))
+    assert post(small.url, echo("x" * 300)).status == 413
+
+
+def test_a_contract_may_be_called_what_it_likes(tmp_path):
+    odd = tmp_path / "订单 desk-2.wsdl"
+    odd.write_bytes(DESK.read_bytes())
+    with Mock(odd) as mock:
+        assert mock.url.isascii()
+        assert post(mock.url, echo()).status == 200
+        assert get(mock.wsdl_url).status == 200
+
+
+def test_an_error_of_the_mocks_own_is_an_answer_too(desk, monkeypatch):
+    mock = desk(listener=lambda one: 1 / 0)
+    assert post(mock.url, echo()).status == 200
+    monkeypatch.setattr("bridge.mock.received_json", lambda mocked: 1 / 0)
+    assert get(f"{mock.base_url}/received").status == 500
+
+
 def test_the_exchange_id_is_in_the_answer_and_in_the_list(desk):
     mock = desk()
     answer = post(mock.url, echo())
@@ -202,7 +229,7 @@ def test_a_closed_mock_leaves_no_thread_and_no_port():
 
 
 def test_a_port_that_is_taken_is_said_so():
-    with Mock(DESK) as mock, pytest.raises(SettingsError, match="Cannot listen on .*Choose another port"):
+    with Mock(DESK) as mock, pytest.raises(SettingsError, match=r"Cannot listen on .*Choose another port"):
         Mock(DESK, port=urlsplit(mock.url).port).start()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bridge.errors import OperationUnavailable
 from bridge.testing import Mock
 from tests.integration.mock.conftest import DESK, echo, post
 
@@ -145,8 +147,16 @@ def test_an_expectation_goes_before_the_script(tmp_path: Path):
         assert [one.expected for one in desk.received] == [True, False]
 
 
-def test_an_unknown_operation_is_told_at_once():
-    from bridge.errors import OperationUnavailable
+def test_expectations_are_counted_right_by_many_threads():
+    with Mock(DESK, strict=True) as desk:
+        desk.expect("Echo").matching("//text = 'a'").status(503).times(20).then_reply().times(20)
+        desk.expect("Echo").matching("//text = 'b'").reply().times(20)
+        with ThreadPoolExecutor(12) as threads:
+            statuses = list(threads.map(lambda text: post(desk.url, echo(text)).status, "aab" * 20))
+        assert statuses.count(503) == 20
+        desk.verify()
 
+
+def test_an_unknown_operation_is_told_at_once():
     with pytest.raises(OperationUnavailable, match="There are: Echo, Notify, Ping"):
         Mock(DESK).expect("Ecoh")

@@ -72,6 +72,7 @@ def test_every_answer_can_be_named(expectation):
     ("matching", "meant", "other"),
     [
         ({"xpath": "//text = 'a'"}, echo("a"), echo("b")),
+        ({"xpath": "/tns:Echo/tns:text[. = 'a']"}, echo("a"), echo("b")),
         ({"xpath": "/d:Echo[d:number > 1]"}, echo("a", 2), echo("a", 1)),
         ({"xpath": "//my:text = 'a'", "namespaces": {"my": "urn:test:desk:1"}}, echo("a"), echo("b")),
         ({"predicate": lambda value: value.number == 2}, echo("a", 2), echo("a")),
