@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, calling, durable, in_process, memory, over_http
+from benchmarks import big_contract, calling, duplicate, durable, in_process, memory, over_http
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {
@@ -20,6 +20,7 @@ SUITE = {
     "over_http": ("Over HTTP", over_http),
     "durable": ("Durable", durable),
     "calling": ("Calling a partner", calling),
+    "duplicate": ("Duplicates", duplicate),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
 }
