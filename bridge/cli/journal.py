@@ -162,7 +162,7 @@ def _print(entry: Entry) -> None:
         ("operation", " ".join(part for part in (entry.contract, entry.operation) if part)),
         ("SOAP", entry.soap_version),
         ("partner", entry.partner),
-        ("from", entry.remote),
+        ("to" if entry.direction == "out" else "from", entry.remote),
         ("reference", entry.reference),
         ("duplicate of", entry.duplicate_of),
         ("verdict", entry.verdict),
