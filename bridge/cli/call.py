@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -72,7 +74,6 @@ def call(
 ) -> None:
     """Send one request, validated, and print what came back; says what became of it when nothing did."""
     settings = load(config)
-    logging.getLogger("bridge.partners").setLevel(logging.CRITICAL)  # what became of it is said here
     try:
         called = _partner(
             partner,
@@ -86,9 +87,9 @@ def call(
         )
         found = find_operation(called.contract, operation)
         values = _values(called, found, data)
-        exchange = called.exchange(
-            found.key, values, headers=_headers(called, found, header or []), deadline=timeout
-        )
+        blocks = _headers(called, found, header or [])
+        with _quiet():
+            exchange = called.exchange(found.key, values, headers=blocks, deadline=timeout)
     except (PartnerError, EncodeError) as error:
         _failed(error, output)
     if output == "xml":
@@ -100,6 +101,18 @@ def call(
         if reply is not None:
             document(reply)
         aside(f"{found.key}: answered in {exchange.seconds * 1000:.0f} ms, exchange {exchange.id}.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without a log: what became of the call is said by this command."""
+    log = logging.getLogger("bridge.partners")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _partner(

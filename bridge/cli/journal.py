@@ -109,25 +109,30 @@ def show(
     finish(_advice(entry), as_json=as_json, content={"exchange": _as_json(entry, whole=True)})
 
 
+_COLUMNS = (
+    "number",
+    "began (UTC)",
+    "way",
+    "partner",
+    "contract",
+    "operation",
+    "verdict",
+    "HTTP",
+    "ms",
+    "exchange",
+)
+
+
 def _answer(found: tuple[Entry, ...], limit: int, as_json: bool) -> None:
     if found and not as_json:
         table(
-            (
-                "number",
-                "began (UTC)",
-                "way",
-                "partner",
-                "contract",
-                "operation",
-                "verdict",
-                "HTTP",
-                "ms",
-                "exchange",
-            ),
+            _COLUMNS,
             (
                 (
                     entry.id,
                     entry.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                    entry.direction,
+                    entry.partner,
                     entry.contract,
                     entry.operation,
                     f"{entry.verdict}, duplicate" if entry.duplicate_of else entry.verdict,
@@ -157,7 +162,7 @@ def _print(entry: Entry) -> None:
         ("operation", " ".join(part for part in (entry.contract, entry.operation) if part)),
         ("SOAP", entry.soap_version),
         ("partner", entry.partner),
-        ("from", entry.remote),
+        ("to" if entry.direction == "out" else "from", entry.remote),
         ("reference", entry.reference),
         ("duplicate of", entry.duplicate_of),
         ("verdict", entry.verdict),

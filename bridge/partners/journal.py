@@ -75,6 +75,11 @@ def violations_of(error: PartnerError | None) -> list[dict[str, object]]:
     ]
 
 
+def is_secret(name: str, secret: Collection[str]) -> bool:
+    """Whether a header block (Clark name) holds credentials: `wsse:Security`, and those of these local or Clark names."""
+    return name == _WSSE or name in secret or name.rpartition("}")[2] in secret
+
+
 def masked(envelope: bytes, secret: Collection[str] = ()) -> bytes:
     """The envelope with the content of its secret header blocks replaced; else the very bytes.
 
@@ -91,7 +96,7 @@ def masked(envelope: bytes, secret: Collection[str] = ()) -> bytes:
         block
         for header in root.iterchildren(*_HEADERS)
         for block in header.iterchildren("*")
-        if block.tag == _WSSE or block.tag in secret or etree.QName(block).localname in secret
+        if is_secret(str(block.tag), secret)
     ]
     for block in hidden:
         tail = block.tail

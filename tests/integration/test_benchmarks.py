@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from benchmarks import __main__ as suite
-from benchmarks import big_contract, durable, floor, hosted, memory
+from benchmarks import big_contract, calling, durable, floor, hosted, memory
 from benchmarks.in_process import caller
 from benchmarks.measure import Budget
 from benchmarks.messages import NAMESPACE, order
@@ -124,3 +124,11 @@ def test_a_missed_budget_fails_only_a_strict_run(
 
     assert suite.main(arguments) == status
     assert "0 of 1 budgets were kept" in capsys.readouterr().out
+
+
+def test_a_partner_is_called_alike_by_zeep_and_by_us() -> None:
+    with Server("constant") as server:
+        callers = calling.callers(f"http://127.0.0.1:{server.port}/services/purchasing")
+        theirs, ours = callers["zeep"](), callers["ours"]()
+    assert ours.orderNumber == theirs.orderNumber == "PO-2026-000001"
+    assert ours.total.value == theirs.total._value_1

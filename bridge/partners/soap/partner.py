@@ -21,7 +21,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,24 +31,21 @@ from urllib.parse import urlsplit
 from bridge import contract as contracts
 from bridge.contract import Contract
 from bridge.errors import (
-    EncodeError,
     HandlerError,
     InDoubt,
-    InvalidRequest,
     PartnerError,
     SettingsError,
     Unavailable,
-    Unpresentable,
 )
 from bridge.ids import exchange_iri, new_exchange_id
 from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
 from bridge.partners.soap.connection import Endpoint
+from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
-from bridge.soap.xml import read_own
 from bridge.store import ExchangeRecord
 
 if TYPE_CHECKING:
@@ -213,7 +210,11 @@ class SoapPartner:
         talk = Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
         error: PartnerError | None = None
         try:
-            blocks = self._header_blocks(method, headers or {}, course)
+            blocks = header_blocks(
+                self.contract, method.operation, headers or {}, secret=self.settings.secret_headers
+            )
+            if method.wsa_action:
+                blocks += addressing_headers(method.wsa_action, self.target.address, exchange_iri(course.id))
             value = talk.call(binding, self.target.address, values, blocks)
         except PartnerError as problem:
             error = problem
@@ -310,43 +311,6 @@ class SoapPartner:
         wanted = self.settings.addressing
         return wanted == "yes" or (wanted == "auto" and self._addressing.used)
 
-    def _header_blocks(self, method: Method, given: Mapping[str, Any], course: _Course) -> str:
-        """The header blocks as text: the declared ones that were given, addressing where it is used."""
-        declared = {header.name: header for header in method.operation.input_headers}
-        named = {_clark(name, declared): value for name, value in given.items()}
-        problems = [f"{name} is not declared" for name in named if name not in declared]
-        problems += [
-            f"{name} is missing" for name, one in declared.items() if one.required and name not in named
-        ]
-        if problems:
-            raise Unpresentable(
-                f"The headers of {method.operation.name} are not those it declares: {', '.join(problems)}.",
-                advice=f"It declares: {', '.join(declared) or 'none'}.",
-            )
-        blocks = "".join(self._header(name, value) for name, value in named.items())
-        if method.wsa_action:
-            blocks += addressing_headers(method.wsa_action, self.target.address, exchange_iri(course.id))
-        return blocks
-
-    def _header(self, name: str, value: Any) -> str:
-        try:
-            text = self.contract.codec.encode(name, value)
-            source = text.encode()
-            self.contract.guard.check(
-                name, read_own(source), source=source, error=InvalidRequest, what="header"
-            )
-        except TypeError:
-            raise
-        except EncodeError as error:
-            raise Unpresentable(
-                f"The header {name}: {error.message}", advice=error.advice or "Correct its value."
-            ) from error
-        except InvalidRequest as error:
-            raise Unpresentable(
-                error.message, violations=error.violations, advice="Correct its value."
-            ) from error
-        return text
-
     def _post(self, course: _Course, http: Mapping[str, str], body: bytes) -> Answer:
         headers = {**self._fixed_headers, **http, "X-Exchange-Id": course.id}
         head = request_head("POST", self._path or "/", headers, len(body))
@@ -412,11 +376,6 @@ class SoapPartner:
             pair = f"{self.settings.username}:{self.settings.password}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
         return headers
-
-
-def _clark(name: str, declared: Collection[str]) -> str:
-    """The declared header of that local name, where it is one; else the name."""
-    return next((one for one in declared if one.rpartition("}")[2] == name), name)
 
 
 def _endpoint(host: str, port: int | None, secure: bool, settings: Partner) -> Endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from lxml import etree
 
 from bridge import Bridge
@@ -119,6 +121,23 @@ def test_nothing_of_the_environment_is_used(
     assert b"Authorization" not in listening.requests[0]
 
 
+def test_addressing_headers_go_out_where_they_are_used_and_come_back_understood(
+    server: Start, partner: Make
+) -> None:
+    wsa = "http://www.w3.org/2005/08/addressing"
+    back = f'<w:RelatesTo xmlns:w="{wsa}" s:mustUnderstand="1">urn:x</w:RelatesTo>'
+    listening = server(answering(http(body=envelope(ECHOED, headers=back))))
+    exchange = partner(listening.url, addressing="yes").exchange("Echo", ECHO)
+    _, sent = head_and_body(listening.requests[0])
+    said = {etree.QName(block).localname: "".join(block.itertext()) for block in sent[0]}
+    assert said == {
+        "MessageID": f"urn:soapbridge:exchange:{exchange.id}",
+        "Action": "urn:test:desk:1/Echo",
+        "To": listening.url,
+        "ReplyTo": f"{wsa}/anonymous",
+    }
+
+
 # -- connections ----------------------------------------------------------------------------------------------------
 
 
@@ -128,6 +147,18 @@ def test_a_connection_is_used_again(server: Start, partner: Make) -> None:
     for _ in range(5):
         called.call("Echo", ECHO)
     assert (listening.connections, len(listening.requests)) == (1, 5)
+
+
+def test_a_connection_with_tls_is_used_again_too(server: Start, partner: Make, tmp_path: Path) -> None:
+    ca = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost").configure_cert(context)
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    listening = server(answering(http(body=GOOD)), context)
+    called = partner(listening.url, ca=tmp_path / "ca.pem")
+    for _ in range(4):
+        called.call("Echo", ECHO)
+    assert (listening.connections, len(listening.requests)) == (1, 4)
 
 
 def test_a_connection_that_the_partner_closed_meanwhile_is_replaced(server: Start, partner: Make) -> None:
@@ -333,6 +364,16 @@ def test_credentials_are_neither_in_the_journal_nor_in_the_log(
     assert "top-secret" not in caplog.text
     assert "hush" not in caplog.text
     assert "aHVzaC1odXNo" not in caplog.text
+    made.store.close()
+
+
+def test_what_is_wrong_with_a_secret_is_not_told(bridge: Any, caplog: pytest.LogCaptureFixture) -> None:
+    made = bridge(http(body=GOOD), secret_headers=("Session",))
+    with pytest.raises(Unpresentable) as caught:
+        made.partner("branch").call("Echo", ECHO, headers={"Session": "top secret \x01"})
+    (entry,) = made.store.journal.list()
+    kept = made.store.journal.show(entry.exchange_id)
+    assert "top" not in f"{caught.value} {kept.fault_reason} {kept.violations} {kept.request} {caplog.text}"
     made.store.close()
 
 

@@ -80,9 +80,12 @@ def called(contract: Contract, operation: Operation, partner: SoapPartner, mirro
         )
 
 
-def alike(text: str) -> bytes:
-    """The same for the same document, whatever prefixes are in scope that nothing uses."""
-    return etree.tostring(etree.fromstring(text.encode()), method="c14n", exclusive=True)
+def alike(text: str) -> list[tuple[object, ...]]:
+    """The same for the same document, whatever prefixes are in scope."""
+    return [
+        (element.tag, sorted(element.items()), element.text, element.tail)
+        for element in etree.fromstring(text.encode()).iter()
+    ]
 
 
 def test_every_contract_that_loads_can_be_called(server: Callable[..., RawServer]) -> None:
@@ -93,6 +96,7 @@ def test_every_contract_that_loads_can_be_called(server: Callable[..., RawServer
     contracts = 0
     for wsdl in starts(CORPUS):
         contract = load(wsdl, catalog=catalog)
+        contract.compile()  # what libxml2 refuses takes an operation out
         contracts += bool(offers(contract))
         for operation, choice in offers(contract):
             partner = SoapPartner(contract, endpoint=listening.url, **choice)
