@@ -68,7 +68,7 @@ class KeyPath:
         *steps, last = text.strip().strip("/").split("/")
         attribute = last[1:] if last.startswith("@") else None
         steps = steps if attribute is not None else [*steps, last]
-        if not all(_is_name(step) for step in (*steps, attribute or "x")):
+        if not all(_is_name(step) for step in (*steps, *([] if attribute is None else [attribute]))):
             raise ValueError(f"{text!r} is no path of names like `requestId`, `order/Number` or `order/@id`")
         return cls(tuple(steps), attribute)
 
