@@ -3,8 +3,9 @@
 Every operation that moves stock posts here, inside its own handler's transaction, so that whatever else it writes
 stands or falls with the movements:
 
-    references   items, warehouses, units and orders are checked; what comes in becomes known
-    lock         every balance the legs touch, in one order, so that two requests never wait for each other in a ring
+    references   items, warehouses, units, orders and reservations are checked; what comes in becomes known
+    lock         every balance the legs touch, in one order, so that two requests never wait for each other in a ring;
+                 what reservations held too long is given back (`holds.py`)
     apply        in the order of the legs; a shortage refuses all of them
     write        the balances and the movements
 
@@ -18,15 +19,16 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from bridge.erp.call import Call, sender
 from bridge.erp.figures import LARGEST, QUANTITY_DIGITS, plain, quantity
-from bridge.erp.numbers import STOCK_DOCUMENT, number
-from bridge.erp.posting import Balance, Leg, Outcome, Place, apply
+from bridge.erp.holds import give_back_expired, holds_of, write_taken
+from bridge.erp.numbers import STOCK_DOCUMENT, number, row_id
+from bridge.erp.posting import Balance, Leg, Overflow, Place, Shortage, apply
 from bridge.erp.references import MOST_REPORTED, References, Rules
 from bridge.erp.tables import stock_balance, stock_document, stock_movement
 from bridge.store import Session
@@ -62,6 +64,7 @@ class MovementRow(NamedTuple):
     order_number: str | None
     note: str | None
     note_language: str | None
+    reservation_id: int | None
 
 
 class BalanceRow(NamedTuple):
@@ -72,6 +75,7 @@ class BalanceRow(NamedTuple):
     may_be_negative: int
     on_hand: int
     reserved: int
+    revision: int
 
 
 _documents, _balances = stock_document.c, stock_balance.c
@@ -91,13 +95,18 @@ _INSERT_BALANCE = insertion(stock_balance, BalanceRow, unless_there=("sku", "war
 _UPDATE_BALANCE = Prepared(
     update(stock_balance)
     .where(_balances.sku == bindparam("of_sku"), _balances.warehouse == bindparam("of_warehouse"))
-    .values(on_hand=bindparam("new_on_hand")),
+    .values(
+        on_hand=bindparam("new_on_hand"),
+        reserved=bindparam("new_reserved"),
+        revision=_balances.revision + literal_column("1"),
+    ),
     "new_on_hand",
+    "new_reserved",
     "of_sku",
     "of_warehouse",
 )
 _LOCKED_BALANCES = ByKeys(
-    "SELECT sku, warehouse, may_be_negative, on_hand, reserved FROM stock_balance "
+    "SELECT sku, warehouse, may_be_negative, on_hand, reserved, revision FROM stock_balance "
     "WHERE (sku, warehouse) IN (VALUES {keys}) ORDER BY sku, warehouse{lock}",
     width=2,
 )
@@ -154,16 +163,26 @@ def post_legs(document_id: int, planned: Sequence[Leg], call: Call, rules: Rules
     """Post all legs under a document of this transaction, or none of them.
 
     Raises:
-        the fault InvalidReference: an item, warehouse, unit or order that does not hold.
+        the fault InvalidReference: an item, warehouse, unit, order or reservation that does not hold.
+        the fault InvalidState: a reservation that is no longer open.
         the fault InsufficientStock: the first leg of each place that takes more than is available to it.
         the fault LimitExceeded: a balance would have more digits than can be kept.
     """
     session = call.session
     references = References(session, planned, call, rules)
-    balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses)
-    outcome = apply(planned, balances)
-    _refuse(outcome, call)
-    _write(session, document_id, planned, outcome, balances)
+    balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses, call.now)
+    holds = holds_of(session, planned, call)
+    outcome = apply(planned, balances, holds)
+    refuse(outcome.shortages, outcome.overflows, call)
+    write_balances(session, balances)
+    write_taken(session, holds, stored(call.now))
+    session.run_many(
+        _INSERT_MOVEMENT,
+        [
+            movement_row(document_id, entry, leg, after)
+            for entry, (leg, after) in enumerate(zip(planned, outcome.on_hand_after, strict=True), 1)
+        ],
+    )
 
 
 def document_number(document_id: int, document: DocumentRow) -> str:
@@ -172,16 +191,18 @@ def document_number(document_id: int, document: DocumentRow) -> str:
 
 
 def lock_balances(
-    session: Session, places: Iterable[Place], may_be_negative: Mapping[str, bool]
+    session: Session, places: Iterable[Place], may_be_negative: Mapping[str, bool], now: datetime
 ) -> dict[Place, Balance]:
-    """These balances, locked until the transaction ends; one that was not there begins at zero.
+    """These balances, locked until the transaction ends, without what reservations hold whose time has run out by `now`.
+
+    One that was not there begins at zero. What is changed in them, `write_balances` has to write.
 
     Args:
         may_be_negative: of every warehouse among the places.
     """
     ordered = sorted(set(places))
     session.run_many(
-        _INSERT_BALANCE, [BalanceRow(sku, code, int(may_be_negative[code]), 0, 0) for sku, code in ordered]
+        _INSERT_BALANCE, [BalanceRow(sku, code, int(may_be_negative[code]), 0, 0, 0) for sku, code in ordered]
     )
     balances: dict[Place, Balance] = {}
     for row in session.rows_for(_LOCKED_BALANCES, ordered):
@@ -189,7 +210,16 @@ def lock_balances(
         balances[found.sku, found.warehouse] = Balance(
             found.on_hand, found.reserved, bool(found.may_be_negative)
         )
+    give_back_expired(session, balances, stored(now))
     return balances
+
+
+def write_balances(session: Session, balances: Mapping[Place, Balance]) -> None:
+    """Write locked balances as they are now."""
+    session.run_many(
+        _UPDATE_BALANCE,
+        [(balance.on_hand, balance.reserved, *place) for place, balance in sorted(balances.items())],
+    )
 
 
 def movement_row(document_id: int, entry: int, leg: Leg, on_hand_after: int) -> MovementRow:
@@ -208,11 +238,13 @@ def movement_row(document_id: int, entry: int, leg: Leg, on_hand_after: int) -> 
         leg.order_number,
         leg.note,
         leg.note_language,
+        None if leg.reservation is None else row_id(leg.reservation),
     )
 
 
-def _refuse(outcome: Outcome, call: Call) -> None:
-    if outcome.shortages:
+def refuse(shortages: Sequence[Shortage], overflows: Sequence[Overflow], call: Call) -> None:
+    """Raise the fault InsufficientStock or LimitExceeded where there are any."""
+    if shortages:
         raise call.fault(
             "InsufficientStock",
             shortage=[
@@ -223,34 +255,15 @@ def _refuse(outcome: Outcome, call: Call) -> None:
                     "wanted": {"value": quantity(wanted), "unit": leg.unit},
                     "path": leg.path,
                 }
-                for leg, available, wanted in outcome.shortages[:MOST_REPORTED]
+                for leg, available, wanted in shortages[:MOST_REPORTED]
             ],
         )
-    if outcome.overflows:
-        leg, on_hand = outcome.overflows[0]
+    if overflows:
+        leg, figure = overflows[0]
         raise call.fault(
             "LimitExceeded",
             limit="stockBalance",
             allowed=plain(LARGEST, QUANTITY_DIGITS),
-            actual=quantity(abs(on_hand)),
+            actual=quantity(abs(figure)),
             path=leg.path,
         )
-
-
-def _write(
-    session: Session,
-    document_id: int,
-    planned: Sequence[Leg],
-    outcome: Outcome,
-    balances: Mapping[Place, Balance],
-) -> None:
-    session.run_many(
-        _UPDATE_BALANCE, [(balance.on_hand, *place) for place, balance in sorted(balances.items())]
-    )
-    session.run_many(
-        _INSERT_MOVEMENT,
-        [
-            movement_row(document_id, entry, leg, after)
-            for entry, (leg, after) in enumerate(zip(planned, outcome.on_hand_after, strict=True), 1)
-        ],
-    )

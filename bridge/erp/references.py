@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 
 from bridge.erp.call import Call
-from bridge.erp.numbers import PURCHASE_ORDER, number, row_id
-from bridge.erp.posting import Leg
+from bridge.erp.numbers import PURCHASE_ORDER, RESERVATION, number, row_id
+from bridge.erp.posting import Leg, Place
 from bridge.erp.tables import item, stock_balance, warehouse
 from bridge.errors import StoreError
 from bridge.store import Session, Store
@@ -24,6 +24,8 @@ from bridge.store.statements import ByKeys, insertion
 
 MOST_REPORTED = 100
 """References in one InvalidReference fault, as its type says."""
+MOST_LETTERS = 100
+"""Of an identifier in a fault, as its type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,11 @@ class WarehouseRow(NamedTuple):
 _ITEMS = ByKeys("SELECT sku, unit FROM item WHERE sku IN (VALUES {keys})", width=1)
 _WAREHOUSES = ByKeys("SELECT code, may_be_negative FROM warehouse WHERE code IN (VALUES {keys})", width=1)
 _ORDERS = ByKeys("SELECT id, created_at FROM purchase_order WHERE id IN ({keys})", width=1)
+_RESERVATIONS = ByKeys(
+    "SELECT DISTINCT reservation.id, reservation.created_at, line.sku, line.warehouse FROM reservation "
+    "JOIN reservation_line AS line ON line.reservation_id = reservation.id WHERE reservation.id IN ({keys})",
+    width=1,
+)
 _INSERT_ITEM = insertion(item, ItemRow, unless_there=("sku",))
 _INSERT_WAREHOUSE = insertion(warehouse, WarehouseRow, unless_there=("code",))
 
@@ -91,6 +98,7 @@ class References:
         new_items, new_warehouses = self._check(planned)
         self._check_transfers(planned)
         self._check_orders(planned)
+        self._check_reservations(planned)
         self._refuse_broken()
         if new_items or new_warehouses:
             self._learn(new_items, new_warehouses, planned)
@@ -112,7 +120,7 @@ class References:
             elif unit is None:
                 self._break("item", leg.sku, "unknown", leg, "sku")
             elif unit != leg.unit:
-                self._break("unit", leg.unit, "mismatch", leg, "quantity/@unit")
+                self._break("unit", leg.unit, "mismatch", leg, leg.unit_path)
         return items, places
 
     def _check_transfers(self, planned: Sequence[Leg]) -> None:
@@ -129,6 +137,20 @@ class References:
         for leg in planned:
             if leg.order_number is not None and leg.order_number not in known:
                 self._break("purchaseOrder", leg.order_number, "unknown", leg, "receipt/orderNumber")
+
+    def _check_reservations(self, planned: Sequence[Leg]) -> None:
+        named = {leg.reservation for leg in planned if leg.reservation is not None}
+        if not named:
+            return
+        known: dict[str, set[Place]] = {}
+        for one, created_at, sku, code in self._session.rows_for(
+            _RESERVATIONS, [(row_id(one),) for one in sorted(named)]
+        ):
+            known.setdefault(number(RESERVATION, one, moment(created_at)), set()).add((sku, code))
+        for leg in planned:
+            if leg.reservation is not None and leg.place not in known.get(leg.reservation, ()):
+                reason = "mismatch" if leg.reservation in known else "unknown"
+                self._break("reservation", leg.reservation, reason, leg, "issue/reservationNumber")
 
     def _break(self, kind: str, identifier: str, reason: str, leg: Leg, path: str) -> None:
         broken = {

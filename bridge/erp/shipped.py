@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from bridge.erp.inventory import get_stock, update_stock
+from bridge.erp.inventory import (
+    count_stock,
+    get_reservation,
+    get_stock,
+    list_stock_movements,
+    release_stock,
+    reserve_stock,
+    update_stock,
+)
 from bridge.erp.purchasing import (
     cancel_purchase_order,
     change_purchase_order,
@@ -47,6 +55,11 @@ def handlers(rules: Rules) -> Mapping[str, Mapping[str, Handler]]:
         "inventory": {
             "UpdateStock": partial(update_stock, rules=rules),
             "GetStock": get_stock,
+            "ReserveStock": partial(reserve_stock, rules=rules),
+            "ReleaseStock": release_stock,
+            "GetReservation": get_reservation,
+            "CountStock": partial(count_stock, rules=rules),
+            "ListStockMovements": list_stock_movements,
         },
     }
 

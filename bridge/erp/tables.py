@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from bridge.store.tables import RowId, metadata
@@ -48,6 +49,7 @@ stock_balance = Table(
     Column("may_be_negative", SmallInteger, nullable=False),
     Column("on_hand", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
     # The permission is a copy that the foreign key keeps true, so that the database itself can refuse.
     ForeignKeyConstraint(
         ["warehouse", "may_be_negative"],
@@ -59,7 +61,7 @@ stock_balance = Table(
     CheckConstraint("on_hand BETWEEN -999999999999999999 AND 999999999999999999", name="on_hand"),
     sqlite_with_rowid=False,
 )
-"""What is where, now. Always the sum of the movements."""
+"""What is where, now. Always the sum of the movements. `revision` is one more whenever the row is written."""
 
 stock_document = Table(
     "stock_document",
@@ -73,6 +75,7 @@ stock_document = Table(
     Column("exchange_id", Text, nullable=False),
     Column("posted_at", BigInteger, nullable=False),
     UniqueConstraint("partner", "request_id"),
+    Index("ix_stock_document_posting_date", "posting_date"),
 )
 
 stock_movement = Table(
@@ -91,12 +94,125 @@ stock_movement = Table(
     Column("order_number", Text),
     Column("note", Text),
     Column("note_language", Text),
+    Column("reservation_id", BigInteger, ForeignKey("reservation.id")),
     ForeignKeyConstraint(["sku", "warehouse"], ["stock_balance.sku", "stock_balance.warehouse"]),
     CheckConstraint("quantity <> 0", name="quantity"),
     CheckConstraint("kind IN ('receipt', 'issue', 'adjustment', 'transfer')", name="kind"),
+    # In the order of the list, so that a page of an item's movements costs the same wherever it is. A warehouse has a
+    # good share of all movements: going through them in order finds a page of its own soon.
+    Index("ix_stock_movement_sku_document_id_entry", "sku", "document_id", "entry"),
+    Index(
+        "ix_stock_movement_order_number",
+        "order_number",
+        sqlite_where=text("order_number IS NOT NULL"),
+        postgresql_where=text("order_number IS NOT NULL"),
+    ),
+    Index(
+        "ix_stock_movement_reservation_id",
+        "reservation_id",
+        sqlite_where=text("reservation_id IS NOT NULL"),
+        postgresql_where=text("reservation_id IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 """Append-only: triggers refuse UPDATE and DELETE. `quantity` is signed; a transfer is two entries of one movement."""
+
+reservation = Table(
+    "reservation",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("note", Text),
+    Column("note_language", Text),
+    Column("exchange_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    UniqueConstraint("partner", "request_id"),
+    CheckConstraint("state IN ('open', 'fulfilled', 'released', 'expired')", name="state"),
+)
+"""Stock that is promised. One whose time ran out is `expired` whatever its row still says; what it held is given back
+when its balances are next written to."""
+
+reservation_line = Table(
+    "reservation_line",
+    metadata,
+    Column("reservation_id", BigInteger, ForeignKey("reservation.id"), primary_key=True),
+    Column("line_number", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("warehouse", Text, nullable=False),
+    Column("wanted", BigInteger, nullable=False),
+    Column("granted", BigInteger, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    ForeignKeyConstraint(["sku", "warehouse"], ["stock_balance.sku", "stock_balance.warehouse"]),
+    CheckConstraint("wanted BETWEEN 1 AND 999999999999999999", name="wanted"),
+    CheckConstraint("granted BETWEEN 0 AND wanted", name="granted"),
+    CheckConstraint("issued >= 0 AND released >= 0 AND reserved >= 0", name="parts"),
+    CheckConstraint("granted = issued + released + reserved", name="whole"),
+    Index(
+        "ix_reservation_line_held",
+        "sku",
+        "warehouse",
+        sqlite_where=text("reserved > 0"),
+        postgresql_where=text("reserved > 0"),
+    ),
+    sqlite_with_rowid=False,
+)
+"""What a balance has as `reserved` is the sum of its lines' `reserved`; both change under the balance's lock."""
+
+reservation_release = Table(
+    "reservation_release",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("reservation_id", BigInteger, ForeignKey("reservation.id"), nullable=False),
+    Column("partner", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("note", Text),
+    Column("note_language", Text),
+    Column("exchange_id", Text, nullable=False),
+    Column("released_at", BigInteger, nullable=False),
+    UniqueConstraint("partner", "request_id"),
+)
+"""Why reserved stock was given back: append-only."""
+
+stock_count = Table(
+    "stock_count",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("reference", Text),
+    Column("document_id", BigInteger, ForeignKey("stock_document.id")),
+    Column("exchange_id", Text, nullable=False),
+    Column("posted_at", BigInteger, nullable=False),
+    UniqueConstraint("partner", "request_id"),
+    UniqueConstraint("document_id"),
+)
+"""A count, also one that found nothing wrong: append-only evidence. `document_id` has posted its differences."""
+
+stock_count_line = Table(
+    "stock_count_line",
+    metadata,
+    Column("count_id", BigInteger, ForeignKey("stock_count.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("warehouse", Text, nullable=False),
+    Column("counted", BigInteger, nullable=False),
+    Column("book", BigInteger, nullable=False),
+    Column("counted_at", BigInteger, nullable=False),
+    ForeignKeyConstraint(["sku", "warehouse"], ["stock_balance.sku", "stock_balance.warehouse"]),
+    CheckConstraint("counted BETWEEN 0 AND 999999999999999999", name="counted"),
+    Index("ix_stock_count_line_place", "sku", "warehouse", "counted_at"),
+    sqlite_with_rowid=False,
+)
+"""`book` is what the books said of `counted_at`, with the corrections of earlier counts."""
 
 purchase_order = Table(
     "purchase_order",

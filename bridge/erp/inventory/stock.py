@@ -1,6 +1,6 @@
-"""Stock: what UpdateStock and GetStock do (wsdl/erp/inventory-1.wsdl).
+"""UpdateStock and GetStock.
 
-What moves stock is posted by the ledger. A request id makes one posting; sent again with the same content, the
+A request id makes one posting; sent again with the same content, the
 answer is the first one.
 """
 
@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 
 from bridge.erp.call import Call
 from bridge.erp.figures import quantity
+from bridge.erp.holds import due
 from bridge.erp.ledger import (
     BalanceRow,
     DocumentRow,
@@ -26,7 +27,7 @@ from bridge.erp.posting import Leg, Place, legs
 from bridge.erp.references import Rules, known_units, known_warehouses
 from bridge.erp.tables import stock_document, stock_movement
 from bridge.store import Session
-from bridge.store.clock import moment
+from bridge.store.clock import moment, stored
 from bridge.store.statements import ByKeys, Prepared
 
 Reply = dict[str, Any]
@@ -50,13 +51,13 @@ _MOVEMENTS_OF = Prepared(
     "document_id",
 )
 _BALANCES_OF_ITEMS = ByKeys(
-    "SELECT sku, warehouse, may_be_negative, on_hand, reserved FROM stock_balance WHERE sku IN (VALUES {keys})",
+    "SELECT sku, warehouse, may_be_negative, on_hand, reserved, revision FROM stock_balance WHERE sku IN (VALUES {keys})",
     width=1,
 )
 
 
 def update_stock(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # noqa: B008 - frozen
-    """Post all movements or none. Faults: InvalidReference, InsufficientStock, LimitExceeded, KeyReused."""
+    """Post all movements or none. Faults: InvalidReference, InvalidState, InsufficientStock, LimitExceeded, KeyReused."""
     planned = list(legs(request.movement))
     document = heading(
         call,
@@ -91,6 +92,10 @@ def get_stock(request: Any, call: Call) -> Reply:
         balance = BalanceRow(*row)
         if not named or balance.warehouse in places:
             levels[balance.sku, balance.warehouse] = balance.on_hand, balance.reserved
+    held = [place for place, (_, reserved) in levels.items() if reserved]
+    for line in due(session, held, stored(call.now)):
+        on_hand, reserved = levels[line.sku, line.warehouse]
+        levels[line.sku, line.warehouse] = on_hand, reserved - line.reserved
     return {
         "asOf": call.now,
         "stock": [_level(place, *levels[place], units[place[0]]) for place in sorted(levels)],
