@@ -112,7 +112,12 @@ def _replace(there: SupplierRow, row: SupplierRow, based_on: int | None, call: C
         )
     if row.details == there.details:
         return _stored(there)
-    changed = row._replace(revision=there.revision + 1, created_at=there.created_at)
+    changed = row._replace(
+        revision=there.revision + 1,
+        created_at=there.created_at,
+        # Later than the one before, also where an earlier request waited for this row.
+        changed_at=max(row.changed_at, there.changed_at + 1),
+    )
     call.session.run(_UPDATE, (*(getattr(changed, name) for name in _WRITTEN), changed.code))
     return _stored(changed)
 

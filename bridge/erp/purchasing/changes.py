@@ -16,9 +16,10 @@ from bridge.erp.call import Call
 from bridge.erp.figures import quantity
 from bridge.erp.purchasing.content import Header, Line, content, is_complete, line_path, total_of
 from bridge.erp.purchasing.revisions import keep
-from bridge.erp.purchasing.stored import (
+from bridge.erp.purchasing.rows import (
     LineRow,
     Order,
+    changed_at,
     lines_of,
     locked,
     moved,
@@ -31,7 +32,7 @@ from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import State, after
 from bridge.erp.suppliers import broken_supplier
 from bridge.erp.tables import purchase_order, purchase_order_cancellation, purchase_order_line
-from bridge.store.clock import moment, stored
+from bridge.store.clock import moment
 from bridge.store.statements import DialectName, Prepared, insertion
 
 Reply = dict[str, Any]
@@ -110,7 +111,7 @@ def change_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> R
         "state": state,
         "revision": found.row.revision + 1,
         "total": total_of(header),
-        "changedAt": call.now,
+        "changedAt": moment(changed_at(found, call)),
     }
 
 
@@ -119,13 +120,13 @@ def cancel_purchase_order(request: Any, call: Call) -> Reply:
     found = locked(call, request.orderNumber)
     state = moved(found, "cancel", call)
     same_revision(found, request.revision, call)
-    now = stored(call.now)
+    at = changed_at(found, call)
     call.session.run(
         _INSERT_CANCELLATION,
-        CancellationRow(found.id, request.reason.value, request.reason.language, call.exchange_id, now),
+        CancellationRow(found.id, request.reason.value, request.reason.language, call.exchange_id, at),
     )
     set_state(found, state, call)
-    return {"orderNumber": found.number, "state": state, "cancelledAt": moment(now)}
+    return {"orderNumber": found.number, "state": state, "cancelledAt": moment(at)}
 
 
 def _replace(
@@ -140,7 +141,7 @@ def _replace(
     gone = sorted(before.keys() - {line.line_number for line in lines})
     session.run_many(_DELETE_LINE, [(found.id, line_number) for line_number in gone])
     session.run_many(_REPLACE_LINE, [(found.id, *line) for line in lines])
-    written = (state, found.row.revision + 1, *header, call.exchange_id, stored(call.now))
+    written = (state, found.row.revision + 1, *header, call.exchange_id, changed_at(found, call))
     session.run(_UPDATE_ORDER, (*written, found.id))
 
 

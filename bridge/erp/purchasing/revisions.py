@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, insert, select
 
 from bridge.erp.call import Call
 from bridge.erp.purchasing.content import Header, Line
-from bridge.erp.purchasing.stored import Order, lines_of, not_found
+from bridge.erp.purchasing.rows import Order, changed_at, lines_of, not_found
 from bridge.erp.tables import (
     purchase_order,
     purchase_order_line,
@@ -19,7 +19,6 @@ from bridge.erp.tables import (
     purchase_order_revision_line,
 )
 from bridge.store import Session
-from bridge.store.clock import stored
 from bridge.store.statements import Prepared
 
 
@@ -86,7 +85,7 @@ _REPLACED_AT = Prepared(
 def keep(found: Order, call: Call) -> None:
     """Write down what the order is, before it becomes something else."""
     session = call.session
-    session.run(_KEEP_HEADER, (stored(call.now), found.id))
+    session.run(_KEEP_HEADER, (changed_at(found, call), found.id))
     session.run(_KEEP_LINES, (found.row.revision, found.id))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bridge.erp.purchasing.changes import CancellationRow
+from bridge.erp.purchasing.changes import CancellationRow, change_purchase_order
 from bridge.erp.shipped import Rules
 from bridge.erp.tables import purchase_order_cancellation
 from bridge.store import Store
@@ -247,6 +247,28 @@ def test_a_change_that_makes_the_total_too_large_is_refused(erp: ModuleType, sto
     with pytest.raises(erp.Fault, match="LimitExceeded"):
         erp.change(store, number, 1, erp.order(("999999999", "999999999")))
     assert erp.get_order(store, orderNumber=number)["revision"] == 1
+
+
+def test_what_is_done_later_has_the_later_time_even_if_it_was_asked_earlier(
+    erp: ModuleType, store: Store
+) -> None:
+    """A request that waits for another one's lock keeps the time at which it came in."""
+    number = place(erp, store)
+    times = [erp.get_order(store, orderNumber=number)["createdAt"]]
+    long_ago = times[0] - timedelta(hours=1)
+
+    def change(transaction: Any) -> Any:
+        call = erp.Call(transaction)
+        call.now = long_ago
+        wanted = erp.order(("1", "1"))
+        given = erp.Given(requestId="late", orderNumber=number, revision=1, order=wanted)
+        return change_purchase_order(given, call)
+
+    times.append(store.run(change)["changedAt"])
+    times.append(erp.get_order(store, orderNumber=number, revision=2)["changedAt"])
+    times.append(erp.cancel(store, number)["cancelledAt"])
+    assert times[0] < times[1] == times[2] < times[3]
+    assert erp.get_order(store, orderNumber=number)["changedAt"] == times[3]
 
 
 def test_a_change_takes_a_confirmation_back(erp: ModuleType, store: Store) -> None:

@@ -185,9 +185,15 @@ def same_revision(found: Order, given: int | None, call: Call) -> None:
         )
 
 
+def changed_at(found: Order, call: Call) -> int:
+    """The time of what this request does to the order, as it is stored: later than all that was done before, also where
+    an earlier request waited for this one, or a clock was set back."""
+    return max(stored(call.now), found.row.changed_at + 1)
+
+
 def set_state(found: Order, state: State, call: Call) -> None:
     """Write the state; the order counts as changed."""
-    call.session.run(_MOVE, (state, stored(call.now), found.id))
+    call.session.run(_MOVE, (state, changed_at(found, call), found.id))
 
 
 def total_fits(header: Header, path: str, call: Call) -> None:
