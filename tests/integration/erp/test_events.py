@@ -15,7 +15,7 @@ from bridge.erp.events import goods_received, purchase_order_status_changed, sto
 from bridge.erp.ledger import BalanceRow, DocumentRow
 from bridge.erp.posting import Leg
 from bridge.erp.purchasing.content import Line
-from bridge.erp.purchasing.stored import Order, by_number, lines_of, received_of
+from bridge.erp.purchasing.rows import Order, by_number, lines_of, received_of
 from bridge.store import Session, Store
 
 A = "WH-A"
