@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -10,10 +9,11 @@ from sqlalchemy import ColumnElement, select
 from bridge.erp.call import Call
 from bridge.erp.documents import day_of, without_none
 from bridge.erp.figures import money
+from bridge.erp.instants import instant
 from bridge.erp.numbers import PURCHASE_ORDER, number
 from bridge.erp.paging import BadToken, position, token
 from bridge.erp.tables import purchase_order
-from bridge.store.clock import moment, stored
+from bridge.store.clock import moment
 
 Reply = dict[str, Any]
 
@@ -39,7 +39,7 @@ _SUMMARY = (
 def list_purchase_orders(request: Any, call: Call) -> Reply:
     """One page. Fault: InvalidPageToken."""
     states = sorted(set(request.state))
-    since = None if request.changedSince is None else _instant(request.changedSince)
+    since = None if request.changedSince is None else instant(request.changedSince)
     ordered_from, ordered_to = request.orderedFrom, request.orderedTo
     this_list = (
         "ListPurchaseOrders",
@@ -94,15 +94,3 @@ def _summary(row: Any) -> Reply:
             "changedAt": moment(row.changed_at),
         }
     )
-
-
-def _instant(given: Any) -> int:
-    """A moment as it is stored. One that Python cannot hold is before or after everything that is."""
-    if not isinstance(given, datetime):  # finer than microseconds, 24:00:00, or a year far away
-        try:
-            given = given.datetime()
-        except (ValueError, OverflowError):
-            return stored(
-                datetime.min.replace(tzinfo=UTC) if given.year < 1 else datetime.max.replace(tzinfo=UTC)
-            )
-    return stored(given)

@@ -1,4 +1,4 @@
-"""Orders of a store that an older version made are read, changed, received and listed after the migration."""
+"""What a store of an older version holds goes on after the migration: orders, and stock with its movements."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from bridge.store import Store, Transaction, schema
 from bridge.store.clock import moment
@@ -25,7 +26,7 @@ DETAILS = {
 
 
 def make_store_of_the_first_version(url: str) -> None:
-    """With an order of one line."""
+    """With an order of one line, and a receipt of 7."""
     store = Store(url)
     database = store._database
     with Transaction(database.writing, database.reading) as transaction:
@@ -49,6 +50,16 @@ def make_store_of_the_first_version(url: str) -> None:
                 "10000000, 'H87', 1500000, 150000, NULL, NULL, NULL)"
             )
         )
+        for row in (
+            "INSERT INTO item VALUES ('S', 'H87', :at)",
+            "INSERT INTO warehouse VALUES ('WH-A', 0, :at)",
+            "INSERT INTO stock_balance VALUES ('S', 'WH-A', 0, 7000000, 0)",
+            "INSERT INTO stock_document (partner, request_id, posting_date, reference, movement_count, exchange_id, "
+            "posted_at) VALUES ('', 'old-2', '2026-02-25', 'DN-1', 1, 'x2', :at)",
+            "INSERT INTO stock_movement VALUES (1, 1, 1, 'receipt', 'purchase', 'S', 'WH-A', 7000000, 7000000, "
+            "NULL, NULL, NULL, NULL)",
+        ):
+            connection.execute(text(row), {"at": AT} if ":at" in row else {})
     store.close()
 
 
@@ -77,3 +88,15 @@ def test_an_old_order_is_read_changed_received_and_listed(erp: ModuleType, migra
     assert old["changedAt"] == moment(AT)
     assert erp.receive(migrated, number, erp.arrived(10, "12"))["state"] == "received"
     assert [one["orderNumber"] for one in erp.orders(migrated, state=["received"])["order"]] == [number]
+
+
+def test_old_stock_is_listed_reserved_issued_and_counted(erp: ModuleType, migrated: Store) -> None:
+    (old,) = erp.movements(migrated, sku="S")["movement"]
+    assert (old["documentNumber"], old["entry"], old["postedAt"]) == ("SM-2026-000001", 1, moment(AT))
+    assert (old["reference"], old["quantity"]["value"]) == ("DN-1", 7)
+    number = erp.reserve(migrated, erp.wanted(1, "S", "WH-A", "5"))["reservationNumber"]
+    erp.update(migrated, erp.issue("S", "WH-A", "5", reservation=number))
+    assert erp.reservation(migrated, reservationNumber=number)["state"] == "fulfilled"
+    assert erp.count(migrated, erp.counted("S", "WH-A", "7"), countedAt=moment(AT))["difference"] == []
+    with pytest.raises(DBAPIError, match="append-only"), migrated.transaction() as transaction:
+        transaction.session.execute(text("UPDATE stock_movement SET quantity = 1"))
