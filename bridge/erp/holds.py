@@ -97,16 +97,18 @@ def due(session: Session, places: Iterable[Place], now: int) -> list[DueLine]:
     return sorted({DueLine(*row) for row in found})
 
 
-def give_back_expired(session: Session, balances: Mapping[Place, Balance], now: int) -> None:
-    """Take what is due out of these locked balances, and write it to its lines; the balances are the caller's to write."""
+def give_back_expired(session: Session, balances: Mapping[Place, Balance], now: int) -> set[Place]:
+    """Take what is due out of these locked balances, and write it to its lines. The places whose balances are to be
+    written."""
     lines = due(session, [place for place, balance in balances.items() if balance.reserved], now)
     if not lines:
-        return
+        return set()
     for line in lines:
         balances[line.sku, line.warehouse].reserved -= line.reserved
     give(session, [(line.reservation_id, line.line_number, line.reserved) for line in lines])
     old, new = NEW_RESERVATION, MOVES[NEW_RESERVATION, "expire"]
     session.run_many(_EXPIRE, [(new, one, old) for one in sorted({line.reservation_id for line in lines})])
+    return {(line.sku, line.warehouse) for line in lines}
 
 
 def give(session: Session, parts: Sequence[tuple[int, int, int]]) -> None:

@@ -181,7 +181,7 @@ def lock_balances(
 ) -> dict[Place, Balance]:
     """These balances, locked until the transaction ends, without what reservations hold whose time has run out by `now`.
 
-    One that was not there begins at zero. What is changed in them, `write_balances` has to write.
+    One that was not there begins at zero. What the caller changes in them, `write_balances` has to write.
 
     Args:
         may_be_negative: of every warehouse among the places.
@@ -196,7 +196,9 @@ def lock_balances(
         balances[found.sku, found.warehouse] = Balance(
             found.on_hand, found.reserved, bool(found.may_be_negative)
         )
-    give_back_expired(session, balances, stored(now))
+    # At once: whoever locks them may find nothing to change, or lock them again.
+    given_back = give_back_expired(session, balances, stored(now))
+    write_balances(session, {place: balances[place] for place in given_back})
     return balances
 
 

@@ -36,7 +36,8 @@ def seed_stock(erp: ModuleType, store: Store) -> None:
 
 
 def check_the_books(store: Store) -> None:
-    """Balances are the sum of movements, none is negative, and every document has all of its movements."""
+    """Balances are the sum of movements and of what reservations hold, nothing is promised twice, and every document has
+    all of its movements."""
     with store.reading() as session:
         wrong = session.execute(
             text(
@@ -47,6 +48,23 @@ def check_the_books(store: Store) -> None:
             )
         ).all()
         assert not wrong
+        wrong = session.execute(
+            text(
+                "SELECT b.sku, b.warehouse, b.reserved, coalesce(sum(l.reserved), 0) FROM stock_balance b "
+                "LEFT JOIN reservation_line l ON l.sku = b.sku AND l.warehouse = b.warehouse "
+                "GROUP BY b.sku, b.warehouse, b.on_hand, b.reserved "
+                "HAVING b.reserved <> coalesce(sum(l.reserved), 0) OR b.reserved > b.on_hand"
+            )
+        ).all()
+        assert not wrong
+        open_ones = session.execute(
+            text(
+                "SELECT r.id, r.state, sum(l.reserved) FROM reservation r "
+                "JOIN reservation_line l ON l.reservation_id = r.id GROUP BY r.id, r.state "
+                "HAVING (r.state = 'open') <> (sum(l.reserved) > 0)"
+            )
+        ).all()
+        assert not open_ones
         halves = session.execute(
             text(
                 "SELECT d.id, d.movement_count, count(DISTINCT m.movement) FROM stock_document d "

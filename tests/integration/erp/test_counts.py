@@ -174,6 +174,16 @@ def test_a_count_below_what_is_reserved_waits_for_a_decision(erp: ModuleType, st
 
 
 @pytest.mark.parametrize("found", ["10", "9"])
+def test_a_count_gives_back_what_was_reserved_too_long(erp: ModuleType, store: Store, found: str) -> None:
+    erp.update(store, erp.receipt("S", A, "10"), now=EIGHT)
+    erp.reserve(store, erp.wanted(1, "S", A, "10"), expiresAt=NINE, now=EIGHT)
+    erp.count(store, erp.counted("S", A, found), now=TEN)
+    with store.reading() as session:
+        assert session.execute(text("SELECT reserved FROM stock_balance")).scalar() == 0
+    assert erp.stock(store, "S", now=TEN) == {("S", A): Decimal(found)}
+
+
+@pytest.mark.parametrize("found", ["10", "9"])
 def test_a_request_id_makes_one_count(erp: ModuleType, store: Store, found: str) -> None:
     erp.update(store, erp.receipt("S", A, "10"))
     erp.count(store, erp.counted("S", A, found), request="c-1")

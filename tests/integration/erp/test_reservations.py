@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -502,6 +503,56 @@ class TestAtOnce:
         assert not self.together(take)
         assert erp.levels(store, "S", "T", now=LATER) == {("S", A): (0, 0, 0), ("T", B): (0, 0, 0)}
         check_the_holds(store)
+
+    def test_whatever_is_done_at_once_ends_and_keeps_the_books_right(
+        self, erp: ModuleType, store: Store
+    ) -> None:
+        """Reservations that expire, are issued, given back, counted over: nobody waits for another for ever."""
+        skus, warehouses = ("S", "T"), (A, B)
+        start = datetime.now(UTC)
+        erp.update(store, *(erp.receipt(sku, place, "60") for sku in skus for place in warehouses))
+        made: list[str] = []
+
+        def work(number: int) -> None:
+            choose = random.Random(number)
+            for _ in range(10):
+                sku, place, kind = choose.choice(skus), choose.choice(warehouses), choose.random()
+                ends = start + timedelta(seconds=3600 if choose.random() < 0.5 else choose.random())
+                ends = max(ends, datetime.now(UTC) + timedelta(milliseconds=20))
+                places = [(one, where) for one in skus for where in warehouses]
+                choose.shuffle(places)
+                lines = [erp.wanted(line, *one, "1") for line, one in enumerate(places, 1)]
+                try:
+                    if kind < 0.4 or not made:
+                        made.append(erp.reserve(store, *lines, expiresAt=ends)["reservationNumber"])
+                    elif kind < 0.7:
+                        named = [
+                            erp.issue(sku, place, "1", reservation=choose.choice(made)) for _ in range(3)
+                        ]
+                        erp.update(store, *named)
+                    elif kind < 0.85:
+                        erp.release(store, choose.choice(made))
+                    else:
+                        erp.count(store, erp.counted(sku, place, "50"))
+                except erp.Fault as fault:
+                    assert fault.name in {  # noqa: PT017 - any other is collected
+                        "InsufficientStock",
+                        "InvalidState",
+                        "InvalidReference",
+                    }
+
+        assert not self.together(work, 8)
+        check_the_holds(store)
+        later = datetime.now(UTC) + timedelta(hours=2)
+        levels = erp.levels(store, *skus, now=later)
+        assert all((reserved, available) == (0, on_hand) for on_hand, reserved, available in levels.values())
+        erp.update(store, *(erp.receipt(sku, place, "1") for sku in skus for place in warehouses), now=later)
+        check_the_holds(store)
+        with store.reading() as session:
+            assert session.execute(text("SELECT sum(reserved) FROM stock_balance")).scalar() == 0
+            assert (
+                session.execute(text("SELECT count(*) FROM reservation WHERE state = 'open'")).scalar() == 0
+            )
 
 
 def test_rows_have_the_columns_of_their_tables_in_order() -> None:
