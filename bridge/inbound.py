@@ -315,7 +315,7 @@ class Inbound:
             headers = ""
             if exchange.addressing is not None:
                 headers = exchange.addressing.fault_headers(message_id=_iri(exchange.id))
-            exchange.reply = fault_bytes(exchange.version, answer, headers)
+            exchange.reply = fault_bytes(exchange.version, answer, headers, language=exchange.language)
         except Exception as second:
             log.exception("exchange %s: the fault for %r could not be made", exchange.id, error)
             exchange.error = second
