@@ -77,6 +77,7 @@ class Inbound:
         contract = service.contract
         self.service = service
         self.limits = settings.limits
+        self.zone = settings.zone(service.path.removeprefix("/services/"))
         self.store = store
         self.journal = None
         if store is not None:
@@ -281,6 +282,7 @@ class Inbound:
             exchange.partner,
             exchange.language,
             once,
+            self.zone,
         )
         try:
             result = plan.handler(exchange.value, call)
