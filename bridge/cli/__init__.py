@@ -15,7 +15,18 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, duplicates, journal, sample, serve, settings, store, validate
+from bridge.cli import (
+    check,
+    contract,
+    duplicates,
+    handover,
+    journal,
+    sample,
+    serve,
+    settings,
+    store,
+    validate,
+)
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -30,6 +41,7 @@ app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)
 app.command("sample")(sample.sample)
+app.command("handover")(handover.handover)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
 app.add_typer(duplicates.app, name="duplicates")

@@ -82,6 +82,9 @@ class Server:
         "What clients reach the bridge by (`https://bridge.example.com/erp`); written into every WSDL's addresses. "
         "Empty: taken from the request.",
     )
+    contact: str = setting(
+        "", "Whom a partner asks: a name, a telephone number, an address. Printed on the hand-over sheet."
+    )
     trusted_proxies: tuple[str, ...] = setting(
         (),
         "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",

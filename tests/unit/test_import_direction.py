@@ -19,7 +19,7 @@ ROOT = Path(bridge.__file__).parent
 # Top to bottom. A unit may import the units of lower layers; within its own layer only what WITHIN lists.
 LAYERS: tuple[tuple[str, str], ...] = (
     ("package", "bridge bridge.__main__ bridge.testing"),
-    ("entrances", "bridge.cli bridge.console bridge.host bridge.delivery.worker bridge.ops"),
+    ("entrances", "bridge.cli bridge.console bridge.handover bridge.host bridge.delivery.worker bridge.ops"),
     ("app", "bridge.app"),
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
@@ -39,6 +39,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
+        ("bridge.cli", "bridge.handover"),
         (
             "bridge.app",
             "bridge.host",
