@@ -111,7 +111,7 @@ HEAD = """# Clients of other languages
 
 Written by `make interop`, which starts the shipped bridge and drives each client against every operation of every shipped
 contract. A client is given nothing but the address of `?wsdl`. The calls are in `tests/interop/scenarios`, with what
-must come back; one small driver per client is in `tests/interop/clients`. `make test` runs all of them but gSOAP, which has to be
+must come back; an operation that no scenario calls yet gets a request made up from its schema, and a reply or a declared fault will do. One small driver per client is in `tests/interop/clients`. `make test` runs all of them but gSOAP, which has to be
 compiled, where they are installed. How to write a client of your own is in [clients.md](clients.md).
 
 """

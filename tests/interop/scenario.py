@@ -5,7 +5,8 @@ that the contract refuses. Texts may name what came before: "{own}" is an id of 
 field of the reply to the step `place`, "{place.request}" the request it sent. Expectations are a path to a value;
 numbers are compared as numbers, {"pattern": …} as a regular expression.
 
-An operation that no step calls is called with its first good sample, so that a new one is never left out.
+An operation that no step calls is called with a request made up from its schema, so that a new one is never left out: a
+reply will do, and a declared fault too.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Any
 from lxml import etree
 
 from bridge import shipped
+from bridge.contract import Contract, Operation
 from bridge.contract import load as load_contract
-from tests.acceptance.shipped_erp import SAMPLES, SOAP
-from tests.conftest import Sample, read_expected
+from bridge.contract.example import example
 from tests.interop.driver import Answer, nested
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -39,7 +40,7 @@ class Step:
     name: str
     operation: str
     request: Any
-    kind: str  # "reply", "fault", "violations"
+    kind: str  # "reply", "fault", "violations"; "answer" is a reply or a declared fault
     expected: dict[str, Any] = field(default_factory=dict)
     violations: tuple[str, ...] = ()
 
@@ -52,14 +53,14 @@ class Scenario:
     @property
     def rows(self) -> list[str]:
         """What the table tells of this contract: each operation, then the kinds of fault."""
-        operations = dict.fromkeys(step.operation for step in self.steps if step.kind == "reply")
+        operations = dict.fromkeys(step.operation for step in self.steps if row_of(step) == step.operation)
         kinds = [kind for kind in ("fault", "violations") if any(step.kind == kind for step in self.steps)]
         return [*operations, *kinds]
 
 
 def row_of(step: Step) -> str:
     """The row of the table that a step counts for."""
-    return step.operation if step.kind == "reply" else step.kind
+    return step.kind if step.kind in ("fault", "violations") else step.operation
 
 
 @cache
@@ -73,9 +74,8 @@ def _scenario(name: str, wsdl: Path) -> Scenario:
     written = json.loads(file.read_text("utf-8"))["steps"] if file.exists() else []
     steps = [_step(one) for one in written]
     called = {step.operation for step in steps if step.kind == "reply"}
-    for operation in load_contract(wsdl).operations.values():
-        if operation.name not in called:
-            steps += _from_samples(name, operation.name)
+    contract = load_contract(wsdl)
+    steps += [_made_up(contract, one) for one in contract.operations.values() if one.name not in called]
     return Scenario(contract=name, steps=tuple(steps))
 
 
@@ -92,25 +92,12 @@ def _step(written: dict[str, Any]) -> Step:
     )
 
 
-def _from_samples(contract: str, operation: str) -> list[Step]:
-    """The first sample that is answered well, after those that must be sent before it."""
-    listed = read_expected(SAMPLES / contract / operation / "expected.txt")
-    good = next(one for one in listed if one.status == 200 and one.fault is None)
-    chain = [good.file]
-    while (before := _listed(chain[0]).after) is not None:
-        chain.insert(0, before)
-    return [_step_of(file) for file in chain]
-
-
-def _listed(file: Path) -> Sample:
-    return next(one for one in read_expected(file.parent / "expected.txt") if one.file == file)
-
-
-def _step_of(file: Path) -> Step:
-    root = etree.fromstring(file.read_bytes(), etree.XMLParser(remove_comments=True))
-    body = next(found for ns in SOAP.values() if (found := root.find(f"{{{ns}}}Body")) is not None)
-    name = f"{file.parent.name}/{file.name}"
-    return Step(name=name, operation=file.parent.name, request=nested(body[0]) or {}, kind="reply")
+def _made_up(contract: Contract, operation: Operation) -> Step:
+    assert operation.input is not None
+    request = nested(etree.fromstring(example(contract.model, operation.input, optional=False)))
+    return Step(
+        name=f"{operation.name}, made up", operation=operation.name, request=request or {}, kind="answer"
+    )
 
 
 # -- what came before ----------------------------------------------------------------------------------------
@@ -155,6 +142,9 @@ def judge(step: Step, answer: Answer, known: dict[str, Any]) -> str:
     """What is wrong with an answer; "" where nothing is."""
     if "error" in answer:
         return str(answer["error"])
+    if step.kind == "answer":
+        refused = find(answer.get("fault", {}).get("detail") or {}, "violations.violation")
+        return "" if refused is None else f"refused: {json.dumps(refused, ensure_ascii=False)[:600]}"
     if step.kind == "reply":
         if "fault" in answer:
             return f"fault: {json.dumps(answer['fault'], ensure_ascii=False)[:600]}"

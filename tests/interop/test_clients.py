@@ -16,7 +16,7 @@ from bridge.contract import load
 from tests.acceptance.shipped_erp import ROOT, ErpProcess
 from tests.interop.clients import CLIENTS, Client
 from tests.interop.matrix import VERSIONS, run, spoken
-from tests.interop.scenario import Scenario, Step, judge, resolved, scenarios
+from tests.interop.scenario import Scenario, Step, judge, resolved, row_of, scenarios
 
 QUICK = [client for client in CLIENTS if not client.slow]
 PAGE = ROOT / "docs" / "interop.md"
@@ -72,7 +72,8 @@ def test_a_client_that_is_said_to_speak_one_version_sends_it_on_the_other_port_t
 def test_every_operation_of_every_contract_is_called(name: str) -> None:
     (scenario,) = [one for one in scenarios() if one.contract == name]
     operations = {found.name for found in load(shipped.contracts("erp")[name]).operations.values()}
-    assert {step.operation for step in scenario.steps if step.kind == "reply"} == operations
+    assert {step.operation for step in scenario.steps if row_of(step) == step.operation} == operations
+    assert operations <= set(scenario.rows)
 
 
 @pytest.mark.parametrize("name", shipped.contracts("erp"))
@@ -150,13 +151,19 @@ def test_references_name_what_came_before() -> None:
     }
 
 
-def test_a_contract_without_a_scenario_is_called_with_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_without_a_step_is_called_with_a_request_made_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("tests.interop.scenario.FOLDER", Path("/nowhere"))
     scenarios.cache_clear()
     try:
         made: dict[str, Scenario] = {one.contract: one for one in scenarios()}
     finally:
         scenarios.cache_clear()
-    place, *_ = made["purchasing"].steps
-    assert place.operation == "CreatePurchaseOrder"
-    assert place.request["order"]["line"]["quantity"] == {"_": "10", "unit": "H87"}
+    place = next(one for one in made["purchasing"].steps if one.operation == "CreatePurchaseOrder")
+    assert place.kind == "answer"
+    assert place.request["order"]["line"]["quantity"] == {"_": "1", "unit": "H87"}
+    assert judge(place, {"reply": {}}, {}) == ""
+    assert judge(place, {"fault": {"detail": {"NotFound": {}}}}, {}) == ""
+    refused = {"fault": {"detail": {"violations": {"violation": {"path": "/a"}}}}}
+    assert judge(place, refused, {}).startswith("refused: ")
