@@ -23,7 +23,7 @@ help:
 	@echo "make format  let ruff put the code in shape"
 	@echo "make bench   measure, and compare with plain Spyne and a hand-written server"
 	@echo "make interop clients of other languages against every operation; writes docs/interop.md"
-	@echo "make docs    write the generated pages anew (settings)"
+	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
 	@echo "make clean   remove .venv and caches; ./data stays"
 
@@ -67,6 +67,7 @@ interop: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md
 	$(BIN)/soapbridge settings --toml > bridge.toml
+	$(BIN)/python -m bridge.erp.state_page > docs/order-states.md
 
 dist: $(VENV)/.installed-dev
 	$(PIP) wheel --no-deps --wheel-dir dist .

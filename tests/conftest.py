@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 _LINE = re.compile(
     r"(?P<file>\S+)\s+(?P<status>\d{3}) (?P<verdict>\w+)"
     r"(?: violations(?P<relation>>?=)(?P<count>\d+)(?: (?P<paths>/\S+))?)?"
-    r"(?: fault=(?P<fault>\w+))?(?: after=(?P<after>\S+))?"
+    r"(?: fault=(?P<fault>\w+))?(?: after=(?P<after>\S+))?(?: put=(?P<put>\S+))?"
 )
 
 
@@ -34,7 +34,8 @@ class Sample:
     exact: bool  # False where `violations` and `paths` are only the least that must be told
     paths: tuple[str, ...]
     fault: str | None  # name of the declared fault that answers a valid request
-    after: Path | None  # the sample that must have been sent before
+    after: tuple[Path, ...]  # the samples that must have been sent before
+    put: tuple[tuple[str, str], ...]  # (element here, element of an earlier answer that gives its text)
 
     def __str__(self) -> str:
         return f"{self.operation}/{self.file.stem}"
@@ -61,10 +62,19 @@ def read_expected(path: Path) -> list[Sample]:
                 exact=match["relation"] == "=",
                 paths=tuple(match["paths"].split(",")) if match["paths"] else (),
                 fault=match["fault"],
-                after=(path.parent / match["after"]).resolve() if match["after"] else None,
+                after=tuple(
+                    (path.parent / one).resolve() for one in (match["after"] or "").split(",") if one
+                ),
+                put=tuple(_put(one) for one in (match["put"] or "").split(",") if one),
             )
         )
     return samples
+
+
+def _put(word: str) -> tuple[str, str]:
+    """`orderNumber`, or `pageToken:nextPage` where the two differ."""
+    name, _, source = word.partition(":")
+    return name, source or name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

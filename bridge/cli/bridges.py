@@ -15,6 +15,7 @@ from bridge.settings import FILE_VARIABLE, Settings, load, override
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
+    from bridge.erp.shipped import Rules
     from bridge.store import Store
 
 Target = Annotated[
@@ -54,8 +55,7 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
     services = {
         name: bridge.serve(path, idempotency_key="requestId") for name, path in contracts("erp").items()
     }
-    rules = shipped.Rules(warehouses=settings.erp.warehouses, negative_stock=settings.erp.negative_stock)
-    shipped.bind(services["purchasing"], services["inventory"], rules)
+    shipped.bind(services, _rules(settings))
     return bridge
 
 
@@ -64,10 +64,19 @@ def apply_shipped_rules(bridge: Bridge) -> None:
     from bridge.erp import shipped
 
     if bridge.store is not None:
-        erp = bridge.settings.erp
-        shipped.apply_rules(
-            bridge.store, shipped.Rules(warehouses=erp.warehouses, negative_stock=erp.negative_stock)
-        )
+        shipped.apply_rules(bridge.store, _rules(bridge.settings))
+
+
+def _rules(settings: Settings) -> Rules:
+    from bridge.erp.shipped import Rules
+
+    erp = settings.erp
+    return Rules(
+        warehouses=erp.warehouses,
+        negative_stock=erp.negative_stock,
+        over_delivery=erp.over_delivery,
+        known_suppliers_only=erp.known_suppliers_only,
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
     purchasing.py   CreatePurchaseOrder, GetPurchaseOrder
     inventory.py    UpdateStock, GetStock
     shipped.py      binds these to the contracts' operations
+    ledger.py       posts planned legs as one stock document; every operation that moves stock calls it
     posting.py      pure: stock movements as the legs of a posting
     figures.py      pure: money and quantities, exactly
     call.py         what a handler here needs of its second argument

@@ -9,6 +9,8 @@ from datetime import datetime
 
 PURCHASE_ORDER = "PO"
 STOCK_DOCUMENT = "SM"
+RESERVATION = "SR"
+STOCK_COUNT = "SC"
 
 
 def number(kind: str, row_id: int, created_at: datetime) -> str:

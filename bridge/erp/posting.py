@@ -20,7 +20,9 @@ Place = tuple[str, str]
 
 class Leg(NamedTuple):
     """One side of a movement. `number` counts the request's movements from 1, `quantity` is signed and scaled.
-    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does."""
+    `path` is where the movement stands in the request, `warehouse_path` where in the movement the warehouse does, or
+    where in the request if it begins with '/'. `reservation` is the number of the one that an issue takes from.
+    `unit_path` is where in the movement the unit stands."""
 
     number: int
     kind: Kind
@@ -31,10 +33,12 @@ class Leg(NamedTuple):
     unit: str
     path: str
     warehouse_path: str
-    lot: str | None
-    order_number: str | None
-    note: str | None
-    note_language: str | None
+    lot: str | None = None
+    order_number: str | None = None
+    note: str | None = None
+    note_language: str | None = None
+    reservation: str | None = None
+    unit_path: str = "quantity/@unit"
 
     @property
     def place(self) -> Place:
@@ -54,6 +58,32 @@ class Balance:
         return self.on_hand - self.reserved
 
 
+class Holds:
+    """What one reservation holds in one place, line by line; issues take it from the first line on."""
+
+    __slots__ = ("_lines", "taken")
+
+    def __init__(self, lines: Mapping[int, int]) -> None:
+        self._lines = dict(lines)
+        self.taken: dict[int, int] = {}
+        """What has been taken, by line number."""
+
+    @property
+    def total(self) -> int:
+        """What is still held."""
+        return sum(self._lines.values())
+
+    def take(self, wanted: int) -> None:
+        """Take `wanted`, which may not be more than `total`."""
+        for number, held in self._lines.items():
+            part = min(held, wanted)
+            if part:
+                self._lines[number] -= part
+                self.taken[number] = self.taken.get(number, 0) + part
+                wanted -= part
+        assert wanted == 0, "more was taken than was held"
+
+
 class Shortage(NamedTuple):
     """A leg that takes `wanted` where `available` is."""
 
@@ -63,10 +93,13 @@ class Shortage(NamedTuple):
 
 
 class Overflow(NamedTuple):
-    """A leg after which there would be `on_hand`, more than can be kept."""
+    """A leg after which a figure, on hand or available, would be more than can be kept."""
 
     leg: Leg
-    on_hand: int
+    figure: int
+
+
+NO_HOLDS: Mapping[tuple[str | None, Place], Holds] = {}
 
 
 @dataclass(slots=True)
@@ -117,24 +150,40 @@ def legs(movements: Sequence[Any]) -> Iterator[Leg]:
                 what.orderNumber if kind == "receipt" else None,
                 None if note is None else note.value,
                 None if note is None else note.language,
+                what.reservationNumber if kind == "issue" else None,
             )
 
 
-def apply(planned: Iterable[Leg], balances: Mapping[Place, Balance]) -> Outcome:
+def apply(
+    planned: Iterable[Leg],
+    balances: Mapping[Place, Balance],
+    holds: Mapping[tuple[str | None, Place], Holds] = NO_HOLDS,
+) -> Outcome:
     """Change `balances` leg by leg. A leg that cannot be applied is skipped, and reported where it is the first one of
-    its place, so that the caller learns of every shortage at once."""
+    its place, so that the caller learns of every shortage at once.
+
+    Args:
+        holds: what the reservations named by legs hold, by reservation number and place; changed with the balances.
+    """
     outcome = Outcome()
     short: set[Place] = set()
     for leg in planned:
         balance = balances[leg.place]
-        after = balance.on_hand + leg.quantity
-        if leg.quantity < 0 and after < balance.reserved and not balance.may_be_negative:
+        hold = holds.get((leg.reservation, leg.place)) if holds else None
+        held = 0 if hold is None else hold.total
+        taken = min(held, -leg.quantity) if held else 0
+        after, reserved = balance.on_hand + leg.quantity, balance.reserved - taken
+        if leg.quantity < 0 and after < reserved and not balance.may_be_negative:
             if leg.place not in short:
                 short.add(leg.place)
-                outcome.shortages.append(Shortage(leg, balance.available, -leg.quantity))
+                outcome.shortages.append(Shortage(leg, balance.available + held, -leg.quantity))
         elif not -LARGEST <= after <= LARGEST:
             outcome.overflows.append(Overflow(leg, after))
+        elif after - reserved < -LARGEST:
+            outcome.overflows.append(Overflow(leg, after - reserved))
         else:
-            balance.on_hand = after
+            balance.on_hand, balance.reserved = after, reserved
+            if hold is not None:
+                hold.take(taken)
         outcome.on_hand_after.append(balance.on_hand)
     return outcome

@@ -5,7 +5,7 @@ Goods that come in make their item and their warehouse known; goods that go out 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 
 from bridge.erp.call import Call
-from bridge.erp.numbers import PURCHASE_ORDER, number, row_id
-from bridge.erp.posting import Leg
+from bridge.erp.numbers import PURCHASE_ORDER, RESERVATION, number, row_id
+from bridge.erp.posting import Leg, Place
 from bridge.erp.tables import item, stock_balance, warehouse
 from bridge.errors import StoreError
 from bridge.store import Session, Store
@@ -24,19 +24,25 @@ from bridge.store.statements import ByKeys, insertion
 
 MOST_REPORTED = 100
 """References in one InvalidReference fault, as its type says."""
+MOST_LETTERS = 100
+"""Of an identifier in a fault, as its type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How this company keeps its stock; from the settings.
+    """How this company keeps its stock and buys; from the settings.
 
     Args:
         warehouses: the only ones there are. Empty: any that goods come into.
         negative_stock: warehouses whose balances may go below zero.
+        over_delivery: percent of a line's ordered quantity that may come in above it.
+        known_suppliers_only: whether an order may name only suppliers that UpsertSupplier made known.
     """
 
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
+    over_delivery: float = 0.0
+    known_suppliers_only: bool = False
 
 
 class ItemRow(NamedTuple):
@@ -54,6 +60,11 @@ class WarehouseRow(NamedTuple):
 _ITEMS = ByKeys("SELECT sku, unit FROM item WHERE sku IN (VALUES {keys})", width=1)
 _WAREHOUSES = ByKeys("SELECT code, may_be_negative FROM warehouse WHERE code IN (VALUES {keys})", width=1)
 _ORDERS = ByKeys("SELECT id, created_at FROM purchase_order WHERE id IN ({keys})", width=1)
+_RESERVATIONS = ByKeys(
+    "SELECT DISTINCT reservation.id, reservation.created_at, line.sku, line.warehouse FROM reservation "
+    "JOIN reservation_line AS line ON line.reservation_id = reservation.id WHERE reservation.id IN ({keys})",
+    width=1,
+)
 _INSERT_ITEM = insertion(item, ItemRow, unless_there=("sku",))
 _INSERT_WAREHOUSE = insertion(warehouse, WarehouseRow, unless_there=("code",))
 
@@ -76,7 +87,7 @@ class References:
         the fault InvalidReference: with everything that does not hold.
     """
 
-    def __init__(self, session: Session, planned: list[Leg], call: Call, rules: Rules) -> None:
+    def __init__(self, session: Session, planned: Sequence[Leg], call: Call, rules: Rules) -> None:
         self._session = session
         self._call = call
         self._rules = rules
@@ -87,11 +98,12 @@ class References:
         new_items, new_warehouses = self._check(planned)
         self._check_transfers(planned)
         self._check_orders(planned)
+        self._check_reservations(planned)
         self._refuse_broken()
         if new_items or new_warehouses:
             self._learn(new_items, new_warehouses, planned)
 
-    def _check(self, planned: list[Leg]) -> tuple[dict[str, str], set[str]]:
+    def _check(self, planned: Sequence[Leg]) -> tuple[dict[str, str], set[str]]:
         """(unit by new SKU, new warehouses), in the order of the request: what comes in first may go out later."""
         items: dict[str, str] = {}
         places: set[str] = set()
@@ -108,15 +120,15 @@ class References:
             elif unit is None:
                 self._break("item", leg.sku, "unknown", leg, "sku")
             elif unit != leg.unit:
-                self._break("unit", leg.unit, "mismatch", leg, "quantity/@unit")
+                self._break("unit", leg.unit, "mismatch", leg, leg.unit_path)
         return items, places
 
-    def _check_transfers(self, planned: list[Leg]) -> None:
+    def _check_transfers(self, planned: Sequence[Leg]) -> None:
         for out, into in pairwise(planned):
             if out.number == into.number and out.warehouse == into.warehouse:
                 self._break("warehouse", into.warehouse, "repeated", into, into.warehouse_path)
 
-    def _check_orders(self, planned: list[Leg]) -> None:
+    def _check_orders(self, planned: Sequence[Leg]) -> None:
         named = {leg.order_number for leg in planned if leg.order_number is not None}
         if not named:
             return
@@ -126,12 +138,26 @@ class References:
             if leg.order_number is not None and leg.order_number not in known:
                 self._break("purchaseOrder", leg.order_number, "unknown", leg, "receipt/orderNumber")
 
+    def _check_reservations(self, planned: Sequence[Leg]) -> None:
+        named = {leg.reservation for leg in planned if leg.reservation is not None}
+        if not named:
+            return
+        known: dict[str, set[Place]] = {}
+        for one, created_at, sku, code in self._session.rows_for(
+            _RESERVATIONS, [(row_id(one),) for one in sorted(named)]
+        ):
+            known.setdefault(number(RESERVATION, one, moment(created_at)), set()).add((sku, code))
+        for leg in planned:
+            if leg.reservation is not None and leg.place not in known.get(leg.reservation, ()):
+                reason = "mismatch" if leg.reservation in known else "unknown"
+                self._break("reservation", leg.reservation, reason, leg, "issue/reservationNumber")
+
     def _break(self, kind: str, identifier: str, reason: str, leg: Leg, path: str) -> None:
         broken = {
             "kind": kind,
             "identifier": identifier,
             "reason": reason,
-            "path": f"{leg.path}/{path}",
+            "path": path if path.startswith("/") else f"{leg.path}/{path}",
         }
         if len(self._broken) < MOST_REPORTED and broken not in self._broken:
             self._broken.append(broken)
@@ -140,7 +166,7 @@ class References:
         if self._broken:
             raise self._call.fault("InvalidReference", reference=self._broken)
 
-    def _learn(self, items: dict[str, str], places: set[str], planned: list[Leg]) -> None:
+    def _learn(self, items: dict[str, str], places: set[str], planned: Sequence[Leg]) -> None:
         # Sorted: two that make the same things known meet in one order, and neither waits for the other in a ring.
         self._session.run_many(
             _INSERT_ITEM, [ItemRow(sku, unit, self._now) for sku, unit in sorted(items.items())]

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
-from bridge.erp.call import Call
-from bridge.erp.inventory import get_stock, update_stock
-from bridge.erp.purchasing import create_purchase_order, get_purchase_order
+from bridge.erp.inventory import (
+    count_stock,
+    get_reservation,
+    get_stock,
+    list_stock_movements,
+    release_stock,
+    reserve_stock,
+    update_stock,
+)
+from bridge.erp.purchasing import (
+    cancel_purchase_order,
+    change_purchase_order,
+    create_purchase_order,
+    get_purchase_order,
+    list_purchase_orders,
+    receive_goods,
+)
 from bridge.erp.references import Rules, apply_rules
+from bridge.erp.suppliers import get_supplier, upsert_supplier
 
-__all__ = ["Rules", "apply_rules", "bind"]
+__all__ = ["Rules", "apply_rules", "bind", "handlers"]
 
 Handler = Callable[[Any, Any], Any]
 
@@ -21,13 +37,39 @@ class Service(Protocol):
     def operation(self, name: str, /) -> Callable[[Handler], object]: ...
 
 
-def bind(purchasing: Service, inventory: Service, rules: Rules = Rules()) -> None:  # noqa: B008 - frozen
-    """Bind a handler to every operation of both contracts. `rules` go to `apply_rules` too, once at start."""
+def handlers(rules: Rules) -> Mapping[str, Mapping[str, Handler]]:
+    """What answers each operation, by contract and operation."""
+    return {
+        "purchasing": {
+            "CreatePurchaseOrder": partial(create_purchase_order, rules=rules),
+            "GetPurchaseOrder": get_purchase_order,
+            "ChangePurchaseOrder": partial(change_purchase_order, rules=rules),
+            "CancelPurchaseOrder": cancel_purchase_order,
+            "ListPurchaseOrders": list_purchase_orders,
+            "ReceiveGoods": partial(receive_goods, rules=rules),
+        },
+        "suppliers": {
+            "UpsertSupplier": upsert_supplier,
+            "GetSupplier": get_supplier,
+        },
+        "inventory": {
+            "UpdateStock": partial(update_stock, rules=rules),
+            "GetStock": get_stock,
+            "ReserveStock": partial(reserve_stock, rules=rules),
+            "ReleaseStock": release_stock,
+            "GetReservation": get_reservation,
+            "CountStock": partial(count_stock, rules=rules),
+            "ListStockMovements": list_stock_movements,
+        },
+    }
 
-    def update_stock_by_rules(request: Any, call: Call) -> dict[str, Any]:
-        return update_stock(request, call, rules)
 
-    purchasing.operation("CreatePurchaseOrder")(create_purchase_order)
-    purchasing.operation("GetPurchaseOrder")(get_purchase_order)
-    inventory.operation("UpdateStock")(update_stock_by_rules)
-    inventory.operation("GetStock")(get_stock)
+def bind(services: Mapping[str, Service], rules: Rules = Rules()) -> None:  # noqa: B008 - frozen
+    """Bind a handler to every operation of every shipped contract. `rules` go to `apply_rules` too, once at start.
+
+    Args:
+        services: the service of each shipped contract, by the contract's name.
+    """
+    for contract, operations in handlers(rules).items():
+        for name, handler in operations.items():
+            services[contract].operation(name)(handler)

@@ -1,10 +1,18 @@
-"""States of a purchase order, as the contract names them."""
+"""States of a purchase order, and the moves between them: the one table that every handler asks. Pure.
+
+docs/order-states.md is drawn from it (`state_page.py`). A move that is not in `MOVES` does not exist; the states that
+would have allowed an event are read from it too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
-PURCHASE_ORDER_STATES: Mapping[str, str] = {
+State = Literal["open", "confirmed", "partiallyReceived", "received", "closed", "cancelled"]
+Event = Literal["change", "confirm", "receive", "complete", "close", "cancel"]
+
+PURCHASE_ORDER_STATES: Final[Mapping[State, str]] = {
     "open": "stored; nothing received yet",
     "confirmed": "the supplier has confirmed it",
     "partiallyReceived": "some of the goods have arrived",
@@ -14,4 +22,61 @@ PURCHASE_ORDER_STATES: Mapping[str, str] = {
 }
 """Every state with its meaning; the table's CHECK and the contract's enumeration hold the same words."""
 
-NEW_PURCHASE_ORDER = "open"
+NEW_PURCHASE_ORDER: Final[State] = "open"
+
+EVENTS: Final[Mapping[Event, str]] = {
+    "change": "ChangePurchaseOrder: header or lines are replaced",
+    "confirm": "the supplier confirms the order; no operation of version 1 tells so, the move is there for the one that will",
+    "receive": "ReceiveGoods: goods of some line have come in",
+    "complete": "of every line at least what is ordered has come in, after ReceiveGoods or ChangePurchaseOrder",
+    "close": "ReceiveGoods with `final`: no more goods will come",
+    "cancel": "CancelPurchaseOrder",
+}
+"""Every event with what raises it."""
+
+MOVES: Final[Mapping[tuple[State, Event], State]] = {
+    ("open", "change"): "open",
+    ("open", "confirm"): "confirmed",
+    ("open", "receive"): "partiallyReceived",
+    ("open", "cancel"): "cancelled",
+    # What the supplier confirmed is no longer what is ordered.
+    ("confirmed", "change"): "open",
+    ("confirmed", "receive"): "partiallyReceived",
+    ("confirmed", "cancel"): "cancelled",
+    ("partiallyReceived", "change"): "partiallyReceived",
+    ("partiallyReceived", "receive"): "partiallyReceived",
+    ("partiallyReceived", "complete"): "received",
+    ("partiallyReceived", "close"): "closed",
+    ("received", "close"): "closed",
+}
+
+
+class NoMove(Exception):
+    """This state does not allow this event."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        super().__init__(f"{state} does not allow {event}")
+        self.state: Final = state
+        self.event: Final = event
+
+    @property
+    def allowed(self) -> tuple[State, ...]:
+        """The states that would have, in the order of the contract."""
+        return allowing(self.event)
+
+
+def after(state: State, event: Event) -> State:
+    """The state that `event` leads to.
+
+    Raises:
+        NoMove: it is not allowed here.
+    """
+    to = MOVES.get((state, event))
+    if to is None:
+        raise NoMove(state, event)
+    return to
+
+
+def allowing(event: Event) -> tuple[State, ...]:
+    """The states in which `event` is allowed, in the order of the contract."""
+    return tuple(state for state in PURCHASE_ORDER_STATES if (state, event) in MOVES)

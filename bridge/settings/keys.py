@@ -242,12 +242,24 @@ class Contracts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erp:
-    """The shipped ERP: how this company keeps its stock."""
+    """The shipped ERP: how this company keeps its stock and buys."""
 
     warehouses: tuple[str, ...] = setting(
         (), "The only warehouses there are. Empty: any that goods come into."
     )
     negative_stock: tuple[str, ...] = setting((), "Warehouses whose balances may go below zero.")
+    over_delivery: float = setting(
+        0.0,
+        "How much more of an order's line may come in than was ordered; what is above is refused (OverDelivery).",
+        unit="percent",
+        least=0,
+        most=1000,
+    )
+    known_suppliers_only: bool = setting(
+        False,
+        "Refuse orders, and changes of orders, whose supplier UpsertSupplier has not made known. "
+        "A blocked supplier is refused in any case.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

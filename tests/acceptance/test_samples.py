@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ FOLDERS = sorted(path.parent for path in SAMPLES.glob("*/*/expected.txt"))
 
 
 class Sender:
-    """Sends each sample once, after those it needs."""
+    """Sends each sample once, after those it needs, with the numbers that their answers gave."""
 
     def __init__(self, erp: ErpProcess) -> None:
         self.erp = erp
@@ -24,13 +25,38 @@ class Sender:
 
     def send(self, file: Path) -> Answer:
         if file not in self.answers:
-            (sample,) = (one for one in read_expected(file.parent / "expected.txt") if one.file == file)
-            if sample.after is not None:
-                assert self.send(sample.after).status == 200
+            sample = listed(file)
+            for before in sample.after:
+                assert self.send(before).status == 200
             self.answers[file] = self.erp.post(
-                sample.contract, file.read_bytes(), version=sample.soap_version
+                sample.contract, self.filled(sample), version=sample.soap_version
             )
         return self.answers[file]
+
+    def filled(self, sample: Sample) -> bytes:
+        envelope = sample.file.read_bytes()
+        for name, source in sample.put:
+            text = self.given(sample, source)
+            assert text is not None, f"no answer before {sample.file.name} has {source}"
+            envelope, count = re.subn(
+                rb"(<[\w:]*%b>)[^<]*" % name.encode(), rb"\g<1>" + text.encode(), envelope
+            )
+            assert count == 1, f"{sample.file.name} has {count} times {name}"
+        return envelope
+
+    def given(self, sample: Sample, element: str) -> str | None:
+        """What the latest answer before this sample says of `element`."""
+        for before in reversed(sample.after):
+            text = self.answers[before].find(element) or self.given(listed(before), element)
+            if text is not None:
+                return text
+        return None
+
+
+def listed(file: Path) -> Sample:
+    """The line of its folder's expected.txt that is about this file."""
+    (sample,) = (one for one in read_expected(file.parent / "expected.txt") if one.file == file)
+    return sample
 
 
 @pytest.fixture(scope="module")

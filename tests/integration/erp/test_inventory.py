@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bridge.erp.inventory import BalanceRow, DocumentRow, MovementRow
+from bridge.erp.ledger import BalanceRow, DocumentRow, MovementRow
 from bridge.erp.shipped import Rules, apply_rules
 from bridge.erp.tables import stock_balance, stock_document, stock_movement
 from bridge.errors import StoreError

@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from bridge.erp.purchasing import LineRow, OrderRow
+from bridge.erp.purchasing.content import Header, Line
+from bridge.erp.purchasing.stored import LineRow, OrderRow
 from bridge.erp.tables import purchase_order, purchase_order_line
 from bridge.store import Store
 
@@ -125,3 +126,6 @@ def test_rows_have_the_columns_of_their_tables_in_order() -> None:
     # A tuple is bound by position: a field in the wrong place would be stored without complaint.
     assert ("id", *OrderRow._fields) == tuple(purchase_order.columns.keys())
     assert LineRow._fields == tuple(purchase_order_line.columns.keys())
+    assert LineRow._fields == ("order_id", *Line._fields)
+    first = OrderRow._fields.index("buyer_reference")
+    assert Header._fields == OrderRow._fields[first : first + len(Header._fields)]

@@ -1,0 +1,108 @@
+"""ListPurchaseOrders: page by page in the order in which the orders were made, which nothing changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from bridge.erp.call import Call
+from bridge.erp.documents import day_of, without_none
+from bridge.erp.figures import money
+from bridge.erp.numbers import PURCHASE_ORDER, number
+from bridge.erp.paging import BadToken, position, token
+from bridge.erp.tables import purchase_order
+from bridge.store.clock import moment, stored
+
+Reply = dict[str, Any]
+
+PAGE = 100
+"""Orders on a page whose size the caller does not say."""
+
+_orders = purchase_order.c
+_SUMMARY = (
+    _orders.id,
+    _orders.state,
+    _orders.revision,
+    _orders.buyer_reference,
+    _orders.order_date,
+    _orders.currency,
+    _orders.supplier,
+    _orders.requested_delivery,
+    _orders.total,
+    _orders.created_at,
+    _orders.changed_at,
+)
+
+
+def list_purchase_orders(request: Any, call: Call) -> Reply:
+    """One page. Fault: InvalidPageToken."""
+    states = sorted(set(request.state))
+    since = None if request.changedSince is None else _instant(request.changedSince)
+    ordered_from, ordered_to = request.orderedFrom, request.orderedTo
+    this_list = (
+        "ListPurchaseOrders",
+        states,
+        request.supplier,
+        request.buyerReference,
+        str(ordered_from),
+        str(ordered_to),
+        since,
+    )
+    try:
+        last = 0 if request.pageToken is None else position(request.pageToken, *this_list)
+    except BadToken as error:
+        raise call.fault("InvalidPageToken", pageToken=request.pageToken, reason=error.reason) from None
+
+    wanted: list[ColumnElement[bool]] = [_orders.id > last]
+    if states:
+        wanted.append(_orders.state.in_(states))
+    if request.supplier is not None:
+        wanted.append(_orders.supplier == request.supplier)
+    if request.buyerReference is not None:
+        wanted.append(_orders.buyer_reference == request.buyerReference)
+    if ordered_from is not None:
+        wanted.append(_orders.order_date >= str(ordered_from))
+    if ordered_to is not None:
+        wanted.append(_orders.order_date <= str(ordered_to))
+    if since is not None:
+        wanted.append(_orders.changed_at >= since)
+    size = request.pageSize or PAGE
+    # One more than asked for tells whether there is another page.
+    query = select(*_SUMMARY).where(*wanted).order_by(_orders.id).limit(size + 1)
+    rows = call.reading.execute(query).all()
+    reply: Reply = {"asOf": call.now, "order": [_summary(row) for row in rows[:size]]}
+    if len(rows) > size:
+        reply["nextPage"] = token(rows[size - 1].id, *this_list)
+    return reply
+
+
+def _summary(row: Any) -> Reply:
+    created_at = moment(row.created_at)
+    return without_none(
+        {
+            "orderNumber": number(PURCHASE_ORDER, row.id, created_at),
+            "state": row.state,
+            "revision": row.revision,
+            "buyerReference": row.buyer_reference,
+            "orderDate": day_of(row.order_date),
+            "supplier": row.supplier,
+            "requestedDelivery": day_of(row.requested_delivery),
+            "total": {"value": money(row.total, row.currency), "currency": row.currency},
+            "createdAt": created_at,
+            "changedAt": moment(row.changed_at),
+        }
+    )
+
+
+def _instant(given: Any) -> int:
+    """A moment as it is stored. One that Python cannot hold is before or after everything that is."""
+    if not isinstance(given, datetime):  # finer than microseconds, 24:00:00, or a year far away
+        try:
+            given = given.datetime()
+        except (ValueError, OverflowError):
+            return stored(
+                datetime.min.replace(tzinfo=UTC) if given.year < 1 else datetime.max.replace(tzinfo=UTC)
+            )
+    return stored(given)
