@@ -134,7 +134,8 @@ CLIENTS = (
         missing=_perl,
         notes="Of the WSDL it reads address, operations and actions, and no schema: names, namespaces and order of every element "
         "are written by hand, and untyped text is escaped by hand (`SOAP::Utils::encode_data`). Set `autotype(0)` and an empty "
-        "`encodingStyle`. Of a SOAP 1.2 fault `faultcode` and `faultdetail` find "
+        "`encodingStyle`. Give each namespace a prefix (`->prefix`): else it makes new ones in every call, and a repeat with the same "
+        "requestId is refused as another content. Of a SOAP 1.2 fault `faultcode` and `faultdetail` find "
         "nothing: ask by path (`/Envelope/Body/Fault/Detail`).",
     ),
     Client(

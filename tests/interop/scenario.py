@@ -175,6 +175,8 @@ def _differences(value: Any, expected: dict[str, Any]) -> str:
 def _same(found: Any, wanted: Any) -> bool:
     if found is None or isinstance(found, list | dict):
         return False
+    if isinstance(found, bool):
+        found = str(found).lower()
     if str(found) == str(wanted):
         return True
     try:

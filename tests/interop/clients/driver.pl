@@ -47,12 +47,17 @@ sub fault_of {
     return { fault => { code => $code, reason => $reason, detail => $som->match($detail) ? got($som, $detail) : undef } };
 }
 
+# Prefixes by namespace. Without one SOAP::Lite makes a new prefix for each element of each call, so that a repeat is
+# another text than the first request, and a long message has more prefixes than the bridge takes.
+my %prefixes;
+
 # [Clark name, attributes, text or children]. Without a type nothing is escaped for us.
 sub given {
     my ($name, $attributes, $content) = @{ $_[0] };
     my ($namespace, $local) = $name =~ /^\{(.*)\}(.*)$/;
     my $value = ref $content ? \SOAP::Data->value(map { given($_) } @$content) : SOAP::Utils::encode_data($content);
     my $data = SOAP::Data->name($local => $value)->uri($namespace)->attr($attributes);
+    $data->prefix($prefixes{$namespace} //= 'p' . keys %prefixes);
     return ref $content ? $data : $data->type('');
 }
 
