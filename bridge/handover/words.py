@@ -219,6 +219,10 @@ FAULT_TODO: Mapping[Language, Mapping[str, str]] = {
         "InvalidState": "Read the object, then wait or do something else.",
         "InsufficientStock": "Ask for less, or wait for goods; then a new request id.",
         "LimitExceeded": "Split the request, or have the limit raised; then a new request id.",
+        "RevisionMismatch": "Somebody changed it first: read it again, redo the change on what is there now, with a new request id.",
+        "BelowReceived": "Keep at least what has come in of each line named; then a new request id.",
+        "OverDelivery": "Enter what is still open, or have the order changed first; then a new request id.",
+        "InvalidPageToken": "Begin the list anew, without a page token.",
     },
     "zh": {
         "NotFound": "请查询存在的对象。",
@@ -227,5 +231,9 @@ FAULT_TODO: Mapping[Language, Mapping[str, str]] = {
         "InvalidState": "先查询对象，再等待或改做其他操作。",
         "InsufficientStock": "减少数量或等待到货，然后使用新的请求编号。",
         "LimitExceeded": "拆分请求或申请提高上限，然后使用新的请求编号。",
+        "RevisionMismatch": "对象已被他人变更：重新查询，在最新内容上修改，并使用新的请求编号。",
+        "BelowReceived": "所指出各行的数量不得低于已收数量，然后使用新的请求编号。",
+        "OverDelivery": "只登记尚未收货的数量，或先变更订单，然后使用新的请求编号。",
+        "InvalidPageToken": "不带分页标记，重新开始查询。",
     },
 }
