@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
 
 Wsdl = Annotated[
-    str, typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing).")
+    str, typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing, events).")
 ]
 
 
@@ -27,7 +27,7 @@ def open_contract(name: str, settings: Settings) -> Contract:
     """
     from bridge.contract import load
 
-    shipped = contracts()
+    shipped = contracts("erp") | contracts("crm")
     location: str | Path = name
     if not Path(name).exists() and "://" not in name:
         if name not in shipped:

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from bridge.erp.call import Call, sender
 from bridge.erp.figures import LARGEST, QUANTITY_DIGITS, plain, quantity
@@ -75,6 +75,7 @@ class BalanceRow(NamedTuple):
     may_be_negative: int
     on_hand: int
     reserved: int
+    revision: int
 
 
 _documents, _balances = stock_document.c, stock_balance.c
@@ -94,14 +95,18 @@ _INSERT_BALANCE = insertion(stock_balance, BalanceRow, unless_there=("sku", "war
 _UPDATE_BALANCE = Prepared(
     update(stock_balance)
     .where(_balances.sku == bindparam("of_sku"), _balances.warehouse == bindparam("of_warehouse"))
-    .values(on_hand=bindparam("new_on_hand"), reserved=bindparam("new_reserved")),
+    .values(
+        on_hand=bindparam("new_on_hand"),
+        reserved=bindparam("new_reserved"),
+        revision=_balances.revision + literal_column("1"),
+    ),
     "new_on_hand",
     "new_reserved",
     "of_sku",
     "of_warehouse",
 )
 _LOCKED_BALANCES = ByKeys(
-    "SELECT sku, warehouse, may_be_negative, on_hand, reserved FROM stock_balance "
+    "SELECT sku, warehouse, may_be_negative, on_hand, reserved, revision FROM stock_balance "
     "WHERE (sku, warehouse) IN (VALUES {keys}) ORDER BY sku, warehouse{lock}",
     width=2,
 )
@@ -197,7 +202,7 @@ def lock_balances(
     """
     ordered = sorted(set(places))
     session.run_many(
-        _INSERT_BALANCE, [BalanceRow(sku, code, int(may_be_negative[code]), 0, 0) for sku, code in ordered]
+        _INSERT_BALANCE, [BalanceRow(sku, code, int(may_be_negative[code]), 0, 0, 0) for sku, code in ordered]
     )
     balances: dict[Place, Balance] = {}
     for row in session.rows_for(_LOCKED_BALANCES, ordered):

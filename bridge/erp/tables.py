@@ -49,6 +49,7 @@ stock_balance = Table(
     Column("may_be_negative", SmallInteger, nullable=False),
     Column("on_hand", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
     # The permission is a copy that the foreign key keeps true, so that the database itself can refuse.
     ForeignKeyConstraint(
         ["warehouse", "may_be_negative"],
@@ -60,7 +61,7 @@ stock_balance = Table(
     CheckConstraint("on_hand BETWEEN -999999999999999999 AND 999999999999999999", name="on_hand"),
     sqlite_with_rowid=False,
 )
-"""What is where, now. Always the sum of the movements."""
+"""What is where, now. Always the sum of the movements. `revision` is one more whenever the row is written."""
 
 stock_document = Table(
     "stock_document",

@@ -15,7 +15,9 @@ XSD: Final = HERE / "xsd"
 
 
 def contracts(system: str = "erp") -> dict[str, Path]:
-    """Every shipped WSDL of one system (`erp`: what we answer) by contract name, such as `purchasing`.
+    """Every shipped WSDL of one system by contract name, such as `purchasing`.
+
+    `erp` is what we answer, `crm` what a CRM answers and we call; no name is in both.
 
     The name is the file's without its version and ending; where several majors are shipped, the highest.
     """

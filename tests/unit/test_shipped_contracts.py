@@ -23,11 +23,15 @@ XS = "{http://www.w3.org/2001/XMLSchema}"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 FAULTS = "urn:soapbridge:common:faults:1"
 
-CONTRACTS = shipped.contracts("erp")
+CALLED = shipped.contracts("crm")
+"""What others answer and we call: the same family, but for what an event is."""
+CONTRACTS = shipped.contracts("erp") | CALLED
 # violations-1.xsd describes the detail of our own faults; nothing in a WSDL imports it.
-SCHEMAS = sorted((shipped.XSD / "erp").glob("*.xsd")) + [
-    shipped.XSD / "common" / name for name in ("types-1.xsd", "faults-1.xsd")
-]
+SCHEMAS = (
+    sorted((shipped.XSD / "erp").glob("*.xsd"))
+    + sorted((shipped.XSD / "crm").glob("*.xsd"))
+    + [shipped.XSD / "common" / name for name in ("types-1.xsd", "faults-1.xsd")]
+)
 DOCUMENTED = [
     XS + name for name in ("schema", "element", "attribute", "simpleType", "complexType", "enumeration")
 ]
@@ -41,7 +45,11 @@ def _definitions(name: str) -> etree._Element:
 
 
 def _namespace(name: str) -> str:
-    return f"urn:soapbridge:erp:{name}:1"
+    return f"urn:soapbridge:{_system(name)}:{name}:1"
+
+
+def _system(name: str) -> str:
+    return CONTRACTS[name].parent.name
 
 
 def _operations(name: str) -> list[str]:
@@ -52,7 +60,7 @@ def _operations(name: str) -> list[str]:
 
 
 def _schema_of(name: str) -> Path:
-    return shipped.XSD / "erp" / f"{name}-1.xsd"
+    return shipped.XSD / _system(name) / f"{name}-1.xsd"
 
 
 def _global_elements(path: Path) -> dict[str, etree._Element]:
@@ -75,8 +83,8 @@ def _languages(element: etree._Element, documentation: str) -> set[str]:
     }
 
 
-def test_the_shipped_contracts_are_the_erps() -> None:
-    assert set(CONTRACTS) >= {"purchasing", "inventory", "suppliers"}
+def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
+    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "events"}
     assert _operations("purchasing") == [
         "CreatePurchaseOrder",
         "GetPurchaseOrder",
@@ -95,6 +103,18 @@ def test_the_shipped_contracts_are_the_erps() -> None:
         "CountStock",
         "ListStockMovements",
     ]
+    assert _operations("events") == ["PurchaseOrderStatusChanged", "StockLevelChanged", "GoodsReceived"]
+
+
+def test_the_bridge_answers_none_of_what_it_calls() -> None:
+    assert not set(shipped.contracts()) & set(CALLED)
+
+
+def test_states_of_an_order_are_the_same_words_wherever_they_are_told() -> None:
+    def values(name: str, type_name: str) -> list[str]:
+        return etree.parse(_schema_of(name)).xpath(f"//*[@name='{type_name}']//@value")
+
+    assert values("events", "OrderState") == values("purchasing", "PurchaseOrderState")
 
 
 def test_the_package_reaches_the_folders_at_the_top_of_the_repository() -> None:
@@ -214,7 +234,8 @@ class TestPorts:
             ]
             for version, namespace in SOAP.items()
         }
-        here = f"http://127.0.0.1:8080/services/{name}"
+        host = "crm.example" if name in CALLED else "127.0.0.1:8080"
+        here = f"http://{host}/services/{name}"
         assert addresses == {"1.1": [here], "1.2": [here]}
 
     @each_contract
@@ -240,7 +261,24 @@ class TestPorts:
                 action = operation.find(f"{SOAP[version]}operation").get("soapAction")
                 assert action == f"{_namespace(name)}/{operation.get('name')}"
 
-    @each_contract
+    @pytest.mark.parametrize("name", sorted(CALLED))
+    def test_every_event_begins_with_its_id_its_time_and_its_place_among_those_of_its_object(
+        self, name: str
+    ) -> None:
+        schema = etree.parse(_schema_of(name)).getroot()
+        for operation in _operations(name):
+            for message, first in (
+                (operation, ["eventId", "occurredAt", "sequence"]),
+                (f"{operation}Response", ["eventId", "outcome"]),
+            ):
+                elements = schema.xpath(
+                    "xs:complexType[@name=$name]/xs:sequence/xs:element[not(@minOccurs)]/@name",
+                    name=message,
+                    namespaces={"xs": XS[1:-1]},
+                )
+                assert elements[: len(first)] == first
+
+    @pytest.mark.parametrize("name", sorted(set(CONTRACTS) - set(CALLED)))
     def test_writing_operations_carry_a_request_id_and_declare_its_reuse(self, name: str) -> None:
         schema = etree.parse(_schema_of(name)).getroot()
         for operation in _definitions(name).iterfind(f"{WSDL}portType/{WSDL}operation"):
@@ -408,11 +446,15 @@ class TestTheirPage:
         ]
         return rows[1:]
 
-    def test_it_lists_every_operation_with_its_faults(self) -> None:
-        listed = {(row[0], row[1]): row[3].split(", ") for row in self._rows("Operations") if len(row) == 4}
+    @pytest.mark.parametrize(
+        ("heading", "names"),
+        [("Operations", set(CONTRACTS) - set(CALLED)), ("What we call on the CRM", set(CALLED))],
+    )
+    def test_it_lists_every_operation_with_its_faults(self, heading: str, names: set[str]) -> None:
+        listed = {(row[0], row[1]): row[3].split(", ") for row in self._rows(heading) if len(row) == 4}
         declared = {
             (name, operation.get("name")): [fault.get("name") for fault in operation.iterfind(f"{WSDL}fault")]
-            for name in CONTRACTS
+            for name in names
             for operation in _definitions(name).iterfind(f"{WSDL}portType/{WSDL}operation")
         }
         assert listed == declared

@@ -51,7 +51,7 @@ _MOVEMENTS_OF = Prepared(
     "document_id",
 )
 _BALANCES_OF_ITEMS = ByKeys(
-    "SELECT sku, warehouse, may_be_negative, on_hand, reserved FROM stock_balance WHERE sku IN (VALUES {keys})",
+    "SELECT sku, warehouse, may_be_negative, on_hand, reserved, revision FROM stock_balance WHERE sku IN (VALUES {keys})",
     width=1,
 )
 

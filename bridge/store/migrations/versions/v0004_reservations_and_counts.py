@@ -118,6 +118,10 @@ def upgrade() -> None:
         "ALTER TABLE stock_movement ADD COLUMN reservation_id BIGINT "
         "CONSTRAINT fk_stock_movement_reservation_id REFERENCES reservation (id)"
     )
+    op.add_column(
+        "stock_balance",
+        sa.Column("revision", sa.BigInteger(), nullable=False, server_default=sa.text("0")),
+    )
     op.create_index(
         "ix_stock_movement_sku_document_id_entry", "stock_movement", ["sku", "document_id", "entry"]
     )
