@@ -281,6 +281,30 @@ def test_the_command_writes_what_the_file_name_asks_for(
     assert "张三" in printed.stdout
 
 
+def test_the_sheet_of_a_bridge_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from bridge.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    wsdl = shipped.contracts("erp")["inventory"]
+    Path("own_desk.py").write_text(
+        "from bridge import Bridge\n"
+        "bridge = Bridge.load(store=False)\n"
+        f"stock = bridge.serve({str(wsdl)!r})\n"
+        "@stock.operation('GetStock')\n"
+        "def get_stock(request, call): ...\n",
+        "utf-8",
+    )
+    done = CliRunner().invoke(app, ["handover", "own_desk:bridge"])
+    assert done.exit_code == 0, done.output
+    assert "### GetStock" in done.stdout
+    assert "left out: " in done.stderr
+    assert "UpdateStock has no handler" in done.stderr
+    assert "a repeat is done again" in done.stdout
+
+
 def test_a_service_that_is_not_there_is_named_with_those_that_are(bridge: Bridge) -> None:
     from bridge.cli.handover import _chosen
     from bridge.errors import SettingsError
