@@ -18,7 +18,7 @@ from bridge.erp.figures import quantity
 from bridge.erp.ledger import BalanceRow, DocumentRow, document_number
 from bridge.erp.posting import Leg
 from bridge.erp.purchasing.content import Line
-from bridge.erp.purchasing.stored import Order
+from bridge.erp.purchasing.rows import Order
 from bridge.erp.states import State
 from bridge.store.clock import moment
 

@@ -5,7 +5,7 @@
     receipts.py    ReceiveGoods
     lists.py       ListPurchaseOrders
     content.py     pure: the contract's order as rows, and back
-    stored.py      orders in the store: found, locked, judged
+    rows.py        orders in the store: found, locked, judged
     revisions.py   what an order was before each change
 
 Which state allows what is asked of `bridge/erp/states.py`. A handler that writes locks the order before it judges its

@@ -16,7 +16,7 @@ from bridge.erp.call import Call
 from bridge.erp.figures import quantity
 from bridge.erp.purchasing.content import Header, Line, content, is_complete, line_path, total_of
 from bridge.erp.purchasing.revisions import keep
-from bridge.erp.purchasing.stored import (
+from bridge.erp.purchasing.rows import (
     LineRow,
     Order,
     lines_of,

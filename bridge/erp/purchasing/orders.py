@@ -15,7 +15,7 @@ from bridge.erp.documents import note_of
 from bridge.erp.figures import quantity
 from bridge.erp.purchasing.content import Line, content, order_of, total_of
 from bridge.erp.purchasing.revisions import revision_of
-from bridge.erp.purchasing.stored import (
+from bridge.erp.purchasing.rows import (
     INSERT_LINE,
     Order,
     OrderRow,

@@ -14,7 +14,7 @@ from bridge.erp.figures import QUANTITY_DIGITS, quantity, scaled
 from bridge.erp.ledger import document_number, heading, post
 from bridge.erp.posting import Leg
 from bridge.erp.purchasing.content import Line, is_complete, line_path, most_open, shipped_to
-from bridge.erp.purchasing.stored import Order, lines_of, locked, moved, received_of, set_state
+from bridge.erp.purchasing.rows import Order, lines_of, locked, moved, received_of, set_state
 from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import after
 from bridge.erp.tables import goods_receipt_line

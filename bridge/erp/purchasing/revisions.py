@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, insert, select
 
 from bridge.erp.call import Call
 from bridge.erp.purchasing.content import Header, Line
-from bridge.erp.purchasing.stored import Order, lines_of, not_found
+from bridge.erp.purchasing.rows import Order, lines_of, not_found
 from bridge.erp.tables import (
     purchase_order,
     purchase_order_line,

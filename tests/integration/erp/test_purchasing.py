@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from bridge.erp.purchasing.content import Header, Line
-from bridge.erp.purchasing.stored import LineRow, OrderRow
+from bridge.erp.purchasing.rows import LineRow, OrderRow
 from bridge.erp.tables import purchase_order, purchase_order_line
 from bridge.store import Store
 
