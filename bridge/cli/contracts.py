@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
 
 Wsdl = Annotated[
-    str, typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing, events).")
+    str,
+    typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing, events)."),
 ]
 
 

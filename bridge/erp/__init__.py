@@ -1,14 +1,18 @@
 """The shipped ERP: what its contracts' operations do, and the ledger beneath.
 
     purchasing/     orders: placed, changed, cancelled, received, read and listed
-    inventory.py    UpdateStock, GetStock
+    inventory/      stock: moved, read, reserved, counted, its movements listed
     suppliers.py    UpsertSupplier, GetSupplier
     shipped.py      binds these to the contracts' operations
     states.py       pure: which state of an order allows what; state_page.py draws it
+    events.py       what happened, as events of wsdl/crm/events-1.wsdl
     ledger.py       posts planned legs as one stock document; every operation that moves stock calls it
+    holds.py        what reservations hold, beside the balances
+    reservation_states.py   pure: which state of a reservation allows what
     posting.py      pure: stock movements as the legs of a posting
     figures.py      pure: money and quantities, exactly
     documents.py    pure: parts of documents as they are kept
+    instants.py     pure: points in time that callers give, as they are kept
     paging.py       pure: tokens of the next page of a list
     call.py         what a handler here needs of its second argument
     tables.py       tables, in the store's metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,13 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import func, select, text
 
 from bridge.erp.shipped import Rules, apply_rules
@@ -25,6 +31,8 @@ STRICT = ("WH-A", "WH-B")
 LENIENT = "WH-NEG"
 WAREHOUSES = (*STRICT, LENIENT)
 RULES = Rules(warehouses=WAREHOUSES, negative_stock=(LENIENT,))
+
+Place = tuple[str, str]
 
 quantities = st.decimals(min_value="0.000001", max_value="20", places=6)
 moves = st.one_of(
@@ -39,6 +47,7 @@ moves = st.one_of(
         quantities,
     ),
 )  # fmt: skip
+places = st.tuples(st.sampled_from(SKUS), st.sampled_from(WAREHOUSES))
 
 
 class Oracle:
@@ -49,6 +58,76 @@ class Oracle:
         self.known: set[str] = set()
         self.missing: dict[str, dict[str, Decimal]] = {}
         """By order and item, what has not come in."""
+        self.held: dict[str, dict[int, tuple[Place, Decimal]]] = {}
+        """By reservation and line, what is still held, and where."""
+
+    def reserved(self, place: Place) -> Decimal:
+        """What all reservations hold in one place."""
+        return sum(
+            (held for lines in self.held.values() for where, held in lines.values() if where == place),
+            Decimal(0),
+        )
+
+    def reserve(self, number: str, wanted: list[tuple[Place, Decimal]], *, partial: bool) -> str | None:
+        """The fault that must answer, None when the reservation is made."""
+        if any(sku not in self.known for (sku, _), _ in wanted):
+            return "InvalidReference"
+        self.held[number] = lines = {}
+        short = False
+        for line, (place, quantity) in enumerate(wanted, 1):
+            free = self.balances.get(place, Decimal(0)) - self.reserved(place)
+            granted = quantity if place[1] == LENIENT else min(quantity, max(free, Decimal(0)))
+            short |= granted < quantity
+            lines[line] = place, granted if partial or granted == quantity else Decimal(0)
+        if short and (not partial or not any(held for _, held in lines.values())):
+            del self.held[number]
+            return "InsufficientStock"
+        return None
+
+    def is_open(self, number: str) -> bool:
+        return any(held for _, held in self.held[number].values())
+
+    def release(self, number: str, wanted: dict[int, Decimal | None]) -> str | None:
+        lines = self.held[number]
+        if not self.is_open(number):
+            return "InvalidState"
+        parts = {line: lines[line][1] if part is None else part for line, part in wanted.items()}
+        if any(part > lines[line][1] for line, part in parts.items()):
+            return "InsufficientStock"
+        for line, part in parts.items():
+            lines[line] = lines[line][0], lines[line][1] - part
+        return None
+
+    def issue_of(self, number: str, place: Place, quantity: Decimal) -> str | None:
+        """An issue that names a reservation."""
+        lines = self.held[number]
+        if place not in [where for where, _ in lines.values()]:
+            return "InvalidReference"
+        if not self.is_open(number):
+            return "InvalidState"
+        held = sum((one for where, one in lines.values() if where == place), Decimal(0))
+        after = self.balances.get(place, Decimal(0)) - quantity
+        if place[1] != LENIENT and after < self.reserved(place) - min(held, quantity):
+            return "InsufficientStock"
+        self.balances[place] = after
+        for line, (where, one) in lines.items():
+            if where == place:
+                taken = min(one, quantity)
+                lines[line] = where, one - taken
+                quantity -= taken
+        return None
+
+    def count(self, found: dict[Place, Decimal]) -> str | None:
+        if any(sku not in self.known for sku, _ in found):
+            return "InvalidReference"
+        if any(
+            one < self.balances.get(place, Decimal(0)) and one < self.reserved(place)
+            for place, one in found.items()
+            if place[1] != LENIENT
+        ):
+            return "InsufficientStock"
+        self.balances.update(found)
+        return None
 
     def receive(self, number: str, wanted: list[tuple[str, Decimal]], warehouse: str) -> str:
         """The order's state after a receipt, or the fault that must answer."""
@@ -73,7 +152,7 @@ class Oracle:
             unknown |= sku not in known
             for warehouse, change in self._sides(kind, place, quantity):
                 after = balances.get((sku, warehouse), Decimal(0)) + change
-                if change < 0 and after < 0 and warehouse != LENIENT:
+                if change < 0 and after < self.reserved((sku, warehouse)) and warehouse != LENIENT:
                     short = True
                 else:
                     balances[sku, warehouse] = after
@@ -101,6 +180,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.oracle = Oracle()
         self.sent: list[tuple[str, list[Any], Any]] = []
+        self.reply: Any = None
         empty(self.store)
         apply_rules(self.store, RULES)
 
@@ -158,6 +238,80 @@ class Ledger(RuleBasedStateMachine):
         except self.erp.Fault as fault:
             answered = fault.name
         assert answered == expected
+
+    def answered(self, act: Callable[[], Any]) -> str | None:
+        """The fault that `act` is answered with; None for a reply, which `self.reply` keeps."""
+        try:
+            self.reply = act()
+        except self.erp.Fault as fault:
+            name: str = fault.name
+            return name
+        return None
+
+    @rule(wanted=st.lists(st.tuples(places, quantities), min_size=1, max_size=4), partial=st.booleans())
+    def reserve(self, wanted: list[tuple[Place, Decimal]], partial: bool) -> None:
+        lines = [self.erp.wanted(line, *place, str(one)) for line, (place, one) in enumerate(wanted, 1)]
+        expected = self.oracle.reserve("new", wanted, partial=partial)
+        assert (
+            self.answered(lambda: self.erp.reserve(self.store, *lines, partial=partial, rules=RULES))
+            == expected
+        )
+        if expected is None:
+            self.oracle.held[self.reply["reservationNumber"]] = self.oracle.held.pop("new")
+
+    @precondition(lambda self: self.oracle.held)
+    @rule(choice=st.data(), quantity=quantities)
+    def release(self, choice: Any, quantity: Decimal) -> None:
+        number = choice.draw(st.sampled_from(sorted(self.oracle.held)))
+        lines = sorted(self.oracle.held[number])
+        parts = st.dictionaries(st.sampled_from(lines), st.none() | st.just(quantity))
+        wanted = choice.draw(parts)
+        expected = self.oracle.release(number, wanted or dict.fromkeys(lines))
+        given = [(line, part and str(part)) for line, part in wanted.items()]
+        assert self.answered(lambda: self.erp.release(self.store, number, *given)) == expected
+
+    @precondition(lambda self: self.oracle.held)
+    @rule(choice=st.data(), elsewhere=places, quantity=quantities)
+    def issue_what_is_reserved(self, choice: Any, elsewhere: Place, quantity: Decimal) -> None:
+        number = choice.draw(st.sampled_from(sorted(self.oracle.held)))
+        own = [place for place, _ in self.oracle.held[number].values()]
+        place = choice.draw(st.sampled_from([*own, *own, elsewhere]))
+        if place[0] not in self.oracle.known:
+            return
+        expected = self.oracle.issue_of(number, place, quantity)
+        movement = self.erp.issue(*place, str(quantity), reservation=number)
+        assert self.answered(lambda: self.erp.update(self.store, movement, rules=RULES)) == expected
+
+    @rule(found=st.dictionaries(places, quantities | st.just(Decimal(0)), min_size=1, max_size=3))
+    def count(self, found: dict[Place, Decimal]) -> None:
+        expected = self.oracle.count(found)
+        lines = [self.erp.counted(*place, str(one)) for place, one in found.items()]
+        assert self.answered(lambda: self.erp.count(self.store, *lines, rules=RULES)) == expected
+
+    @rule(size=st.integers(1, 7), oldest_first=st.booleans())
+    def list_movements(self, size: int, oldest_first: bool) -> None:
+        listed = self.erp.all_movements(self.store, pageSize=size, oldestFirst=oldest_first)
+        places = [(one["documentNumber"], one["entry"]) for one in listed]
+        with self.store.reading() as session:
+            count = session.execute(select(func.count()).select_from(stock_movement)).scalar()
+        assert len(set(places)) == len(places) == count
+        assert places == sorted(places, reverse=not oldest_first)
+
+    @invariant()
+    def what_is_reserved_is_what_open_reservations_hold(self) -> None:
+        if not self.oracle.known:
+            return
+        levels = self.erp.levels(self.store, *self.oracle.known)
+        for place, (on_hand, reserved, available) in levels.items():
+            assert reserved == self.oracle.reserved(place)
+            assert available == on_hand - reserved
+            assert available >= 0 or place[1] == LENIENT
+        for number, lines in self.oracle.held.items():
+            kept = self.erp.reservation(self.store, reservationNumber=number)
+            assert {line["lineNumber"]: line["reserved"]["value"] for line in kept["line"]} == {
+                line: held for line, (_, held) in lines.items()
+            }
+            assert (kept["state"] == "open") == self.oracle.is_open(number)
 
     @invariant()
     def receipts_are_what_the_oracle_says(self) -> None:
