@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
+from bridge.erp.purchasing.stored import Order, by_number, lines_of, received_of
 from lxml import etree
 from sqlalchemy import text
 
@@ -15,7 +16,6 @@ from bridge.erp.events import goods_received, purchase_order_status_changed, sto
 from bridge.erp.ledger import BalanceRow, DocumentRow
 from bridge.erp.posting import Leg
 from bridge.erp.purchasing.content import Line
-from bridge.erp.purchasing.stored import Order, by_number, lines_of, received_of
 from bridge.store import Session, Store
 
 A = "WH-A"
