@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs dist clean
+.PHONY: help run test lint format bench interop docs dist clean
 
 help:
 	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint    ruff, formatting, types"
 	@echo "make format  let ruff put the code in shape"
 	@echo "make bench   measure, and compare with plain Spyne and a hand-written server"
+	@echo "make interop clients of other languages against every operation; writes docs/interop.md"
 	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
 	@echo "make clean   remove .venv and caches; ./data stays"
@@ -59,6 +60,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+interop: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.interop
 
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md

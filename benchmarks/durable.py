@@ -92,6 +92,7 @@ class _Unstored:
 
     def __init__(self, call: Any) -> None:
         self.now = call.now
+        self.today = call.today
         self.exchange_id = call.exchange_id
         self.fault = call.fault
         self.reference: str | None = None

@@ -61,6 +61,11 @@ class Bridge:
         """
         return cls(settings_.load(file), store=store)
 
+    @property
+    def has_store(self) -> bool:
+        """Whether it runs with a store; says so without connecting to it."""
+        return self._with_store
+
     @cached_property
     def store(self) -> Store | None:
         """The store, made at the first look; None when the bridge runs without. Its first use connects."""

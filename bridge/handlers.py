@@ -16,11 +16,12 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bridge.contract import Contract, Operation
+from bridge.contract.codec.values import XsdDateTime
 from bridge.errors import (
     BridgeError,
     CallInsideTransaction,
@@ -69,6 +70,7 @@ class Call:
         "_once",
         "_service",
         "_transaction",
+        "_zone",
         "called_out",
         "exchange_id",
         "headers",
@@ -88,6 +90,7 @@ class Call:
         partner: str | None = None,
         accept_language: str = "",
         once: Once | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -99,6 +102,7 @@ class Call:
         self._service = service
         self._transaction = transaction
         self._once = once
+        self._zone = zone
         self._now: datetime | None = None
         self.called_out = False
 
@@ -137,6 +141,23 @@ class Call:
         if self._now is None:
             self._now = datetime.now(UTC)
         return self._now
+
+    @property
+    def today(self) -> date:
+        """The day of this request where the business is: in the contract's zone (`contracts.zone`)."""
+        return self.now.astimezone(self._zone).date()
+
+    def moment(self, value: datetime | XsdDateTime) -> datetime:
+        """A point in time out of a message, fit to be compared with every other; to the microsecond.
+
+        One that was written without a zone is taken in the contract's zone (`contracts.zone`) and comes in UTC; where a
+        clock is put back and the same time comes twice, the first is meant. ValueError outside the years 1–9999.
+        """
+        found = value.datetime() if isinstance(value, XsdDateTime) else value
+        if found.tzinfo is not None:
+            return found
+        # In UTC: Python calls a time in the repeated hour equal to none of another zone.
+        return found.replace(tzinfo=self._zone).astimezone(UTC)
 
     def before_calling_out(self) -> None:
         """Another system is about to be called: no write transaction may be open, and nobody else may do this request

@@ -87,6 +87,7 @@ class Inbound:
         self.observers = observers
         self.service = service
         self.limits = settings.limits
+        self.zone = settings.zone(service.path.removeprefix("/services/"))
         self.store = store
         self.journal = None
         if store is not None:
@@ -302,6 +303,7 @@ class Inbound:
             exchange.partner,
             exchange.language,
             once,
+            self.zone,
         )
         token = current_call.set(call)
         try:
@@ -350,7 +352,7 @@ class Inbound:
             headers = ""
             if exchange.addressing is not None:
                 headers = exchange.addressing.fault_headers(message_id=exchange_iri(exchange.id))
-            exchange.reply = fault_bytes(exchange.version, answer, headers)
+            exchange.reply = fault_bytes(exchange.version, answer, headers, language=exchange.language)
         except Exception as second:
             kind = type(error).__name__
             log.exception("exchange %s: no fault for %s", exchange.id, kind, extra={"exchange": exchange.id})

@@ -21,6 +21,7 @@ from bridge.cli import (
     contract,
     demo,
     duplicates,
+    handover,
     journal,
     mock,
     sample,
@@ -46,6 +47,7 @@ app.command("sample")(sample.sample)
 app.command("mock")(mock.mock)
 app.command("demo")(demo.demo)
 app.command("call")(call.call)
+app.command("handover")(handover.handover)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
 app.add_typer(duplicates.app, name="duplicates")

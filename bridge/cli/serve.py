@@ -67,7 +67,7 @@ def _in_process(target: str | None, config: str | None, given: dict[str, Any]) -
 
 def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
     """Where to reach it, once it can be reached."""
-    base = _base(bridge.settings, port)
+    base = base_url(bridge.settings, port)
     services = {base + path: service for path, service in bridge.services.items()}
     if as_json:
         listed = [{"name": found.name, "url": url, "wsdl": f"{url}?wsdl"} for url, found in services.items()]
@@ -94,7 +94,8 @@ def _program() -> str:
     return sys.argv[0] if Path(sys.argv[0]).name == "soapbridge" else "python -m bridge"
 
 
-def _base(settings: Settings, port: int) -> str:
+def base_url(settings: Settings, port: int) -> str:
+    """What a client reaches this bridge by: `server.public_url`, else the address it listens on."""
     if settings.server.public_url:
         return settings.server.public_url.rstrip("/")
     host = settings.server.host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from bridge.store import Session
@@ -29,6 +29,11 @@ class Call(Protocol):
     @property
     def now(self) -> datetime:
         """When the request came in, in UTC: one moment for everything it does."""
+        ...
+
+    @property
+    def today(self) -> date:
+        """The day of the request where the business is (`contracts.zone`)."""
         ...
 
     @property

@@ -124,13 +124,13 @@ def heading(
 
     Args:
         movement_count: of the caller's movements; a transfer is one and has two legs.
-        posting_date: day in the books; today (UTC) where the caller names none.
+        posting_date: day in the books; today where the business is, where the caller names none.
         reference: the caller's own document number.
     """
     return DocumentRow(
         sender(call),
         request_id,
-        str(posting_date or call.now.date()),
+        str(posting_date or call.today),
         reference,
         movement_count,
         call.exchange_id,

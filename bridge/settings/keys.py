@@ -9,12 +9,26 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.soap.limits import Limits
 
 ENVIRONMENT_PREFIX = "SOAPBRIDGE_"
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name; ValueError where there is none. UTC needs no database of zones."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no time zone; write one like Asia/Shanghai (on Debian the package tzdata has them)"
+        ) from None
 
 
 def setting(
@@ -67,6 +81,9 @@ class Server:
         "",
         "What clients reach the bridge by (`https://bridge.example.com/erp`); written into every WSDL's addresses. "
         "Empty: taken from the request.",
+    )
+    contact: str = setting(
+        "", "Whom a partner asks: a name, a telephone number, an address. Printed on the hand-over sheet."
     )
     trusted_proxies: tuple[str, ...] = setting(
         (),
@@ -216,6 +233,11 @@ class Contracts:
         "Keep what loading a contract worked out in the folder `cache` of the data folder: the next start is three times "
         "as fast. A changed file is noticed; the folder may be removed at any time.",
     )
+    zone: str = setting(
+        "UTC",
+        "Time zone (`Asia/Shanghai`) of dates and times that are written without one, where a handler compares them "
+        "(`call.moment`), and whose day it is that a handler calls today (`call.today`). Values themselves stay as written.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +312,7 @@ class Service:
         {},
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
+    zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +396,11 @@ class Settings:
     def cache_folder(self) -> Path | None:
         """Where contracts are cached; None where they are not."""
         return self.data.folder / "cache" if self.contracts.cache else None
+
+    def zone(self, service: str) -> tzinfo:
+        """The zone of dates and times without one in a contract that we answer, by its name."""
+        own = self.services.get(service)
+        return zone_of(own.zone if own is not None and own.zone else self.contracts.zone)
 
     def value(self, key: Key) -> Any:
         """What this key is set to."""

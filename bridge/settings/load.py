@@ -14,7 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.errors import SettingsError
-from bridge.settings.keys import ENVIRONMENT_PREFIX, NAMED_SECTIONS, SECTIONS, Key, Settings, keys, named_keys
+from bridge.settings.keys import (
+    ENVIRONMENT_PREFIX,
+    NAMED_SECTIONS,
+    SECTIONS,
+    Key,
+    Settings,
+    keys,
+    named_keys,
+    zone_of,
+)
 
 FILE_NAME = "bridge.toml"
 FILE_VARIABLE = "SOAPBRIDGE_CONFIG"
@@ -376,6 +385,13 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
                 f"{_place(sources, 'server.public_url')}: server.public_url must be like https://bridge.example.com/erp, "
                 f"without ? and #, not {server.public_url!r}"
             )
+    zones = {"contracts.zone": settings.contracts.zone}
+    zones |= {f"services.{name}.zone": one.zone for name, one in settings.services.items() if one.zone}
+    for path, zone in zones.items():
+        try:
+            zone_of(zone)
+        except ValueError as error:
+            yield f"{_place(sources, path)}: {path}: {error}"
     for path, networks in (
         ("server.trusted_proxies", server.trusted_proxies),
         ("metrics.allow", settings.metrics.allow),

@@ -6,7 +6,7 @@ table 20. The exchange id stands in every Fault: in our detail, else at the end 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import BridgeError, DecodeError, InvalidMessage, InvalidReply, Refusal, RefusalCode, Repeat
@@ -35,6 +35,7 @@ _ABOUT_HEADERS: frozenset[RefusalCode] = frozenset({"MustUnderstand", "VersionMi
 _PASSING = frozenset({408, 429, 503})
 _LONGEST_REASON = 1000
 _LONGEST_MESSAGE = 500
+_LONGEST_WISH = 200
 _EXCHANGE = {"en": "exchange", "zh": "交换编号"}
 
 
@@ -42,7 +43,7 @@ _EXCHANGE = {"en": "exchange", "zh": "交换编号"}
 class Fault:
     """One Fault, of either version.
 
-    `code` is SOAP 1.1's word. `reasons` holds the text by language; 1.1 sends the first, 1.2 all of them.
+    `code` is SOAP 1.1's word. `reasons` holds the text by language, of which one is sent.
     `detail` is XML text that declares its own prefixes; a Fault about headers sends none. `subcodes` are Clark names
     from the general to the special. `role` is the URI of the node at fault (faultactor), "" to leave it out.
     `not_understood` are the Clark names for 1.2's NotUnderstood, `spoken` the versions for Upgrade.
@@ -200,41 +201,45 @@ def http_headers(version: Version, fault: Fault) -> list[tuple[str, str]]:
     return headers
 
 
-def fault_bytes(version: Version, fault: Fault, headers: str = "") -> bytes:
-    """The whole envelope as UTF-8. `headers` is XML text of further header blocks."""
+def fault_bytes(version: Version, fault: Fault, headers: str = "", *, language: str = "") -> bytes:
+    """The whole envelope as UTF-8. `headers` is XML text of further header blocks.
+
+    The reason is told in `language` (as Accept-Language has it) where the Fault has it, else in its first.
+    """
+    spoken, reason = _reason(fault, language)
     if fault.code == "VersionMismatch":
         headers = _upgrade(fault.spoken) + headers
     elif fault.code == "MustUnderstand" and version == "1.2":
         headers = _not_understood(fault.not_understood) + headers
-    return seal(version, _fault_11(fault) if version == "1.1" else _fault_12(fault), headers)
+    body = _fault_11(fault, reason) if version == "1.1" else _fault_12(fault, spoken, reason)
+    return seal(version, body, headers)
 
 
-def _fault_11(fault: Fault) -> str:
+def _fault_11(fault: Fault, reason: str) -> str:
     """Children without namespace (R1001); a subcode of its own is the faultcode, the most special one (R1031)."""
     if fault.subcodes:
         code = _qname("faultcode", fault.subcodes[-1])
     else:
         code = f"<faultcode>soap:{_code('1.1', fault.code)}</faultcode>"
-    reason = next(iter(_reasons(fault).values()))
     actor = f"<faultactor>{escape(fault.role)}</faultactor>" if fault.role else ""
     detail = f"<detail>{fault.detail}</detail>" if _has_detail(fault) else ""
     return f"<soap:Fault>{code}<faultstring>{escape(reason)}</faultstring>{actor}{detail}</soap:Fault>"
 
 
-def _fault_12(fault: Fault) -> str:
-    """Code, Reason, Node, Role, Detail, in this order (section 5.4)."""
+def _fault_12(fault: Fault, language: str, reason: str) -> str:
+    """Code, Reason, Node, Role, Detail, in this order (section 5.4).
+
+    One Text, though several may stand there: gSOAP 2.8 reads no fault with two, and Node's soap shows their objects.
+    """
     subcode = ""
     for name in reversed(fault.subcodes):
         subcode = f"<soap:Subcode>{_qname('soap:Value', name)}{subcode}</soap:Subcode>"
-    texts = "".join(
-        f"<soap:Text xml:lang={attribute(language)}>{escape(text)}</soap:Text>"
-        for language, text in _reasons(fault).items()
-    )
+    text = f"<soap:Text xml:lang={attribute(language)}>{escape(reason)}</soap:Text>"
     role = f"<soap:Role>{escape(fault.role)}</soap:Role>" if fault.role else ""
     detail = f"<soap:Detail>{fault.detail}</soap:Detail>" if _has_detail(fault) else ""
     return (
         f"<soap:Fault><soap:Code><soap:Value>soap:{_code('1.2', fault.code)}</soap:Value>{subcode}</soap:Code>"
-        f"<soap:Reason>{texts}</soap:Reason>{role}{detail}</soap:Fault>"
+        f"<soap:Reason>{text}</soap:Reason>{role}{detail}</soap:Fault>"
     )
 
 
@@ -246,16 +251,23 @@ def _has_detail(fault: Fault) -> bool:
     return bool(fault.detail) and fault.code not in _ABOUT_HEADERS
 
 
-def _reasons(fault: Fault) -> dict[str, str]:
-    """The texts, ending with the exchange id where the detail does not carry it; never empty, for 1.2 wants one."""
+def _reason(fault: Fault, wanted: str) -> tuple[str, str]:
+    """(language, text), ending with the exchange id where the detail does not carry it; never empty, for 1.2 wants one."""
     given = {language: text for language, text in fault.reasons.items() if text.strip()} or _OUR_TEXTS
-    texts = {language: clip(text, _LONGEST_REASON) for language, text in given.items()}
+    language = _nearest(wanted, list(given))
+    text = clip(given[language], _LONGEST_REASON)
     if not fault.exchange_id or (_has_detail(fault) and fault.exchange_id in fault.detail):
-        return texts
-    return {
-        language: f"{text} [{_EXCHANGE.get(language, _EXCHANGE['en'])} {fault.exchange_id}]"
-        for language, text in texts.items()
-    }
+        return language, text
+    return language, f"{text} [{_EXCHANGE.get(language, _EXCHANGE['en'])} {fault.exchange_id}]"
+
+
+def _nearest(wanted: str, known: Sequence[str]) -> str:
+    """Of the languages known, the first that is wanted (`zh-CN,zh;q=0.9` wants zh); without one, the first known."""
+    by_language = {language.lower().partition("-")[0]: language for language in reversed(known)}
+    tags = (tag.partition(";")[0].strip().lower() for tag in wanted[:_LONGEST_WISH].split(","))
+    return next(
+        (by_language[tag.partition("-")[0]] for tag in tags if tag.partition("-")[0] in by_language), known[0]
+    )
 
 
 def _qname(element: str, name: str) -> str:

@@ -68,6 +68,18 @@ def test_a_chunked_and_zipped_request_that_expects_to_be_asked_is_stored(erp: Er
     assert kept(erp, mine)
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+@pytest.mark.parametrize(("wanted", "told"), [("zh-CN,zh;q=0.9", "请求有"), ("de", "The request breaks")])
+def test_a_fault_is_told_once_and_in_the_language_asked_for(
+    erp: ErpProcess, version: str, wanted: str, told: str
+) -> None:
+    bad = order(unique(), quantity="0", version=version)
+    got = erp.post("purchasing", bad, version=version, Accept_Language=wanted)
+    assert got.fault is not None
+    assert got.fault.reason.startswith(told)
+    assert len([*got.root.iter("faultstring"), *got.root.iter("{*}Text")]) == 1
+
+
 def test_a_pipeline_of_good_bad_and_page_is_answered_in_order(erp: ErpProcess) -> None:
     mine = unique()
     page = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -28,7 +28,7 @@ def _php_has_soap() -> bool:
     )
 
 
-@pytest.mark.php
+@pytest.mark.interop
 @pytest.mark.skipif(not _php_has_soap(), reason="php with its soap extension is not installed")
 @pytest.mark.parametrize("soap_version", [1, 2], ids=["soap11", "soap12"])
 @pytest.mark.parametrize("name", sorted(CONTRACTS))

@@ -25,7 +25,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "SECURITY.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text("utf-8") for page in PAGES}
 
@@ -147,8 +147,16 @@ def test_the_version_has_its_heading_in_the_changelog_or_is_unreleased() -> None
 
 
 def test_pages_are_reached_from_the_readme() -> None:
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", TEXTS["README.md"]))
-    assert {name for name in TEXTS if name.startswith("docs/")} <= linked
+    """Those of docs/ by the README itself, those in folders below by one of them."""
+
+    def linked(page: str) -> set[str]:
+        folder = Path(page).parent
+        return {(folder / name).as_posix() for name in re.findall(r"\]\(([\w/-]+\.md)", TEXTS[page])}
+
+    top = {name for name in TEXTS if re.fullmatch(r"docs/[^/]+", name)}
+    below = {name for name in TEXTS if name.startswith("docs/")} - top
+    assert top <= linked("README.md")
+    assert below <= {name for page in top for name in linked(page)}
 
 
 def test_symbolic_links_are_in_git_as_links() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bridge import contract
+from bridge.contract.codec.values import XsdDateTime
 from bridge.errors import (
     DeliveredUnreadable,
     HandlerError,
@@ -156,3 +159,33 @@ def test_a_request_learns_whether_a_partner_may_have_done_something(
 def test_outside_a_request_calling_a_partner_tells_nobody() -> None:
     calling_out()
     called_out(None)
+
+
+# -- times ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def in_shanghai(desk: Service) -> Call:
+    return Call("E-1", desk.contract.operations["Echo"], desk, None, zone=ZoneInfo("Asia/Shanghai"))
+
+
+def test_a_time_without_a_zone_is_compared_as_one_of_the_contracts_zone(in_shanghai: Call) -> None:
+    written = datetime(2026, 3, 2, 8, 15)
+    assert in_shanghai.moment(written) == datetime(2026, 3, 2, 0, 15, tzinfo=UTC)
+    assert in_shanghai.moment(XsdDateTime("2026-03-01T24:00:00")) == datetime(2026, 3, 1, 16, tzinfo=UTC)
+
+
+def test_a_time_with_a_zone_keeps_it(in_shanghai: Call) -> None:
+    berlin = datetime(2026, 3, 2, 8, 15, tzinfo=timezone(timedelta(hours=1)))
+    assert in_shanghai.moment(berlin) is berlin
+    assert in_shanghai.moment(XsdDateTime("2026-03-01T24:00:00Z")) == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_of_a_time_that_comes_twice_the_first_is_meant(desk: Service) -> None:
+    call = Call("E-1", desk.contract.operations["Echo"], desk, None, zone=ZoneInfo("Europe/Berlin"))
+    assert call.moment(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+def test_today_is_the_day_where_the_business_is(in_shanghai: Call, desk: Service) -> None:
+    utc = Call("E-1", desk.contract.operations["Echo"], desk, None)
+    in_shanghai._now = utc._now = datetime(2025, 12, 31, 23, 0, tzinfo=UTC)
+    assert in_shanghai.today == date(2026, 1, 1)
+    assert utc.today == date(2025, 12, 31)

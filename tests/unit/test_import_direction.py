@@ -19,7 +19,10 @@ ROOT = Path(bridge.__file__).parent
 # Top to bottom. A unit may import the units of lower layers; within its own layer only what WITHIN lists.
 LAYERS: tuple[tuple[str, str], ...] = (
     ("package", "bridge bridge.__main__ bridge.testing"),
-    ("entrances", "bridge.cli bridge.console bridge.host bridge.mock bridge.delivery.worker bridge.ops"),
+    (
+        "entrances",
+        "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.delivery.worker bridge.ops",
+    ),
     ("app", "bridge.app"),
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
@@ -39,6 +42,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
+        ("bridge.cli", "bridge.handover"),
         ("bridge.cli", "bridge.mock"),  # `mock` starts one
         ("bridge.mock", "bridge.host"),  # reads requests and shows contracts as the real host does
         (

@@ -64,6 +64,7 @@ class Call:
         self._transaction = transaction
         self.exchange_id = uuid.uuid4().hex
         self.now = now or datetime.now(UTC)
+        self.today = self.now.date()
         self.reference: str | None = None
         self.partner = None if partner is None else Given(name=partner)
 

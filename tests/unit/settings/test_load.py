@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,20 @@ def test_mistakes_in_named_sections_say_where_they_stand_and_what_there_is() -> 
     assert mistakes("[services]\norders = 3\n") == (
         "bridge.toml:2: services.orders is a section: write [services.orders] and its keys below",
     )
+
+
+def test_a_time_zone_is_that_of_the_contract_else_the_one_of_all() -> None:
+    file = written('[contracts]\nzone = "Europe/Berlin"\n[services.orders]\nzone = "Asia/Shanghai"\n')
+    settings = load(file, environ={})
+    assert str(settings.zone("orders")) == "Asia/Shanghai"
+    assert str(settings.zone("stock")) == "Europe/Berlin"
+    assert load(written(""), environ={}).zone("orders") is UTC
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "../../etc/passwd", "+08:00"])
+def test_a_time_zone_that_is_none_is_a_mistake_with_its_place(zone: str) -> None:
+    found = mistakes(f'[contracts]\nzone = "{zone}"\n[services.orders]\nzone = "{zone}"\n')
+    assert len(found) == 2
+    assert "bridge.toml:2: contracts.zone:" in found[0]
+    assert "bridge.toml:4: services.orders.zone:" in found[1]
+    assert all("Asia/Shanghai" in mistake for mistake in found)

@@ -108,10 +108,32 @@ def test_rule_6_faults_too_have_the_media_type_of_their_version() -> None:
     assert ("X-Exchange-Id", EXCHANGE) in http_headers("1.1", simple())
 
 
-def test_rule_7_the_children_of_a_1_2_fault_stand_in_order_and_each_text_has_its_language() -> None:
+def test_rule_7_the_children_of_a_1_2_fault_stand_in_order_and_its_one_text_has_its_language() -> None:
     fault = fault_of("1.2", simple(role="urn:us", detail="<d/>"))
     assert [child.tag for child in fault] == [f"{S12}{name}" for name in ("Code", "Reason", "Role", "Detail")]
-    assert [text.get(XML_LANG) for text in fault.iter(f"{S12}Text")] == ["en", "zh"]
+    assert [text.get(XML_LANG) for text in fault.iter(f"{S12}Text")] == ["en"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("", "No."),
+        ("zh", "不。"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "不。"),
+        ("fr, ZH-Hant;q=0.5", "不。"),
+        ("fr", "No."),
+        ("en-GB, zh", "No."),
+        ("*", "No."),
+        (",;,", "No."),
+    ],
+)
+def test_the_reason_is_told_in_the_language_asked_for_where_there_is_one(
+    version: Version, wanted: str, text: str
+) -> None:
+    root = etree.fromstring(fault_bytes(version, simple(), language=wanted))
+    (told,) = [*root.iter("faultstring"), *root.iter(f"{S12}Text")]
+    assert (told.text or "").startswith(text)
 
 
 def test_rule_7_subcodes_nest_with_bound_prefixes_and_1_1_sends_the_most_special() -> None:
