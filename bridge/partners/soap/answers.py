@@ -22,9 +22,8 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
 from http import HTTPStatus
-
-from lxml import etree
 
 from bridge.errors import (
     DeliveredUnreadable,
@@ -67,15 +66,14 @@ def read(answer: Answer, version: Version, limits: Limits, *, one_way: bool) -> 
     good = 200 <= status < 300
     if good and one_way and not answer.content.strip():
         return None
-    media_type = (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-    if not answer.content.strip() or (media_type and not _XML.fullmatch(media_type)):
+    media_type, is_xml, charset = _media_type(answer.headers.get("Content-Type") or "")
+    if not is_xml or not answer.content.strip():
         raise _without_envelope(answer, _page(answer, media_type))
-    charset = _CHARSET.search(answer.headers.get("Content-Type") or "")
     try:
-        root, source = parse(answer.content, charset=charset[1] if charset else None, limits=limits)
+        root, source = parse(answer.content, charset=charset, limits=limits)
     except Refusal as refusal:
         raise _without_envelope(answer, f"XML that cannot be read. {refusal.message}") from refusal
-    if etree.QName(root).localname != "Envelope":
+    if not root.tag.endswith("}Envelope"):
         raise _without_envelope(answer, f"a document called {echo(str(root.tag), 100)}, which is no SOAP")
     try:
         envelope = open_envelope(root, limits=limits, reply=True)
@@ -87,6 +85,14 @@ def read(answer: Answer, version: Version, limits: Limits, *, one_way: bool) -> 
         if envelope.version != version:
             raise _unreadable(answer, f"It speaks SOAP {envelope.version}; the request spoke {version}.")
     return envelope, source
+
+
+@lru_cache(maxsize=64)
+def _media_type(header: str) -> tuple[str, bool, str | None]:
+    """The media type, whether XML may come with it (nothing said is as good), and the charset."""
+    name = header.partition(";")[0].strip().lower()
+    charset = _CHARSET.search(header)
+    return name, not name or bool(_XML.fullmatch(name)), charset[1] if charset else None
 
 
 def _unreadable(answer: Answer, why: str) -> PartnerError:

@@ -15,7 +15,7 @@ _LONGEST_LINE = 64 * 1024
 _MOST_HEADERS = 200
 _MOST_INTERIM = 20
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?\n")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?\n").fullmatch
 
 
 class Headers(dict[str, str]):
@@ -76,20 +76,20 @@ class Response(http.client.HTTPResponse):
 
 
 def _read_headers(fp: io.BufferedReader) -> Headers:
-    headers = Headers()
+    found: dict[str, str] = {}
     for _ in range(_MOST_HEADERS + 1):
         line = fp.readline(_LONGEST_LINE)
         if line in (b"\r\n", b"\n"):
-            return headers
+            return Headers(found)
         if not line.endswith(b"\n"):
             raise (
                 http.client.IncompleteRead(b"")
                 if len(line) < _LONGEST_LINE
                 else http.client.LineTooLong("header")
             )
-        found = _HEADER.fullmatch(line)
-        if found is None:
+        header = _HEADER(line)
+        if header is None:
             raise http.client.HTTPException("a header is malformed")
-        name, value = found[1].decode("ascii").lower(), found[2].decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        name, value = header[1].decode("ascii").lower(), header[2].decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
     raise http.client.HTTPException(f"more than {_MOST_HEADERS} headers")

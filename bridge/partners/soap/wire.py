@@ -179,11 +179,14 @@ class Wire:
 
     def _content(self, response: http.client.HTTPResponse) -> bytes:
         """The whole body, uncoded. Raises InDoubt beyond the limits, HTTPException for half of one."""
-        announced = response.length
-        if announced is not None and announced > self._limits.max_bytes:
-            raise InDoubt(_too_large(self._limits.max_bytes), advice=IN_DOUBT)
+        most = self._limits.max_bytes
+        if response.length is not None and response.length > most:
+            raise InDoubt(_too_large(most), advice=IN_DOUBT)
+        coding = response.headers.get("Content-Encoding")
+        if coding is None and response.length is not None:
+            return response.read()  # which raises for half of it
         try:
-            decoder = BodyDecoder(response.headers.get("Content-Encoding"), self._limits)
+            decoder = BodyDecoder(coding, self._limits)
             pieces: list[bytes] = []
             while piece := response.read(_PIECE):
                 pieces += decoder.feed(piece)
@@ -193,7 +196,7 @@ class Wire:
         except Refusal as refusal:
             if refusal.status == 413:
                 said = _too_large(self._limits.max_bytes)
-                if response.headers.get("Content-Encoding"):
+                if coding:
                     said += " It was compressed."
             else:
                 said = f"The reply's Content-Encoding cannot be undone. {refusal.message}"
