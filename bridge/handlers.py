@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from bridge.contract import Contract, Operation
 from bridge.errors import BridgeError, HandlerError
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Any, "Call"], Any]
 H = TypeVar("H", bound=Handler)
+
+
+class Binds(Protocol):
+    """A decorator that leaves the handler as it is. Stubs of a contract narrow it to the handler of one operation."""
+
+    def __call__(self, handler: H, /) -> H: ...
 
 
 class DeclaredFault(BridgeError):
@@ -164,7 +170,12 @@ class Service:
         path = f"/services/{self.contract.name}"
         return path if self.contract.major == 1 else f"{path}/{self.contract.major}"
 
-    def operation(self, name: str) -> Callable[[H], H]:
+    @property
+    def types(self) -> Any:
+        """The classes of the contract's complex types, by their names in its stubs: `orders.types.Line(sku="A-1")`."""
+        return self.contract.types
+
+    def operation(self, name: str) -> Binds:
         """Binds the decorated function to the operation `name`. The function stays as it is and can be called.
 
         Raises:
@@ -174,7 +185,7 @@ class Service:
         """
         operation = self._find(name)
 
-        def bind(handler: H) -> H:
+        def bind(handler: H, /) -> H:
             self.bind(operation, handler)
             return handler
 

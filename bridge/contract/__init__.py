@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.contract.codec import Codec
     from bridge.contract.guard import Guard
     from bridge.contract.schema.reader import SchemaModel
+    from bridge.contract.stubs import Types
 
 __all__ = [
     "Cache",
@@ -186,6 +187,13 @@ class Contract:
         from bridge.contract.codec import Codec
 
         return Codec(self.model)
+
+    @cached_property
+    def types(self) -> Types:
+        """The codec's classes by the names that the contract's stubs give them."""
+        from bridge.contract.stubs import Types
+
+        return Types(self)
 
     @cached_property
     def guard(self) -> Guard:

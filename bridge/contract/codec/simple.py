@@ -275,6 +275,11 @@ _ATOMIC: dict[str, tuple[Decode, Encode, str]] = {
 _SPACE: dict[str, Decode] = {"preserve": keep, "replace": replace_space, "collapse": collapse}
 
 
+def in_white_space(simple: SimpleType, text: str) -> str:
+    """The text as the type's whiteSpace leaves it."""
+    return _SPACE[simple.white_space](text)
+
+
 def scalar(simple: SimpleType) -> Scalar:
     """The reading and writing functions of a simple type."""
     if simple.variety == "list":
