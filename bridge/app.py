@@ -22,6 +22,7 @@ from bridge import settings as settings_
 from bridge.contract import Contract
 from bridge.errors import BridgeError, HandlerError, SettingsError
 from bridge.handlers import Service
+from bridge.idempotency import key_paths
 from bridge.inbound import Inbound
 from bridge.settings import Settings
 from bridge.store import Store
@@ -71,8 +72,13 @@ class Bridge:
         folder = self.settings.cache_folder
         return FileCache(folder) if self._with_store and folder is not None else None
 
-    def serve(self, wsdl: str | os.PathLike[str] | Contract) -> Service:
+    def serve(self, wsdl: str | os.PathLike[str] | Contract, *, idempotency_key: str = "") -> Service:
         """Answers the contract of `wsdl`. Bind its operations with `@service.operation(NAME)`.
+
+        Args:
+            idempotency_key: where requests carry the id that tells a repeat from a new request, for every operation
+                whose payload has it: `requestId`, `order/Number`, `order/@id`. `[services.NAME]` in the settings goes
+                before, and names single operations.
 
         Raises:
             ContractError: the WSDL cannot be read.
@@ -85,7 +91,7 @@ class Bridge:
             contract = contracts.load(
                 wsdl, catalog=options.catalog or None, remote=options.remote, cache=self.cache
             )
-        service = Service(contract)
+        service = Service(contract, idempotency_key=idempotency_key)
         other = self.services.get(service.path)
         if other is not None:
             raise HandlerError(
@@ -114,6 +120,8 @@ class Bridge:
                 mistakes.append(str(error))
             if complete or not service.handlers:
                 mistakes += _unanswered(service)
+            mistakes += key_paths(service, self.settings)[1]
+        mistakes += self._unknown_services()
         try:
             if self.store is not None:
                 self.store.check()
@@ -124,6 +132,14 @@ class Bridge:
             count = "One mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
             lines = "".join(f"\n- {mistake}" for mistake in mistakes)
             raise SettingsError(f"{count}:{lines}", mistakes=mistakes)
+
+    def _unknown_services(self) -> list[str]:
+        known = {service.path.removeprefix("/services/") for service in self.services.values()}
+        return [
+            f"[services.{name}] in the settings names no service. There are: {', '.join(sorted(known)) or 'none'}."
+            for name in self.settings.services
+            if name not in known
+        ]
 
     def unanswered(self) -> list[str]:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""

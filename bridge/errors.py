@@ -5,12 +5,14 @@
     ├── ContractError              the contract author's: a WSDL or schema cannot be used as it is
     │   └── OperationUnavailable   one operation of an otherwise usable contract
     ├── HandlerError               ours: a handler is missing, misnamed, or broke its promise
+    │   └── CallInsideTransaction  ours: a handler calls another system after it began to write
     ├── DecodeError                the sender's: a value that the schema admits but the codec cannot carry
     ├── EncodeError                ours: values that do not fit the contract
     ├── InvalidMessage             a message breaks its contract; `violations` lists every breach
     │   ├── InvalidRequest         the sender's: correct the request, then repeat it
     │   └── InvalidReply           ours: nothing was stored; repeating is safe and will not help
     ├── Refusal                    the sender's: the request was refused before it was acted on
+    ├── RequestInDoubt             ours: nobody knows whether an earlier, equal request was done
     └── StoreError                 the operator's: the store cannot be used as it is
         ├── StoreBusy              ours: nothing was stored, others were writing for too long
         └── CommitInDoubt          ours: the connection broke during a commit; ask before repeating
@@ -89,6 +91,12 @@ class OperationUnavailable(ContractError):
 
 class HandlerError(BridgeError):
     """A handler is missing, bound to a name the contract does not have, or returned the wrong thing."""
+
+
+class CallInsideTransaction(HandlerError):
+    """A handler calls another system while its write transaction is open: everybody else would wait for that system."""
+
+    repeat = "safe"
 
 
 class DecodeError(BridgeError):
@@ -173,6 +181,13 @@ class Refusal(BridgeError):
         self.headers = tuple(headers)
         self.not_understood = tuple(not_understood)
         self.translations = dict(translations or {})
+
+
+class RequestInDoubt(BridgeError):
+    """An earlier request with the same id called another system and ended without an answer.
+
+    It is not done again before somebody has found out: `soapbridge duplicates show`.
+    """
 
 
 class StoreError(BridgeError):

@@ -20,9 +20,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from bridge.contract import Contract, Operation
-from bridge.errors import BridgeError, HandlerError
+from bridge.errors import BridgeError, CallInsideTransaction, HandlerError
 
 if TYPE_CHECKING:
+    from bridge.idempotency import Once
     from bridge.store import Session, Transaction
 
 Handler = Callable[[Any, "Call"], Any]
@@ -63,8 +64,10 @@ class Call:
     __slots__ = (
         "_accept_language",
         "_now",
+        "_once",
         "_service",
         "_transaction",
+        "called_out",
         "exchange_id",
         "headers",
         "operation",
@@ -82,6 +85,7 @@ class Call:
         headers: Mapping[str, Any] = MappingProxyType({}),
         partner: str | None = None,
         accept_language: str = "",
+        once: Once | None = None,
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -92,7 +96,9 @@ class Call:
         self._accept_language = accept_language
         self._service = service
         self._transaction = transaction
+        self._once = once
         self._now: datetime | None = None
+        self.called_out = False
 
     @property
     def session(self) -> Session:
@@ -102,7 +108,10 @@ class Call:
             HandlerError: the bridge runs without a store.
             StoreBusy: other writers held the store for too long.
         """
-        return self._store_transaction().session
+        transaction = self._store_transaction()
+        if self._once is not None and not transaction.is_open:
+            self._once.claim(transaction.session)
+        return transaction.session
 
     @property
     def reading(self) -> Session:
@@ -126,6 +135,27 @@ class Call:
         if self._now is None:
             self._now = datetime.now(UTC)
         return self._now
+
+    def before_calling_out(self) -> None:
+        """Another system is about to be called: no write transaction may be open, and nobody else may do this request
+        from now on. Partners call this by themselves; a handler that reaches another system by its own means should.
+
+        Raises:
+            CallInsideTransaction: `session` was used before.
+        """
+        if self.writing:
+            raise CallInsideTransaction(
+                f"The handler of {self.operation.name} calls another system after it began to write.",
+                advice="Call first, then use call.session: others wait for the store meanwhile.",
+            )
+        if self._once is not None:
+            self._once.hold()
+        self.called_out = True
+
+    def after_calling_out(self, *, done: bool) -> None:
+        """What became of it: `done` unless it is certain that nothing was."""
+        if self._once is not None and done:
+            self._once.reached = True
 
     def fault(self, name: str, value: Any = None, /, **fields: Any) -> DeclaredFault:
         """A declared fault of this operation, to be raised. Fields by name, or a ready `value`.
@@ -151,9 +181,13 @@ class Call:
 class Service:
     """A contract that we answer, with the handlers of its operations. Made by `Bridge.serve`."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, idempotency_key: str = "") -> None:
         self.contract = contract
         self.handlers: dict[str, Handler] = {}
+        self.idempotency_key = idempotency_key
+        """Where requests carry their id, for every operation whose payload has it; settings go before."""
+        self.idempotency_keys: dict[str, str] = {}
+        """The same for single operations."""
 
     @property
     def name(self) -> str:
@@ -175,8 +209,12 @@ class Service:
         """The classes of the contract's complex types, by their names in its stubs: `orders.types.Line(sku="A-1")`."""
         return self.contract.types
 
-    def operation(self, name: str) -> Binds:
+    def operation(self, name: str, *, idempotency_key: str | None = None) -> Binds:
         """Binds the decorated function to the operation `name`. The function stays as it is and can be called.
+
+        Args:
+            idempotency_key: where the payload carries the id that tells a repeat from a new request, as names from
+                the payload down: `requestId`, `order/Number`, `order/@id`. Empty: nowhere.
 
         Raises:
             HandlerError: there is no such operation, it has a handler already, or the function cannot be called
@@ -184,6 +222,8 @@ class Service:
             OperationUnavailable: the operation cannot be hosted; the error says why.
         """
         operation = self._find(name)
+        if idempotency_key is not None:
+            self.idempotency_keys[operation.key] = idempotency_key
 
         def bind(handler: H, /) -> H:
             self.bind(operation, handler)

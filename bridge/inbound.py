@@ -7,6 +7,7 @@ The order of the stages, written once:
     validate  the Body is what the operation declares, and so are the declared headers
     decode    payload to values
     answer    in one transaction, run again when the database asks for it:
+        (the same request again gets its first answer: bridge.idempotency)
         handle    the handler
         encode    its result to text
         check     the text is what the operation declares, else nothing of it is kept
@@ -21,14 +22,11 @@ A stage that cannot go on raises, and `fail` makes a fault of what was raised. S
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +35,7 @@ from lxml import etree
 from bridge.contract import Operation
 from bridge.contract.explain.violation import Violation
 from bridge.errors import (
+    BridgeError,
     DecodeError,
     EncodeError,
     HandlerError,
@@ -44,10 +43,13 @@ from bridge.errors import (
     InvalidReply,
     InvalidRequest,
     Refusal,
+    RequestInDoubt,
 )
-from bridge.handlers import Call, DeclaredFault, Handler, Service
+from bridge.exchange import Exchange, Plan
+from bridge.handlers import Call, DeclaredFault, Service
+from bridge.idempotency import Duplicates, Once, Repeated, answer_again, key_paths
 from bridge.settings import Settings
-from bridge.soap.addressing import UNDERSTOOD, Addressing
+from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.addressing import read as read_addressing
 from bridge.soap.envelope import NAMESPACES, Envelope, check_understood, fault_version, open_envelope, seal
 from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, http_headers, http_status
@@ -60,92 +62,9 @@ from bridge.store.refused import RefusalJournal
 
 log = logging.getLogger(__name__)
 
-Headers = list[tuple[str, str]]
-
 NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 
 _SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
-
-_process = os.urandom(5).hex()
-_numbers = count(1)
-
-
-def _renew_process() -> None:
-    global _process  # after a fork the child must not give out its parent's ids
-    _process = os.urandom(5).hex()
-
-
-os.register_at_fork(after_in_child=_renew_process)
-
-
-def new_exchange_id() -> str:
-    """An id that no other process gives out and that sorts by time: `01993c5b2f1a-9f2c1e77b0-1c`."""
-    return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """One request with its answer, and all we know about it. Filled from stage to stage.
-
-    The first block is what the entrance knows, `status`, `headers` and `reply` what it sends back. `verdict` is the
-    journal's word for how it ended, `error` what ended it when it did not end well.
-    """
-
-    body: bytes
-    content_type: str | None = None
-    content_encoding: str | None = None
-    remote: str | None = None
-    language: str = ""
-    soap_action: str | None = None
-
-    id: str = ""
-    received: float = 0.0
-    started: float = 0.0
-    version: Version = "1.1"
-    source: bytes = b""
-    envelope: Envelope | None = None
-    addressing: Addressing | None = None
-    plan: Plan | None = None
-    partner: str | None = None
-    value: Any = None
-    header_blocks: tuple[etree._Element, ...] = ()
-    request_headers: Mapping[str, Any] | None = None
-    payload: str = ""
-    reply_headers: str = ""
-    reference: str | None = None
-
-    verdict: Verdict = "accepted"
-    error: BaseException | None = None
-    fault_code: str | None = None
-    fault_reason: str | None = None
-    recorded: bool = False
-    status: int = 200
-    reply: bytes = b""
-    headers: Headers | None = None
-
-    def __post_init__(self) -> None:
-        self.id = new_exchange_id()
-        self.received = time.time()
-        self.started = time.perf_counter()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """What is known of an operation before its first request. `understood` are the header blocks it may get."""
-
-    operation: Operation
-    key: str
-    handler: Handler | None
-    understood: frozenset[str]
-    reply_action: str
-
-    @classmethod
-    def of(cls, operation: Operation, handler: Handler | None) -> Plan:
-        namespace, _, port_type = operation.port_type.removeprefix("{").rpartition("}")
-        separator = ":" if namespace.startswith("urn:") else "/"
-        action = separator.join((namespace.rstrip("/"), port_type, f"{operation.name}Response"))
-        understood = UNDERSTOOD | {header.name for header in operation.input_headers}
-        return cls(operation, operation.key, handler, understood, action)
 
 
 class Inbound:
@@ -162,6 +81,11 @@ class Inbound:
         self.journal = None
         if store is not None:
             self.journal = RefusalJournal(store, most=settings.journal.refused_per_minute)
+        self.duplicates = None
+        if store is not None:
+            paths, _ = key_paths(service, settings)
+            contract_name = service.path.removeprefix("/services/")
+            self.duplicates = Duplicates(store, settings.idempotency, contract_name, paths)
         self.keep_refused = settings.journal.keep_bodies != "none"
         self.keep_accepted = settings.journal.keep_bodies == "all"
         self.guard = contract.guard  # compiles the schemas now, not at the first request
@@ -242,19 +166,103 @@ class Inbound:
     def answer(self, exchange: Exchange) -> None:
         """Handler to committed reply. Raises whatever the handler does, and InvalidReply; then nothing was kept."""
         if self.store is None:
-            self._answer(exchange, None)
-        else:
-            self.store.run(lambda transaction: self._answer(exchange, transaction))
-            exchange.recorded = True
+            self._answer(exchange, None, None)
+            return
+        once = self._once(exchange)
+        try:
+            self.store.run(lambda transaction: self._answer(exchange, transaction, once))
+        except DeclaredFault as fault:
+            if once is None or exchange.detail is not None or not once.keeps_faults:
+                raise
+            if not self._keep_fault(exchange, once, fault):
+                raise
+        except Exception:
+            if once is not None:
+                once.release()
+            raise
+        exchange.recorded = True
 
-    def _answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
+    def _answer(self, exchange: Exchange, transaction: Transaction | None, once: Once | None) -> None:
+        if exchange.called_out:  # the database ended the transaction after another system had been called
+            raise RequestInDoubt(
+                "The handler called another system, and then the database asked to run it again.",
+                advice="Call what can be called in doubt by `send`, or write less after calling.",
+            )
         exchange.payload = exchange.reply_headers = ""
-        self.handle(exchange, transaction)
+        if once is None:
+            self.handle(exchange, transaction)
+        else:
+            assert transaction is not None
+            self._handle_once(exchange, transaction, once)
+        self._record_answer(exchange, transaction)
+
+    def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
+        """The handler's answer, or the first one where this request was made before."""
+        while True:
+            try:
+                once.look(transaction)
+                self.handle(exchange, transaction, once)
+                once.keep(
+                    transaction,
+                    answer=exchange.payload,
+                    headers=exchange.reply_headers,
+                    reference=exchange.reference,
+                )
+                return
+            except Repeated as repeated:
+                transaction.rollback()
+                first = once.first(repeated.record)
+            if first is not None:
+                answer_again(exchange, first)
+                return
+
+    def _keep_fault(self, exchange: Exchange, once: Once, fault: DeclaredFault) -> bool:
+        """Keeps a declared fault as the answer. Whether another answer was there already, which then stands."""
+        try:
+            detail = self._declared(exchange, fault).detail
+        except BridgeError:
+            once.release()
+            return False  # it breaks the contract; `fail` says so
+        store = self.store
+        assert store is not None
+
+        def keep(transaction: Transaction) -> bool:
+            try:
+                once.keep(transaction, answer=detail, fault=fault.name, reference=exchange.reference)
+            except Repeated as repeated:
+                transaction.rollback()
+                first = once.first(repeated.record)
+                if first is not None:
+                    answer_again(exchange, first)
+                    self._record_answer(exchange, transaction)
+                    return True
+            return False
+
+        return store.run(keep)
+
+    def _record_answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
         self.seal(exchange)
         if transaction is not None:
             record(transaction.session, self.record_of(exchange, self.keep_accepted))
 
-    def handle(self, exchange: Exchange, transaction: Transaction | None) -> None:
+    def _once(self, exchange: Exchange) -> Once | None:
+        plan, envelope = exchange.plan, exchange.envelope
+        assert plan is not None
+        assert envelope is not None
+        assert self.duplicates is not None
+        addressing = exchange.addressing
+        return self.duplicates.once(
+            plan.key,
+            envelope.body,
+            exchange_id=exchange.id,
+            now=int(exchange.received * 1e6),
+            partner=exchange.partner or "",
+            header=exchange.idempotency_key,
+            message_id=None if addressing is None else addressing.message_id,
+            faults=plan.operation.faults,
+        )
+
+    def handle(self, exchange: Exchange, transaction: Transaction | None, once: Once | None = None) -> None:
         """Runs the handler, encodes its result and checks the text. Raises as they do."""
         plan = exchange.plan
         assert plan is not None
@@ -272,8 +280,12 @@ class Inbound:
             exchange.request_headers or NO_HEADERS,
             exchange.partner,
             exchange.language,
+            once,
         )
-        result = plan.handler(exchange.value, call)
+        try:
+            result = plan.handler(exchange.value, call)
+        finally:
+            exchange.called_out = call.called_out
         exchange.reference = None if call.reference is None else str(call.reference)
         output = operation.output
         if output is None:
@@ -357,7 +369,9 @@ class Inbound:
                 f"{plan.operation.name} does not declare the fault {error.name!r}.",
                 advice=f"It declares: {', '.join(plan.operation.faults) or 'none'}.",
             )
-        detail = self._checked(element, error.value, f"fault {error.name}")
+        detail = exchange.detail
+        if detail is None:
+            detail = self._checked(element, error.value, f"fault {error.name}")
         said = self.service.contract.model.element(element).documentation
         reasons = {text.language or "en": text.text for text in reversed(said)} or {"en": f"{error.name}."}
         ordered = {
@@ -391,6 +405,7 @@ class Inbound:
             request=exchange.body if keep_bodies else None,
             reference=exchange.reference,
             reply=exchange.reply if keep_bodies else None,
+            duplicate_of=exchange.duplicate_of,
         )
 
     # What the stages share

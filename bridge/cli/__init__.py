@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, journal, sample, serve, settings, store, validate
+from bridge.cli import check, contract, duplicates, journal, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("validate")(validate.validate)
 app.command("sample")(sample.sample)
 app.add_typer(contract.app, name="contract")
 app.add_typer(journal.app, name="journal")
+app.add_typer(duplicates.app, name="duplicates")
 app.command("migrate")(store.migrate)
 app.command("settings")(settings.settings)
 

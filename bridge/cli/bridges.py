@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from bridge.settings import FILE_VARIABLE, Settings, load, override
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
+    from bridge.store import Store
 
 Target = Annotated[
     str | None,
@@ -49,7 +51,9 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
     from bridge.shipped import contracts
 
     bridge = Bridge(settings, store=store)
-    services = {name: bridge.serve(path) for name, path in contracts("erp").items()}
+    services = {
+        name: bridge.serve(path, idempotency_key="requestId") for name, path in contracts("erp").items()
+    }
     rules = shipped.Rules(warehouses=settings.erp.warehouses, negative_stock=settings.erp.negative_stock)
     shipped.bind(services["purchasing"], services["inventory"], rules)
     return bridge
@@ -64,6 +68,19 @@ def apply_shipped_rules(bridge: Bridge) -> None:
         shipped.apply_rules(
             bridge.store, shipped.Rules(warehouses=erp.warehouses, negative_stock=erp.negative_stock)
         )
+
+
+@contextmanager
+def open_store(config: str | None) -> Iterator[Store]:
+    """The store that the settings name, whose schema must be there and fit."""
+    from bridge.store import Store
+
+    store = Store(load(config).store_url)
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
 
 
 def _import(target: str) -> Bridge:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.bridges import open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
 from bridge.errors import SettingsError
-from bridge.settings import load
 
 if TYPE_CHECKING:
-    from bridge.store import Entry, Store
+    from bridge.store import Entry
 
 app = typer.Typer(help="Read the journal: every envelope in and out with its verdict.", no_args_is_help=True)
 
@@ -48,7 +46,7 @@ def list_entries(
     config: ConfigFile = None,
 ) -> None:
     """The newest exchanges, those that meet every condition."""
-    with _store(config) as store:
+    with open_store(config) as store:
         found = store.journal.list(
             contract=contract,
             operation=operation,
@@ -73,7 +71,7 @@ def find(
     config: ConfigFile = None,
 ) -> None:
     """Exchanges that hold a text. In envelopes it is found with exact case; may read the whole journal."""
-    with _store(config) as store:
+    with open_store(config) as store:
         found = store.journal.find(text, before=before, limit=limit)
     if not found:
         finish("Nothing holds this text.", ok=False, as_json=as_json, content={"exchanges": []})
@@ -89,7 +87,7 @@ def show(
     config: ConfigFile = None,
 ) -> None:
     """One exchange with its envelopes."""
-    with _store(config) as store:
+    with open_store(config) as store:
         entry = store.journal.show(exchange_id)
     if entry is None:
         finish(
@@ -103,18 +101,6 @@ def show(
     finish(_advice(entry), as_json=as_json, content={"exchange": _as_json(entry, whole=True)})
 
 
-@contextmanager
-def _store(config: str | None) -> Iterator[Store]:
-    from bridge.store import Store
-
-    store = Store(load(config).store_url)
-    try:
-        store.check()
-        yield store
-    finally:
-        store.close()
-
-
 def _answer(found: tuple[Entry, ...], limit: int, as_json: bool) -> None:
     if found and not as_json:
         table(
@@ -125,7 +111,7 @@ def _answer(found: tuple[Entry, ...], limit: int, as_json: bool) -> None:
                     entry.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
                     entry.contract,
                     entry.operation,
-                    entry.verdict,
+                    f"{entry.verdict}, duplicate" if entry.duplicate_of else entry.verdict,
                     entry.http_status,
                     f"{entry.duration_us / 1000:.1f}",
                     entry.exchange_id,
@@ -154,6 +140,7 @@ def _print(entry: Entry) -> None:
         ("partner", entry.partner),
         ("from", entry.remote),
         ("reference", entry.reference),
+        ("duplicate of", entry.duplicate_of),
         ("verdict", entry.verdict),
         ("HTTP status", entry.http_status),
         ("fault", entry.fault_code),
@@ -197,6 +184,8 @@ def _advice(entry: Entry) -> str:
             return "Ours to mend: nothing of this exchange was kept, so the sender may repeat it unchanged."
         case "fault":
             return "Answered with a fault that the contract declares: the sender decides."
+        case _ if entry.duplicate_of:
+            return f"A duplicate: it got the answer of {entry.duplicate_of}, and nothing was done again."
         case _:
             return "Accepted and stored."
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
-from bridge.settings import SECTIONS, Key, Settings, keys, load, shown
+from bridge.settings import NAMED_SECTIONS, SECTIONS, Key, keys, keys_of, load, named_keys, shown
 
 PRECEDENCE = (
     "A value is taken from the first of: the command line, the variable named below, for secrets the file named by that variable "
@@ -37,12 +37,13 @@ def settings(
     current = load(config)
     if as_json:
         content = {
-            key.path: {"value": shown(key, _value(current, key)), "source": current.sources[key.path]}
-            for key in keys()
+            key.path: {"value": shown(key, current.value(key)), "source": current.sources[key.path]}
+            for key in keys_of(current)
         }
         finish("", as_json=True, content={"settings": content, "file": current.file})
     rows = [
-        (key.path, shown(key, _value(current, key)) or key.shown, current.sources[key.path]) for key in keys()
+        (key.path, shown(key, current.value(key)) or key.shown, current.sources[key.path])
+        for key in keys_of(current)
     ]
     table(("key", "value", "from"), rows)
     say()
@@ -50,13 +51,14 @@ def settings(
     finish(f"To change one: {where}, or set its variable (docs/settings.md).")
 
 
-def _value(current: Settings, key: Key) -> Any:
-    return getattr(getattr(current, key.section), key.name)
-
-
 def _sections() -> Iterator[tuple[str, str, list[Key]]]:
     for section, members in groupby(keys(), key=lambda key: key.section):
         yield section, inspect.getdoc(SECTIONS[section]) or "", list(members)
+
+
+def _named() -> Iterator[tuple[str, str, list[Key]]]:
+    for group, cls in NAMED_SECTIONS.items():
+        yield f"{group}.NAME", inspect.getdoc(cls) or "", list(named_keys(group))
 
 
 def as_markdown() -> str:
@@ -68,7 +70,7 @@ def as_markdown() -> str:
         "",
         PRECEDENCE,
     ]
-    for section, about, members in _sections():
+    for section, about, members in (*_sections(), *_named()):
         lines += ["", f"## [{section}]", "", about.splitlines()[0], ""]
         lines += ["| key | default | meaning | variable |", "|---|---|---|---|"]
         for key in members:
@@ -91,6 +93,12 @@ def as_toml() -> str:
             default = f" Default: {key.shown}." if key.shown else ""
             lines += ["", *(f"# {line}" for line in _wrapped(_help(key) + default)), f"# {variable}"]
             lines.append(f"# {key.name} = {_toml_value(key)}" + (f"  # {key.unit}" if key.unit else ""))
+    for section, about, members in _named():
+        lines += ["", f"# [{section}]", *(f"# {line}" for line in _wrapped(about.splitlines()[0]))]
+        for key in members:
+            variable = key.variable + (f" or {key.variable}_FILE" if key.secret else "")
+            lines += ["#", *(f"#   {line}" for line in _wrapped(_help(key))), f"#   {variable}"]
+            lines.append(f"#   {key.name} = {_toml_value(key)}" + (f"  # {key.unit}" if key.unit else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -119,6 +127,8 @@ def _toml_value(key: Key) -> str:
         default = str(default)
     if isinstance(default, tuple):
         default = [str(one) for one in default]
+    if isinstance(default, Mapping):
+        return "{}"  # JSON's pairs are not TOML's; a default has none
     return json.dumps(default, ensure_ascii=False)
 
 

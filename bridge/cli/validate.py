@@ -158,7 +158,7 @@ class _Check:
     def _request(self, message: _Message) -> Report:
         """Through the very stages that a request over HTTP goes through."""
         from bridge.errors import BridgeError
-        from bridge.inbound import Exchange
+        from bridge.exchange import Exchange
 
         exchange = Exchange(body=message.content, content_type=message.media_type)
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from bridge.contract.copies import Copies, copies
 from bridge.contract.loaded import Loaded, SavedBundle
 from bridge.contract.saved import freeze, key_of, thaw
 from bridge.contract.schema.bundle import Bundle, build
@@ -37,6 +38,7 @@ __all__ = [
     "Cache",
     "Catalog",
     "Contract",
+    "Copies",
     "Definitions",
     "Header",
     "Operation",
@@ -238,6 +240,10 @@ class Contract:
         if len(found) > 1 and soap_action:
             found = [operation for operation in found if soap_action in operation.soap_actions]
         return found[0] if len(found) == 1 else None
+
+    def copies(self) -> Copies:
+        """The documents as they can be copied into one folder and loaded from there."""
+        return copies(self._served, self.bundle)
 
     # -- serving the contract -----------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from lxml import etree
 from spyne.model.fault import Fault
 from spyne.protocol.soap import Soap11
 
-from bridge.inbound import Exchange, Inbound
+from bridge.exchange import Exchange
+from bridge.inbound import Inbound
 from bridge.soap.limits import Limits
 from bridge.soap.refusals import refuse
 

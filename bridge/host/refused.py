@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from bridge.errors import Refusal
-from bridge.inbound import new_exchange_id
+from bridge.exchange import new_exchange_id
 from bridge.soap.fault import fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import version_hint
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
 
+from bridge.exchange import Exchange
 from bridge.host.protocol import Environ
 from bridge.host.service import application
-from bridge.inbound import Exchange, Inbound
+from bridge.inbound import Inbound
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class HostedService(WsgiApplication):
             get("REMOTE_ADDR"),
             get("HTTP_ACCEPT_LANGUAGE", ""),
             get("HTTP_SOAPACTION"),
+            get("HTTP_IDEMPOTENCY_KEY"),
         )
         ctx = None
         try:

@@ -5,37 +5,47 @@ secrets the file named by `SOAPBRIDGE_<SECTION>_<KEY>_FILE`, bridge.toml, the de
 """
 
 from bridge.settings.keys import (
+    NAMED_SECTIONS,
     SECTIONS,
     Contracts,
     Data,
     Erp,
+    Idempotency,
     Journal,
     Key,
     Log,
     Server,
+    Service,
     Settings,
     Store,
     Tls,
     keys,
+    keys_of,
+    named_keys,
     shown,
 )
 from bridge.settings.load import FILE_VARIABLE, load, override
 
 __all__ = [
     "FILE_VARIABLE",
+    "NAMED_SECTIONS",
     "SECTIONS",
     "Contracts",
     "Data",
     "Erp",
+    "Idempotency",
     "Journal",
     "Key",
     "Log",
     "Server",
+    "Service",
     "Settings",
     "Store",
     "Tls",
     "keys",
+    "keys_of",
     "load",
+    "named_keys",
     "override",
     "shown",
 ]

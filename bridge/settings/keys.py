@@ -39,6 +39,8 @@ def setting(
         "secret": secret,
         "shown": shown_default,
     }
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=meta)
     return field(default=default, metadata=meta)
 
 
@@ -168,6 +170,36 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """A request sent twice is done once: how long its first answer is kept (docs/duplicates.md)."""
+
+    keep: float = setting(
+        30.0,
+        "How long the answer of a writing request is kept, and a repeat of it answered with that. Longer than any "
+        "client goes on repeating; what it promises is this and no more.",
+        unit="days",
+        least=0.01,
+        most=3650,
+    )
+    wait: float = setting(
+        5.0,
+        "How long a repeat waits for the answer of a request that is still calling another system, before it is "
+        "told to come back.",
+        unit="seconds",
+        least=0,
+        most=60,
+    )
+    lease: float = setting(
+        300.0,
+        "A request that called another system and has not ended after this time is in doubt: its repeats are told so, "
+        "until somebody settles it. Longer than any handler takes.",
+        unit="seconds",
+        least=1,
+        most=86_400,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contracts:
     """Where contracts find the documents they import."""
 
@@ -207,8 +239,26 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One contract that we answer: `[services.NAME]`, by the name in its address (`orders` of /services/orders)."""
+
+    idempotency_key: str = setting(
+        "",
+        "Where a request carries the id that tells a repeat from a new request, as names from the payload down: "
+        "`requestId`, `order/Number`, `order/@id`. For every operation whose payload has it.",
+    )
+    idempotency_keys: Mapping[str, str] = setting(
+        {},
+        'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that was set, checked. `sources` tells where each value came from, by key (`server.port`)."""
+    """Everything that was set, checked. `sources` tells where each value came from, by key (`server.port`).
+
+    Sections that come once for each name (`services`) are mappings by that name.
+    """
 
     data: Data = field(default_factory=Data)
     server: Server = field(default_factory=Server)
@@ -216,9 +266,11 @@ class Settings:
     tls: Tls = field(default_factory=Tls)
     store: Store = field(default_factory=Store)
     journal: Journal = field(default_factory=Journal)
+    idempotency: Idempotency = field(default_factory=Idempotency)
     contracts: Contracts = field(default_factory=Contracts)
     erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
+    services: Mapping[str, Service] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
 
@@ -232,6 +284,12 @@ class Settings:
         """Where contracts are cached; None where they are not."""
         return self.data.folder / "cache" if self.contracts.cache else None
 
+    def value(self, key: Key) -> Any:
+        """What this key is set to."""
+        group, _, name = key.section.partition(".")
+        section = getattr(self, group)
+        return getattr(section[name] if name else section, key.name)
+
 
 SECTIONS: Mapping[str, type] = {
     "data": Data,
@@ -240,10 +298,14 @@ SECTIONS: Mapping[str, type] = {
     "tls": Tls,
     "store": Store,
     "journal": Journal,
+    "idempotency": Idempotency,
     "contracts": Contracts,
     "erp": Erp,
     "log": Log,
 }
+
+NAMED_SECTIONS: Mapping[str, type] = {"services": Service}
+"""Sections that come once for each name: `[services.orders]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +329,7 @@ class Key:
 
     @property
     def variable(self) -> str:
-        return f"{ENVIRONMENT_PREFIX}{self.section}_{self.name}".upper()
+        return re.sub(r"[^A-Z0-9]", "_", f"{ENVIRONMENT_PREFIX}{self.section}_{self.name}".upper())
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -275,13 +337,29 @@ class Key:
 
 
 def keys() -> Iterator[Key]:
-    """Every key, in the order of the documentation."""
+    """Every key of the sections that come once, in the order of the documentation."""
     for section, cls in SECTIONS.items():
-        types = get_type_hints(cls)
-        for one in dataclasses.fields(cls):
-            yield Key(
-                section=section, name=one.name, type=types[one.name], default=one.default, **one.metadata
-            )
+        yield from _keys_of(section, cls)
+
+
+def named_keys(group: str, name: str = "NAME") -> Iterator[Key]:
+    """The keys of one section among several of a kind: `[services.orders]`."""
+    return _keys_of(f"{group}.{name}", NAMED_SECTIONS[group])
+
+
+def keys_of(settings: Settings) -> Iterator[Key]:
+    """Every key that these settings have a value for: those of named sections as often as there are names."""
+    yield from keys()
+    for group in NAMED_SECTIONS:
+        for name in getattr(settings, group):
+            yield from named_keys(group, name)
+
+
+def _keys_of(section: str, cls: type) -> Iterator[Key]:
+    types = get_type_hints(cls)
+    for one in dataclasses.fields(cls):
+        default = {} if one.default is dataclasses.MISSING else one.default
+        yield Key(section=section, name=one.name, type=types[one.name], default=default, **one.metadata)
 
 
 def shown(key: Key, value: Any) -> str:
@@ -295,4 +373,6 @@ def shown(key: Key, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return ", ".join(str(one) for one in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={text}" for name, text in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.errors import SettingsError
-from bridge.settings.keys import ENVIRONMENT_PREFIX, SECTIONS, Key, Settings, keys
+from bridge.settings.keys import ENVIRONMENT_PREFIX, NAMED_SECTIONS, SECTIONS, Key, Settings, keys, named_keys
 
 FILE_NAME = "bridge.toml"
 FILE_VARIABLE = "SOAPBRIDGE_CONFIG"
@@ -96,20 +96,26 @@ class _Loader:
 
     def load(self) -> Settings:
         table = self._read_file()
+        names = {group: _names(table, group) for group in NAMED_SECTIONS}
+        for group, found in names.items():
+            self.keys |= {key.path: key for name in found for key in named_keys(group, name)}
         self._refuse_unknown_variables()
-        values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        values: dict[str, dict[str, Any]] = {}
         sources: dict[str, str] = {}
         for key in self.keys.values():
-            found = self._find(key, table)
-            sources[key.path] = "default" if found is None else found[1]
-            if found is None:
+            values.setdefault(key.section, {})
+            given = self._find(key, table)
+            sources[key.path] = "default" if given is None else given[1]
+            if given is None:
                 continue
-            raw, place, base = found
+            raw, place, base = given
             try:
                 values[key.section][key.name] = _typed(key, raw, base)
             except ValueError as error:
                 self.mistakes.append(f"{place}: {key.path} {error}")
-        sections = {name: cls(**values[name]) for name, cls in SECTIONS.items()}
+        sections: dict[str, Any] = {name: cls(**values[name]) for name, cls in SECTIONS.items()}
+        for group, cls in NAMED_SECTIONS.items():
+            sections[group] = {name: cls(**values[f"{group}.{name}"]) for name in names[group]}
         settings = Settings(**sections, sources=sources, file=self.file)
         self.mistakes.extend(_contradictions(settings, sources))
         if self.mistakes:
@@ -132,7 +138,10 @@ class _Loader:
                     f"{pointer}: cannot read {self.environ[pointer]!r} ({type(error).__name__})"
                 )
                 return None
-        section = table.get(key.section)
+        group, _, one = key.section.partition(".")
+        section = table.get(group)
+        if one and isinstance(section, dict):
+            section = section.get(one)
         if self.file is not None and isinstance(section, dict) and key.name in section:
             return section[key.name], self._place(key.section, key.name), self.file.parent
         return None
@@ -146,8 +155,10 @@ class _Loader:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError.of([f"{self.file}: {error}"]) from error
         for section, content in table.items():
-            if section not in SECTIONS:
-                real = [*SECTIONS, *self.keys]
+            if section in NAMED_SECTIONS:
+                self._refuse_in_named(section, content)
+            elif section not in SECTIONS:
+                real = [*SECTIONS, *NAMED_SECTIONS, *self.keys]
                 self.mistakes.append(
                     f"{self._place(section)}: there is no section [{section}]{_nearest(section, real)}"
                 )
@@ -161,6 +172,25 @@ class _Loader:
                         self._refuse_key(section, name)
         return table
 
+    def _refuse_in_named(self, group: str, content: Any) -> None:
+        """Each name is a table of its own: `[services.orders]`."""
+        if not isinstance(content, dict):
+            self.mistakes.append(
+                f"{self._place(group)}: {group} has a section for each name: write [{group}.NAME] and its keys below"
+            )
+            return
+        real = [key.name for key in named_keys(group)]
+        for name, section in content.items():
+            if not isinstance(section, dict):
+                self.mistakes.append(
+                    f"{self._place(group, name)}: {group}.{name} is a section: write [{group}.{name}] and its keys below"
+                )
+                continue
+            for unknown in section.keys() - set(real):
+                hint = _nearest(unknown, real) or f"; there are {', '.join(real)}"
+                place = self._place(f"{group}.{name}", unknown)
+                self.mistakes.append(f"{place}: there is no key {group}.{name}.{unknown}{hint}")
+
     def _refuse_key(self, section: str, name: str) -> None:
         in_section = [key.name for key in self.keys.values() if key.section == section]
         elsewhere = [key.path for key in self.keys.values() if key.name == name]
@@ -173,9 +203,23 @@ class _Loader:
         real = [key.variable for key in self.keys.values()]
         real += [f"{key.variable}_FILE" for key in self.keys.values() if key.secret]
         ours = tuple(f"{ENVIRONMENT_PREFIX}{section}_".upper() for section in SECTIONS)
+        named = {f"{ENVIRONMENT_PREFIX}{group}_".upper(): group for group in NAMED_SECTIONS}
         for name in sorted(self.environ):
-            if name.startswith(ours) and name not in real:
+            if name in real:
+                continue
+            if name.startswith(ours):
                 self.mistakes.append(f"{name}: no setting reads this variable{_nearest(name, real)}")
+            elif prefix := next((one for one in named if name.startswith(one)), None):
+                # Compared behind the prefix, which all of them share.
+                near = _nearest(
+                    name.removeprefix(prefix),
+                    [one.removeprefix(prefix) for one in real if one.startswith(prefix)],
+                )
+                hint = (
+                    near.replace("mean ", f"mean {prefix}")
+                    or f"; name it in the settings file first: [{named[prefix]}.NAME]"
+                )
+                self.mistakes.append(f"{name}: no setting reads this variable{hint}")
 
     def _place(self, section: str, name: str = "") -> str:
         return f"{self.file}:{_line_of(self.text, section, name)}"
@@ -200,6 +244,16 @@ def _line_of(text: str, section: str, name: str) -> int:
     return best
 
 
+def _names(table: Mapping[str, Any], group: str) -> list[str]:
+    """The names that have a section of this kind; what is no section has been refused."""
+    found = table.get(group)
+    return (
+        [name for name, section in found.items() if isinstance(section, dict)]
+        if isinstance(found, dict)
+        else []
+    )
+
+
 def _nearest(name: str, real: list[str]) -> str:
     near = difflib.get_close_matches(name, real, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
@@ -217,6 +271,8 @@ def _typed(key: Key, raw: Any, base: Path) -> Any:
         return tuple(_list(raw))
     if key.type == tuple[Path, ...]:
         return tuple(base / one for one in _list(raw))
+    if key.type == Mapping[str, str]:
+        return _mapping(raw)
     if not isinstance(raw, str | os.PathLike):
         raise ValueError(f"must be text in quotes, not {raw!r}")
     if key.type == Path | None:
@@ -278,6 +334,16 @@ def _list(raw: Any) -> list[str]:
     if not isinstance(raw, list | tuple) or not all(isinstance(one, str) for one in raw):
         raise ValueError(f'must be a list of texts (["a", "b"]), not {raw!r}')
     return list(raw)
+
+
+def _mapping(raw: Any) -> dict[str, str]:
+    if isinstance(raw, str):
+        pairs = [one.partition("=") for one in _list(raw)]
+        if all(equals for _, equals, _ in pairs):
+            return {name.strip(): text.strip() for name, _, text in pairs}
+    elif isinstance(raw, dict) and all(isinstance(text, str) for text in raw.values()):
+        return dict(raw)
+    raise ValueError(f'must be a table of texts ({{ a = "b" }}; in the environment a=b, c=d), not {raw!r}')
 
 
 def _place(sources: Mapping[str, str], path: str) -> str:

@@ -337,4 +337,21 @@ _ADDRESSING = {
     ),
 }
 
-REASONS: dict[str, Reason] = {**_HTTP, **_XML, **_ENVELOPE, **_ADDRESSING}
+_DUPLICATES = {
+    "key_reused": Reason(
+        "The request id `{used}` was used on {first} for a request with another content.",
+        "Take a new id for a new request; send a repeat exactly as it was.",
+        "请求编号 `{used}` 已于 {first} 用于内容不同的请求。",
+        "新请求请使用新的编号；重发时内容须与首次完全一致。",
+    ),
+    "still_running": Reason(
+        "The same request is still being worked on.",
+        "Nothing was done a second time; send the same request again in a moment to get its answer.",
+        "同一请求仍在处理中。",
+        "未重复处理；请稍后重发同一请求以取得应答。",
+        code="Server",
+        status=503,
+    ),
+}
+
+REASONS: dict[str, Reason] = {**_HTTP, **_XML, **_ENVELOPE, **_ADDRESSING, **_DUPLICATES}

@@ -36,7 +36,8 @@ class ExchangeRecord(NamedTuple):
     `contract` and `operation` are None when the request was refused before they were known. `duration_us` is in
     microseconds. `violations` are those listed, `violation_count` may be higher. `request` and `reply` are the
     envelopes as they were on the wire (after content coding), None where bodies are not kept. `reference` is the
-    business document's number, for finding the exchange again.
+    business document's number, for finding the exchange again. `duplicate_of` names the exchange whose answer was
+    given again.
     """
 
     exchange_id: str
@@ -57,6 +58,7 @@ class ExchangeRecord(NamedTuple):
     reference: str | None = None
     request: bytes | None = None
     reply: bytes | None = None
+    duplicate_of: str | None = None
 
 
 class _JournalRow(NamedTuple):
@@ -80,6 +82,7 @@ class _JournalRow(NamedTuple):
     reference: str | None
     request: bytes | None
     reply: bytes | None
+    duplicate_of: str | None
 
 
 _INSERT = insertion(table, _JournalRow)
@@ -110,6 +113,7 @@ def record(session: Session, exchange: ExchangeRecord) -> None:
             exchange.reference,
             exchange.request,
             exchange.reply,
+            exchange.duplicate_of,
         ),
     )
 
@@ -144,6 +148,7 @@ class Entry:
     violation_count: int
     violations: tuple[dict[str, Any], ...]
     reference: str | None
+    duplicate_of: str | None
     request_size: int | None
     reply_size: int | None
     request: bytes | None = None
@@ -231,7 +236,7 @@ class Journal:
     def find(self, text: str, *, before: int | None = None, limit: int = 50) -> tuple[Entry, ...]:
         """Entries that hold `text`, newest first: in the exchange id, the reference, partner, operation, fault, a
         violation, or, as UTF-8 and with exact case, in a kept envelope. Reads the whole journal if it must."""
-        names = "exchange_id reference partner remote operation fault_reason violations".split()
+        names = "exchange_id duplicate_of reference partner remote operation fault_reason violations".split()
         if "\0" in text:
             names = []  # no text holds it, and databases take it for the end of what is sought
         wanted = _storable(text)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -58,6 +59,8 @@ journal = Table(
     # Last: SQLite then reads the columns before them without touching the pages of a large envelope.
     Column("request", LargeBinary),
     Column("reply", LargeBinary),
+    # The exchange whose answer was given again. After the envelopes, as it was added to tables that had them.
+    Column("duplicate_of", Text),
     CheckConstraint("direction IN ('in', 'out')", name="direction"),
     CheckConstraint(
         "verdict IN ('accepted', 'refused', 'invalid_request', 'invalid_reply', 'failed', 'fault')",
@@ -82,3 +85,38 @@ journal = Table(
 )
 """Every envelope in and out with its verdict, in the order of commits. `received_at` is microseconds since 1970
 UTC, `duration` microseconds. Envelopes are kept as they came: compressing 7 kB takes 43 µs, storing it 15."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("reference", Text),
+    Column("fault", Text),
+    Column("headers", Text),
+    Column("answer", Text),
+    UniqueConstraint("partner", "contract", "operation", "idempotency_key"),
+    CheckConstraint("state IN ('running', 'answered', 'in_doubt')", name="state"),
+    Index("ix_idempotency_created_at", "created_at"),
+    Index(
+        "ix_idempotency_not_answered",
+        "state",
+        sqlite_where=text("state <> 'answered'"),
+        postgresql_where=text("state <> 'answered'"),
+    ),
+)
+"""What was answered to each writing request, so that a repeat gets the same. Empty `partner`: callers are not told apart.
+
+`answer` is the reply's payload, or with `fault` that declared fault's detail; `headers` the declared SOAP headers of the
+reply; None where there are none. A row is `running` inside the transaction that makes it, and is seen by others in that
+state only where its handler calls another system; then `lease_until` tells when it counts as dead. Times are microseconds
+since 1970 UTC.
+"""

@@ -22,7 +22,10 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("entrances", "bridge.cli bridge.console bridge.host bridge.delivery.worker bridge.ops"),
     ("app", "bridge.app"),
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
-    ("parts", "bridge.handlers bridge.partners bridge.store bridge.erp bridge.delivery"),
+    (
+        "parts",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
+    ),
     ("pure", "bridge.contract bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy"),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
@@ -42,6 +45,11 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ),  # `Bridge.wsgi()`, inside the method: the one way up, for users' convenience
         ("bridge.console", "bridge.host"),
         ("bridge.handlers", "bridge.store"),
+        ("bridge.exchange", "bridge.handlers"),
+        ("bridge.exchange", "bridge.store"),
+        ("bridge.idempotency", "bridge.exchange"),
+        ("bridge.idempotency", "bridge.handlers"),
+        ("bridge.idempotency", "bridge.store"),
         ("bridge.partners", "bridge.store"),
         ("bridge.erp", "bridge.store"),
         ("bridge.delivery", "bridge.store"),

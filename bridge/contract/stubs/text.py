@@ -89,7 +89,11 @@ class StubText:
             yield f"    @{outside('property')}"
             yield f"    def {name}(self) -> {annotation}: ..."
         yield from self._overloads(
-            (f"operation(self, name: {outside('Literal')}[{found.key!r}]) -> {self._binds[found.key]}", found)
+            (
+                f"operation(self, name: {outside('Literal')}[{found.key!r}], *, idempotency_key: {text} | None = ...) "
+                f"-> {self._binds[found.key]}",
+                found,
+            )
             for found in self._operations
         )
         yield from self._overloads((signature, None) for signature in self._faults(outside))

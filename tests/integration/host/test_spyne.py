@@ -18,9 +18,9 @@ from spyne.server import ServerBase
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext
 
 from bridge.app import Bridge
+from bridge.exchange import Exchange
 from bridge.host.protocol import Protocol, Stopped
 from bridge.host.wsgi import Ctx, HostedService
-from bridge.inbound import Exchange
 from tests.integration.host.conftest import bind, echo, envelope
 
 HOOKS = {

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from bridge.cli.settings import as_markdown, as_toml
-from bridge.settings import keys, load
+from bridge.settings import NAMED_SECTIONS, keys, load, named_keys
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,5 +52,6 @@ def test_every_setting_is_read_by_something() -> None:
         for path in package.rglob("*.py")
         if path.parent != package / "settings" and path != package / "soap/limits.py"
     )
-    unread = [key.path for key in keys() if not re.search(rf"\.{key.name}\b", code)]
+    every = [*keys(), *(key for group in NAMED_SECTIONS for key in named_keys(group))]
+    unread = [key.path for key in every if not re.search(rf"\.{key.name}\b", code)]
     assert not unread, "a setting that nothing reads is a promise that nobody keeps"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import SettingsError
-from bridge.settings import keys, load, shown
+from bridge.settings import keys, keys_of, load, shown
 
 
 @pytest.fixture(autouse=True)
@@ -163,3 +163,46 @@ def test_every_default_would_be_accepted_if_it_were_set() -> None:
     for key in keys():
         if key.default not in ("", (), None):
             load(environ={key.variable: shown(key, key.default)})
+
+
+def test_a_named_section_is_read_once_for_each_name_from_file_and_environment() -> None:
+    file = written(
+        '[services.orders]\nidempotency_key = "order/Number"\n\n'
+        "[services.back-office]\nidempotency_keys = { Ping = '', Submit = 'id' }\n"
+    )
+    settings = load(file, environ={"SOAPBRIDGE_SERVICES_BACK_OFFICE_IDEMPOTENCY_KEY": "ticket"})
+    assert settings.services["orders"].idempotency_key == "order/Number"
+    assert settings.services["back-office"].idempotency_key == "ticket"
+    assert settings.services["back-office"].idempotency_keys == {"Ping": "", "Submit": "id"}
+    assert settings.sources["services.orders.idempotency_key"] == "bridge.toml:2"
+    paths = [key.path for key in keys_of(settings)]
+    assert "services.back-office.idempotency_keys" in paths
+    assert [
+        settings.value(key) for key in keys_of(settings) if key.path == "services.orders.idempotency_key"
+    ] == ["order/Number"]
+
+
+def test_a_table_of_texts_is_written_with_equals_signs_in_the_environment() -> None:
+    file = written("[services.orders]\n")
+    environ = {"SOAPBRIDGE_SERVICES_ORDERS_IDEMPOTENCY_KEYS": "Submit=order/Number, Ping="}
+    settings = load(file, environ=environ)
+    assert settings.services["orders"].idempotency_keys == {"Submit": "order/Number", "Ping": ""}
+
+
+def test_mistakes_in_named_sections_say_where_they_stand_and_what_there_is() -> None:
+    found = mistakes(
+        "[services.orders]\nidempotency_kee = 'x'\nidempotency_keys = [1]\n",
+        {"SOAPBRIDGE_SERVICES_SHOP_IDEMPOTENCY_KEY": "x", "SOAPBRIDGE_SERVICES_WHAT": "x"},
+    )
+    assert sorted(found) == [
+        "SOAPBRIDGE_SERVICES_SHOP_IDEMPOTENCY_KEY: no setting reads this variable; did you mean SOAPBRIDGE_SERVICES_ORDERS_IDEMPOTENCY_KEY?",
+        "SOAPBRIDGE_SERVICES_WHAT: no setting reads this variable; name it in the settings file first: [services.NAME]",
+        "bridge.toml:2: there is no key services.orders.idempotency_kee; did you mean idempotency_key?",
+        'bridge.toml:3: services.orders.idempotency_keys must be a table of texts ({ a = "b" }; in the environment a=b, c=d), not [1]',
+    ]
+    assert mistakes("services = 3\n") == (
+        "bridge.toml:1: services has a section for each name: write [services.NAME] and its keys below",
+    )
+    assert mistakes("[services]\norders = 3\n") == (
+        "bridge.toml:2: services.orders is a section: write [services.orders] and its keys below",
+    )
