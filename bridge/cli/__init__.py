@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, duplicates, journal, sample, serve, settings, store, validate
+from bridge.cli import check, contract, init, duplicates, journal, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serve.serve)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)
 app.command("sample")(sample.sample)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Version = Literal["1.1", "1.2"]
 
+_LONGEST = 200
+"""Elements of a sample that a person still reads."""
+
 
 def sample(
     wsdl: Wsdl,
@@ -48,6 +51,15 @@ def sample(
         return
     content = {"operation": found.key, "soap": version, "soap_action": action, "message": text}
     finish(_next(wsdl, version, action, reply=reply or payload), as_json=True, content=content)
+
+
+def sample_text(contract: Contract, operation: Operation) -> str:
+    """A request of the operation in its envelope, laid out for people; of a very long one only what must be there."""
+    for optional in (True, False):
+        payload = payload_of(contract, operation, optional=optional)
+        if payload.count("\n") + payload.count("</") < _LONGEST:
+            break
+    return _indented(envelope(contract, _version(operation), payload, operation.input_headers))
 
 
 def payload_of(

@@ -53,9 +53,7 @@ def _as_they_lie(served: Served) -> dict[str, bytes] | None:
             return None
     if not all(Path(found.location).is_relative_to(folder) for found in served.published):
         return None
-    return {
-        Path(found.location).relative_to(folder).as_posix(): found.content for found in served.published
-    }
+    return {Path(found.location).relative_to(folder).as_posix(): found.content for found in served.published}
 
 
 def _found_by_namespace(served: Served, bundle: Bundle | SavedBundle) -> dict[str, bytes]:

@@ -74,6 +74,10 @@ class Codec:
             encoder = self._encoders.setdefault(name, self._encoder(self._model.element(name)))
         return encoder(value)
 
+    def class_of(self, complex_type: ComplexType) -> type[ComplexValue]:
+        """The class of any complex type of the contract, anonymous ones too."""
+        return self._classes.of(complex_type)
+
     def type(self, name: str) -> type[ComplexValue]:
         """The class of a complex type, by Clark name, or by the Clark name of a global element of that type.
 
@@ -84,10 +88,6 @@ class Codec:
         if not isinstance(found, ComplexType):
             raise KeyError(f"{name} is a simple type: its values are plain Python values")
         return self._classes.of(found)
-
-    def class_of(self, complex_type: ComplexType) -> type[ComplexValue]:
-        """The class of any complex type of the contract, anonymous ones too."""
-        return self._classes.of(complex_type)
 
     def layout_of(self, complex_type: ComplexType) -> Layout:
         """The fields of its class, and how they stand in a document."""

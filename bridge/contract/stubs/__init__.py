@@ -1,6 +1,6 @@
 """A contract as Python types, for editors and type checkers: the text of a `.pyi`, and the same names at run time.
 
-A handler gets instances of the codec's classes; `stub` writes down what their fields hold, so that `order.line[0].sku` is
+A handler gets instances of the codec's classes; a `Stub` writes down what their fields hold, so that `order.line[0].sku` is
 completed and a misspelt name is found before a request is. `Types` gives the very classes by the names of the stub.
 """
 
@@ -9,20 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.contract.stubs.names import TypeNames, module_name
-from bridge.contract.stubs.text import StubText
+from bridge.contract.stubs.text import Stub
 
 if TYPE_CHECKING:
     from bridge.contract import Contract
 
-__all__ = ["TypeNames", "Types", "module_name", "stub"]
-
-
-def stub(contract: Contract, *, made_by: str) -> str:
-    """The text of `<module_name>.pyi`: classes, TypedDicts, and protocols of the service and of a partner.
-
-    The same contract and `made_by` (the command, for the head of the file) give the same text.
-    """
-    return StubText(contract, TypeNames(contract), made_by).text()
+__all__ = ["Stub", "TypeNames", "Types", "module_name"]
 
 
 class Types:
@@ -38,7 +30,9 @@ class Types:
     def __getattr__(self, name: str) -> type[Any]:
         found = self._known.get(name)
         if found is None:
-            raise AttributeError(f"The contract has no type {name}. It has: {', '.join(sorted(self._known))}.")
+            raise AttributeError(
+                f"The contract has no type {name}. It has: {', '.join(sorted(self._known))}."
+            )
         return self._codec.class_of(found)
 
     def __dir__(self) -> list[str]:

@@ -6,17 +6,19 @@ An xsi:type beside a simple value, which any sender may write, is in no annotati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.contract.codec.fields import Field
 from bridge.contract.codec.simple import in_white_space, scalar
 from bridge.contract.model import ANY_TYPE, ComplexType, ElementDecl, Group, Particle, SimpleType
 from bridge.contract.stubs.names import MOST_ENUMERATED, TypeNames
-from bridge.contract.stubs.spelling import Spelling
 
 if TYPE_CHECKING:
     from bridge.contract import Contract
+
+Spelling: TypeAlias = Callable[[str], str]
+"""How a name is written at the place of the annotation."""
 
 _GIVEN = {
     "Decimal": ("Decimal", "int"),
@@ -120,7 +122,9 @@ class Annotations:
             parts = self.simple(simple.item, spelling, given=given)
             return [_several(parts, spelling) if given else f"{spelling('list')}[{_union(parts)}]"]
         if simple.variety == "union":
-            members = [part for member in simple.members for part in self.simple(member, spelling, given=given)]
+            members = [
+                part for member in simple.members for part in self.simple(member, spelling, given=given)
+            ]
             return list(dict.fromkeys(members)) or [spelling("str")]
         alias = self._names.of_enumeration(simple)
         if alias is not None and (given or literals(simple)):
@@ -168,7 +172,9 @@ def is_certain(field: Field, owner: ComplexType) -> bool:
     """Whether every valid value has it."""
     if field.use is not None:
         return field.use.required
-    return field.kind == "text" or (field.kind == "element" and field.xml_name in certain_names(owner.particle))
+    return field.kind == "text" or (
+        field.kind == "element" and field.xml_name in certain_names(owner.particle)
+    )
 
 
 def _union(parts: Iterable[str]) -> str:

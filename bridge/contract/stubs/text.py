@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.contract.codec.fields import Field
-from bridge.contract.model import ComplexType, Documentation, SimpleType
+from bridge.contract.model import ComplexType, SimpleType
 from bridge.contract.stubs.annotations import Annotations, is_certain
+from bridge.contract.stubs.documentation import english
 from bridge.contract.stubs.names import TypeNames, module_name
-from bridge.contract.stubs.spelling import HOMES, Spelling, Spellings
+from bridge.contract.stubs.spelling import Spelling, Spellings
 
 if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
 
-_LONGEST_DOCUMENTATION = 400
 _WIDTH = 120
 
 
-class StubText:
-    """Writes one stub."""
+class Stub:
+    """The stub of one contract. `made_by` is the command, for the head of the file.
 
-    def __init__(self, contract: Contract, names: TypeNames, made_by: str) -> None:
+    `operations` are those it speaks of: all that can be used. `service` is the name of the service's protocol.
+    The same contract and command give the same text.
+    """
+
+    def __init__(self, contract: Contract, *, made_by: str) -> None:
         self._contract = contract
-        self._names = names
+        self._names = names = TypeNames(contract)
         self._made_by = made_by
         self._codec = contract.codec
         self._annotations = Annotations(contract, names)
-        self._operations = [found for found in contract.operations.values() if found.problem is None]
+        self.operations = [found for found in contract.operations.values() if found.problem is None]
         stem = camel(module_name(contract))
-        self._service, self._types, self._partner = (
+        self.service, self._types, self._partner = (
             names.free(stem + role) for role in ("Service", "Types", "Partner")
         )
-        self._handlers = {found.key: names.free(f"{camel(found.key)}Handler") for found in self._operations}
-        self._binds = {found.key: names.free(f"Binds{camel(found.key)}") for found in self._operations}
+        self._handlers = {found.key: names.free(f"{camel(found.key)}Handler") for found in self.operations}
+        self._binds = {found.key: names.free(f"Binds{camel(found.key)}") for found in self.operations}
         own = {*names.complex_types, *names.enumerations, *self._handlers.values(), *self._binds.values()}
-        own |= {f"{name}Dict" for name in names.complex_types} | {self._service, self._types, self._partner}
+        own |= {f"{name}Dict" for name in names.complex_types} | {self.service, self._types, self._partner}
         self._spellings = Spellings(own)
 
     def text(self) -> str:
@@ -47,14 +52,12 @@ class StubText:
         for name, complex_type in self._names.complex_types.items():
             body += self._class(name, complex_type)
         outside = self._spellings.beside()
-        aliases = [
-            f"{alias}: {outside('TypeAlias')} = {name}" for alias, name in self._spellings.aliases()
-        ]
+        aliases = [f"{alias}: {outside('TypeAlias')} = {name}" for alias, name in self._spellings.aliases()]
         lines = [*self._head(), *self._spellings.imports(), "", *aliases, "" if aliases else None, *body]
         return "\n".join(line for line in lines if line is not None).rstrip("\n") + "\n"
 
     def _head(self) -> Iterator[str]:
-        yield f"# Types of the contract {self._contract.name}, made from {self._contract.file}."
+        yield f"# Types of the contract {self._contract.name}, made from {Path(self._contract.file).name}."
         yield "# Do not edit: after a change of the contract make it anew with"
         yield f"#   {self._made_by}"
         without = [key for key, found in self._contract.operations.items() if found.problem is not None]
@@ -68,21 +71,21 @@ class StubText:
         """Protocols that `Service` fulfils, so that an annotation is enough and no cast is needed."""
         outside = self._spellings.beside()
         call, callable_ = outside("Call"), outside("Callable")
-        for found in self._operations:
+        for found in self.operations:
             handler = self._handlers[found.key]
             got = self._annotations.payload(found.input, outside)
             given = self._annotations.payload(found.output, outside, given=True)
             bound = f"{callable_}[[{got}, {call}], {given}]"
             yield from wrapped(f'{handler} = {outside("TypeVar")}("{handler}", bound={bound})')
         yield ""
-        for found in self._operations:
+        for found in self.operations:
             handler = self._handlers[found.key]
             yield f"class {self._binds[found.key]}({outside('Protocol')}):"
             yield from _docstring(f"Takes a handler of {found.key}.")
             yield f"    def __call__(self, handler: {handler}, /) -> {handler}: ..."
             yield ""
-        yield f"class {self._service}({outside('Protocol')}):"
-        yield from _docstring(_english(self._contract.documentation) or f"A service of {self._contract.name}.")
+        yield f"class {self.service}({outside('Protocol')}):"
+        yield from _docstring(english(self._contract.documentation) or f"A service of {self._contract.name}.")
         text = outside("str")
         members = (("name", text), ("path", text), ("contract", outside("Contract")), ("types", self._types))
         for name, annotation in members:
@@ -94,7 +97,7 @@ class StubText:
                 f"-> {self._binds[found.key]}",
                 found,
             )
-            for found in self._operations
+            for found in self.operations
         )
         yield from self._overloads((signature, None) for signature in self._faults(outside))
         yield ""
@@ -102,7 +105,7 @@ class StubText:
     def _faults(self, spelling: Spelling) -> Iterator[str]:
         """`fault` by name: with a ready value, and where there is one shape, with its fields."""
         declared: dict[str, dict[str, None]] = {}
-        for found in self._operations:
+        for found in self.operations:
             for name, element in found.faults.items():
                 declared.setdefault(name, {})[element] = None
         made = spelling("DeclaredFault")
@@ -129,7 +132,7 @@ class StubText:
                 + ("None" if found.one_way else self._annotations.payload(found.output, outside)),
                 None,
             )
-            for found in self._operations
+            for found in self.operations
         )
         yield ""
 
@@ -137,7 +140,9 @@ class StubText:
         names = self._names.complex_types
         inside = self._spellings.beside(names)
         yield f"class {self._types}({self._spellings.beside()('Protocol')}):"
-        yield from _docstring("The classes themselves, for `isinstance` and for values whose type a dict cannot say.")
+        yield from _docstring(
+            "The classes themselves, for `isinstance` and for values whose type a dict cannot say."
+        )
         for name in names:
             yield f"    @{inside('property')}"
             yield f"    def {name}(self) -> {inside('type')}[{name}]: ..."
@@ -149,7 +154,7 @@ class StubText:
         for signature, operation in listed:
             if len(listed) > 1:
                 yield f"    @{self._spellings.beside()('overload')}"
-            documented = _english(operation.documentation) if operation is not None else ""
+            documented = english(operation.documentation) if operation is not None else ""
             yield from wrapped(f"    def {signature}:" + ("" if documented else " ..."))
             yield from _docstring(documented, "        ") if documented else ()
 
@@ -159,7 +164,7 @@ class StubText:
         outside = self._spellings.beside()
         alias = self._annotations.alias(simple, outside)
         yield from wrapped(f"{name}: {outside('TypeAlias')} = {alias}")
-        yield from _docstring(_english(simple.documentation), "")
+        yield from _docstring(english(simple.documentation), "")
         yield ""
 
     def _class(self, name: str, complex_type: ComplexType) -> Iterator[str]:
@@ -173,16 +178,22 @@ class StubText:
             assert isinstance(inherited, ComplexType)
             base = self._names.of(inherited)
         yield f"class {name}({base}):"
-        yield from _docstring(_english(complex_type.documentation))
+        yield from _docstring(english(complex_type.documentation))
         for number, field in enumerate(own):
             certain = is_certain(field, complex_type)
             annotation = self._annotations.got(field, complex_type, inside, certain=certain)
-            replaced = "  # type: ignore[assignment]" if number < len(own) - len(layout.fields) + layout.inherited else ""
+            replaced = (
+                "  # type: ignore[assignment]"
+                if number < len(own) - len(layout.fields) + layout.inherited
+                else ""
+            )
             yield from wrapped(f"    {field.name}: {annotation}{replaced}")
             yield from _docstring(self._documented(field))
         unpacked = f"{inside('Unpack')}[{inside(f'{name}Dict')}]"
-        yield f"    def __init__(self, /, **fields: {unpacked}) -> None: ..." if layout.fields else (
-            "    def __init__(self) -> None: ..."
+        yield (
+            f"    def __init__(self, /, **fields: {unpacked}) -> None: ..."
+            if layout.fields
+            else ("    def __init__(self) -> None: ...")
         )
         yield ""
         inside = self._spellings.beside({field.name for field in layout.fields})
@@ -215,12 +226,12 @@ class StubText:
 
     def _documented(self, field: Field) -> str:
         if field.use is not None:
-            return _english(field.use.documentation) or _english(field.use.type.documentation)
+            return english(field.use.documentation) or english(field.use.type.documentation)
         if field.declaration is None:
             return ""
-        own = _english(field.declaration.documentation)
+        own = english(field.declaration.documentation)
         actual = self._contract.model.type(field.declaration.type)
-        return own or (_english(actual.documentation) if isinstance(actual, SimpleType) else "")
+        return own or (english(actual.documentation) if isinstance(actual, SimpleType) else "")
 
 
 def camel(name: str) -> str:
@@ -230,19 +241,6 @@ def camel(name: str) -> str:
 
 def _name(union: str) -> str:
     return union.partition(" | ")[0]
-
-
-def _english(documentation: Sequence[Documentation]) -> str:
-    """The English note, else the one without a language, else the first; on one line and not too long."""
-    def rank(note: Documentation) -> int:
-        return 0 if note.language.lower().startswith("en") else 1 if not note.language else 2
-
-    if not documentation:
-        return ""
-    text = " ".join(min(documentation, key=rank).text.split())
-    if len(text) > _LONGEST_DOCUMENTATION:
-        text = text[: _LONGEST_DOCUMENTATION - 1].rpartition(" ")[0] + " …"
-    return text
 
 
 def _docstring(text: str, indent: str = "    ") -> Iterator[str]:
