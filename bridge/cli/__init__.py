@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import check, contract, init, duplicates, journal, sample, serve, settings, store, validate
+from bridge.cli import check, contract, duplicates, init, journal, sample, serve, settings, store, validate
 from bridge.errors import BridgeError
 
 app = typer.Typer(

@@ -45,9 +45,6 @@ class _Writer:
         self._plan = plan
         self._model = plan.contract.model
         names = TypeNames(plan.contract)
-        self._own = {*names.complex_types, *names.enumerations} | {
-            f"{name}Dict" for name in names.complex_types
-        }
         self._annotations = Annotations(plan.contract, names)
         self._literals = Literals(plan.contract, names, plan.service)
         self._used = self._literals.used
@@ -118,9 +115,9 @@ class _Writer:
         if len(lines) > 1:
             yield '    """'
 
-    def _spell(self, name: str) -> str:
+    def _spell(self, name: str, *, own: bool = False) -> str:
         """Names of the stub by its alias; others as they are imported."""
-        if name in self._own:
+        if own:
             return f"types.{name}"
         self._used.add(name)
         return name

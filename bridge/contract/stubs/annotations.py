@@ -6,8 +6,8 @@ An xsi:type beside a simple value, which any sender may write, is in no annotati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.contract.codec.fields import Field
 from bridge.contract.codec.simple import in_white_space, scalar
@@ -17,8 +17,12 @@ from bridge.contract.stubs.names import MOST_ENUMERATED, TypeNames
 if TYPE_CHECKING:
     from bridge.contract import Contract
 
-Spelling: TypeAlias = Callable[[str], str]
-"""How a name is written at the place of the annotation."""
+
+class Spelling(Protocol):
+    """Says how a name is written at the place of an annotation: one of another module, or the stub's `own`."""
+
+    def __call__(self, name: str, *, own: bool = False) -> str: ...
+
 
 _GIVEN = {
     "Decimal": ("Decimal", "int"),
@@ -75,8 +79,11 @@ class Annotations:
         for declaration in field.items.values():
             for member in self._names.standing_for(declaration):
                 name = field.item_name(member.name) if member.name in field.items else member.name
-                value = _union(self._value(member, spelling, given=given))
-                parts.append(f"{spelling('tuple')}[{spelling('Literal')}[{name!r}], {value}]")
+                values = self._value(member, spelling, given=given)
+                if given and any(value.endswith("Dict") for value in values):
+                    # Among several pairs mypy does not find the TypedDict that a dict display is meant to be.
+                    values.append(f"{spelling('Mapping')}[{spelling('str')}, {spelling('Any')}]")
+                parts.append(f"{spelling('tuple')}[{spelling('Literal')}[{name!r}], {_union(values)}]")
         parts += [spelling("XmlElement")] if field.wildcards else []
         parts += [spelling("str")] if field.mixed else []
         return list(dict.fromkeys(parts)) or [spelling("Never")]
@@ -108,9 +115,9 @@ class Annotations:
             parts = [spelling(name) for name in ("XmlElement", "ComplexValue", "TypedValue")]
         else:
             name = self._names.of(actual)
-            parts = [spelling(name)]
+            parts = [spelling(name, own=True)]
             if given and not actual.abstract:
-                parts.append(spelling(f"{name}Dict"))
+                parts.append(spelling(f"{name}Dict", own=True))
         return [*parts, spelling("Nil")] if declaration.nillable else parts
 
     # -- simple types -----------------------------------------------------------------------------------------
@@ -128,7 +135,7 @@ class Annotations:
             return list(dict.fromkeys(members)) or [spelling("str")]
         alias = self._names.of_enumeration(simple)
         if alias is not None and (given or literals(simple)):
-            return [spelling(alias)]
+            return [spelling(alias, own=True)]
         values = literals(simple)
         if values:
             return [f"{spelling('Literal')}[{', '.join(values)}]"]

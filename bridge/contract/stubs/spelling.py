@@ -38,12 +38,11 @@ class Spellings:
         """The spelling inside a class with these fields; without any, that of the module's level."""
         return Spelling(self, frozenset(fields))
 
-    def spell(self, name: str, hidden: frozenset[str]) -> str:
-        foreign = name not in self._own
+    def spell(self, name: str, hidden: frozenset[str], *, own: bool) -> str:
         spelt = name
-        while spelt in hidden or (spelt != name and spelt in self._own) or (foreign and spelt in self._own):
+        while spelt in hidden or (spelt in self._own and not (own and spelt == name)):
             spelt = f"_{spelt}"
-        if foreign:
+        if not own:
             self._imported[name, spelt] = None
         elif spelt != name:
             self._aliased[spelt] = name
@@ -71,5 +70,5 @@ class Spelling:
         self._all = all_names
         self._hidden = hidden
 
-    def __call__(self, name: str) -> str:
-        return self._all.spell(name, self._hidden)
+    def __call__(self, name: str, *, own: bool = False) -> str:
+        return self._all.spell(name, self._hidden, own=own)

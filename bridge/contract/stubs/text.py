@@ -189,7 +189,7 @@ class Stub:
             )
             yield from wrapped(f"    {field.name}: {annotation}{replaced}")
             yield from _docstring(self._documented(field))
-        unpacked = f"{inside('Unpack')}[{inside(f'{name}Dict')}]"
+        unpacked = f"{inside('Unpack')}[{inside(f'{name}Dict', own=True)}]"
         yield (
             f"    def __init__(self, /, **fields: {unpacked}) -> None: ..."
             if layout.fields

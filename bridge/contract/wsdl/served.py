@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from bridge.contract.model import XSD
 from bridge.contract.sources.document import Document, encoding_of, is_schema, is_url
@@ -156,7 +156,7 @@ class _Rewriter:
         at = start + 1
         while (found := _ATTRIBUTE.search(self._text, at)) is not None:
             if found[1] == attribute.encode():
-                quoted = b'"' + escape(value, {'"': "&quot;"}).encode() + b'"'
+                quoted = b'"' + escape(value).encode() + b'"'
                 self._edits.append((found.start(2), found.end(2), quoted))
                 return
             at = found.end()
