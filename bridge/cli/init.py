@@ -39,22 +39,28 @@ def init(
     if folder.exists():
         raise SettingsError(f"{folder} is there already.", advice="Take another name; nothing was written.")
     original = open_contract(wsdl, load(config))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside its place and moved there whole: a project is there, or nothing is.
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+    # Made near its place and moved there whole: a project is there, or nothing is.
+    near = next(parent for parent in folder.absolute().parents if parent.is_dir())
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=near) as made:
         project = Path(made) / folder.name
         try:
             plan = _write(project, folder.name, original, operation or [])
         except ContractError as error:
+            theirs = f"{Path(original.file).parent}/"
+            said = str(error).replace(f"{project}/{_WSDL_FOLDER}/", theirs)
+            said = said.replace(f"\n- {_WSDL_FOLDER}/", f"\n- {theirs}")
             finish(
-                f"Nothing was written. {error}",
+                f"Nothing was written. {said}",
                 ok=False,
                 as_json=as_json,
-                content={"folder": None, "problem": str(error)},
+                content={"folder": None, "problem": said},
             )
+        folder.parent.mkdir(parents=True, exist_ok=True)
         project.rename(folder)
     for key, reason in plan.left_out.items():
         aside(f"warning: {key} is left out: {reason}")
+    for problem in plan.problems:
+        aside(f"warning: `soapbridge check` will not be content: {problem}")
     if not as_json:
         handlers = len(plan.operations)
         say(
@@ -69,6 +75,7 @@ def init(
             "folder": str(folder),
             "operations": [found.operation.key for found in plan.operations],
             "left_out": plan.left_out,
+            "problems": list(plan.problems),
         },
     )
 
@@ -88,7 +95,7 @@ def _write(project: Path, name: str, original: Contract, wanted: list[str]) -> P
         project / _WSDL_FOLDER / copies.wsdl, catalog=project / _WSDL_FOLDER if copies.needs_catalog else None
     )
     wsdl = f"{_WSDL_FOLDER}/{copies.wsdl}"
-    plan = plan_project(contract, wanted)
+    plan = plan_project(contract, wanted, root=f"{project}/")
     stub = Stub(contract, made_by=command([wsdl], Path("stubs")))
     samples = {found.operation.key: _sample(contract, found.operation.key) for found in plan.operations}
     made = texts(plan, stub, name=name, wsdl=wsdl, samples=samples, catalog=copies.needs_catalog)

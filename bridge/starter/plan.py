@@ -43,18 +43,24 @@ class Answerable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A project: `service` is the variable of the service, `module` the stub. `left_out`: operation → why."""
+    """A project: `service` is the variable of the service, `module` the stub.
+
+    `left_out`: operation → why it cannot be answered. `problems`: what else is wrong with the contract. `unwanted`: not asked for.
+    """
 
     contract: Contract
     module: str
     service: str
     operations: tuple[Answerable, ...]
     left_out: dict[str, str]
+    problems: tuple[str, ...]
     unwanted: tuple[str, ...]
 
 
-def plan(contract: Contract, wanted: Collection[str] = ()) -> Plan:
+def plan(contract: Contract, wanted: Collection[str] = (), *, root: str = "") -> Plan:
     """Plan a project for the operations `wanted` (keys), or for all.
+
+    `root` is where the project's files lie, with a slash behind it: reasons name files from there.
 
     Raises:
         ContractError: none of them can be answered, or one of them does not exist; with every reason.
@@ -75,7 +81,7 @@ def plan(contract: Contract, wanted: Collection[str] = ()) -> Plan:
         if wanted and key not in wanted:
             continue
         if operation.problem is not None:
-            left_out[key] = str(operation.problem)
+            left_out[key] = str(operation.problem).removeprefix(root)
             continue
         action = _telling_action(contract, operation)
         if action is None and contract.dispatch(operation.input, _version(operation)) is not operation:
@@ -98,8 +104,10 @@ def plan(contract: Contract, wanted: Collection[str] = ()) -> Plan:
             file=contract.file,
             advice="Mend the contract, or ask its publisher.",
         )
+    known = {str(operation.problem) for operation in contract.operations.values()}
+    problems = tuple(str(one).removeprefix(root) for one in contract.problems if str(one) not in known)
     unwanted = tuple(key for key in contract.operations if wanted and key not in wanted)
-    return Plan(contract, module_name(contract), service, tuple(operations), left_out, unwanted)
+    return Plan(contract, module_name(contract), service, tuple(operations), left_out, problems, unwanted)
 
 
 def _telling_action(contract: Contract, operation: Operation) -> str | None:

@@ -120,12 +120,13 @@ def _told(found: Answerable) -> str:
 def _readme(plan: Plan, name: str, wsdl: str) -> str:
     first = plan.operations[0]
     left_out = "".join(f"* {key}: {' '.join(reason.split())}\n" for key, reason in plan.left_out.items())
+    left_out += "".join(f"* {' '.join(problem.split())}\n" for problem in plan.problems)
     unwanted = (
         f"Not asked for, and answered with a Server fault: {', '.join(plan.unwanted)}.\n"
         if plan.unwanted
         else ""
     )
-    missing = f"\n## Not answered\n\n{unwanted}{left_out}" if left_out or unwanted else ""
+    missing = f"\n## What the contract lacks\n\n{unwanted}{left_out}" if left_out or unwanted else ""
     path = f"/services/{plan.contract.name}" + ("" if plan.contract.major == 1 else f"/{plan.contract.major}")
     return f"""\
 # {name}

@@ -6,9 +6,10 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from bridge.contract.model import ComplexType
+from bridge.contract import Operation
+from bridge.contract.model import ANY_TYPE, ComplexType
 from bridge.contract.stubs import Stub, TypeNames
-from bridge.contract.stubs.annotations import Annotations
+from bridge.contract.stubs.annotations import Annotations, is_certain
 from bridge.contract.stubs.documentation import english
 from bridge.contract.stubs.spelling import HOMES
 from bridge.starter.literals import WIDTH, Literals, quoted
@@ -107,13 +108,28 @@ class _Writer:
         text = english(operation.documentation) or f"Answers {operation.key}."
         lines = textwrap.wrap(text.replace("\\", "\\\\").replace('"', "'"), WIDTH - 10)
         if operation.faults:
-            name = next(iter(operation.faults))
-            lines += ["", f"Declared faults: {listed(operation.faults)}."]
-            lines.append(f"    raise call.fault({quoted(name)}, ...) answers with one.".replace('"', "'"))
+            lines += [
+                "",
+                f"Declared faults: {listed(operation.faults)}. For example:",
+                f"    {self._fault(operation)}",
+            ]
         yield f'    """{lines[0]}' + ('"""' if len(lines) == 1 else "")
         yield from (f"    {line}".rstrip() for line in lines[1:])
         if len(lines) > 1:
             yield '    """'
+
+    def _fault(self, operation: Operation) -> str:
+        """A line that raises its first declared fault, with the fields that must be there."""
+        name, element = next(iter(operation.faults.items()))
+        declared = self._model.type(self._model.element(element).type)
+        fields = "..."
+        if isinstance(declared, ComplexType) and declared.name != ANY_TYPE:
+            layout = self._plan.contract.codec.layout_of(declared)
+            certain = [field.name for field in layout.fields if is_certain(field, declared)]
+            fields = ", ".join(f"{field}=..." for field in certain[:4]) + (
+                ", ..." if len(certain) > 4 else ""
+            )
+        return f"raise {self._plan.service}.fault('{name}'{f', {fields}' if fields else ''})"
 
     def _spell(self, name: str, *, own: bool = False) -> str:
         """Names of the stub by its alias; others as they are imported."""

@@ -38,6 +38,7 @@ class Annotations:
 
     def __init__(self, contract: Contract, names: TypeNames) -> None:
         self._model = contract.model
+        self._codec = contract.codec
         self._names = names
 
     # -- fields -----------------------------------------------------------------------------------------------
@@ -61,6 +62,32 @@ class Annotations:
         else:
             annotation = _union(parts if certain else [*parts, "None"])
         return annotation if certain else f"{spelling('NotRequired')}[{annotation}]"
+
+    def narrows(
+        self, field: Field, owner: ComplexType, inherited: Field, base: ComplexType, spelling: Spelling
+    ) -> bool:
+        """Whether what a derived type's field holds is admitted by the annotation of the base class."""
+        if field.kind == "items":
+            parts = self._items(field, spelling, given=False)
+            return inherited.kind == "items" and set(parts) <= set(
+                self._items(inherited, spelling, given=False)
+            )
+        own, theirs = self._scalars(field, owner), self._scalars(inherited, base)
+        return all(
+            python in theirs
+            or ("str" in theirs and python.startswith("Xsd"))
+            or ("float" in theirs and python == "int")
+            for python in own
+        )
+
+    def _scalars(self, field: Field, owner: ComplexType) -> set[str]:
+        """The Python types of a field's simple value; none for a complex one."""
+        simple: SimpleType | ComplexType | None = owner.simple if field.kind == "text" else None
+        if field.use is not None:
+            simple = field.use.type
+        elif field.declaration is not None:
+            simple = self._model.type(field.declaration.type)
+        return set(scalar(simple).python.split(" | ")) if isinstance(simple, SimpleType) else set()
 
     def _parts(self, field: Field, owner: ComplexType, spelling: Spelling, *, given: bool) -> list[str]:
         if field.kind == "items":
@@ -115,10 +142,28 @@ class Annotations:
             parts = [spelling(name) for name in ("XmlElement", "ComplexValue", "TypedValue")]
         else:
             name = self._names.of(actual)
-            parts = [spelling(name, own=True)]
+            parts = [spelling(one, own=True) for one in (name, *self._strangers(actual))]
             if given and not actual.abstract:
                 parts.append(spelling(f"{name}Dict", own=True))
         return [*parts, spelling("Nil")] if declaration.nillable else parts
+
+    def _strangers(self, declared: ComplexType) -> list[str]:
+        """Derived types whose classes are no subclasses, because their content is a list and the base's is not."""
+        if declared.name is None:
+            return []
+        derived = [self._model.type(name) for name in self._model.derived(declared.name)]
+        return [
+            self._names.of(other)
+            for other in derived
+            if isinstance(other, ComplexType) and not self._inherits(other, declared.identity)
+        ]
+
+    def _inherits(self, derived: ComplexType, base: str) -> bool:
+        above: str | None = derived.identity
+        while above is not None and above != base:
+            found = self._model.type(above)
+            above = self._codec.layout_of(found).base if isinstance(found, ComplexType) else None
+        return above == base
 
     # -- simple types -----------------------------------------------------------------------------------------
 

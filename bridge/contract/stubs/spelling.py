@@ -30,7 +30,7 @@ class Spellings:
     """The names of one stub, and what must be imported or aliased for them. `own` are those it defines itself."""
 
     def __init__(self, own: Collection[str]) -> None:
-        self._own = frozenset(own)
+        self._meanings = {name: (name, True) for name in own}
         self._imported: dict[tuple[str, str], None] = {}
         self._aliased: dict[str, str] = {}
 
@@ -40,8 +40,9 @@ class Spellings:
 
     def spell(self, name: str, hidden: frozenset[str], *, own: bool) -> str:
         spelt = name
-        while spelt in hidden or (spelt in self._own and not (own and spelt == name)):
+        while spelt in hidden or self._meanings.get(spelt, (name, own)) != (name, own):
             spelt = f"_{spelt}"
+        self._meanings[spelt] = (name, own)
         if not own:
             self._imported[name, spelt] = None
         elif spelt != name:

@@ -206,22 +206,20 @@ class Stub:
         yield ""
 
     def _replaced(self, complex_type: ComplexType) -> list[Field]:
-        """Inherited lists of items that hold more here than in the base class, which Python's typing forbids."""
+        """Inherited fields that hold here what the base class's annotation does not admit, against Python's typing.
+
+        A restriction may make an xs:int of an xs:decimal, an extension may add to a list of items.
+        """
         layout = self._codec.layout_of(complex_type)
         if layout.base is None:
             return []
         base = self._contract.model.type(layout.base)
         assert isinstance(base, ComplexType)
-        known = self._codec.layout_of(base).fields
-        outside = self._spellings.beside()
-
-        def annotation(field: Field, owner: ComplexType) -> str:
-            return self._annotations.got(field, owner, outside, certain=False)
-
+        inherited = zip(layout.fields, self._codec.layout_of(base).fields, strict=False)
         return [
             field
-            for field, other in zip(layout.fields, known, strict=False)
-            if field.kind == "items" and annotation(field, complex_type) != annotation(other, base)
+            for field, other in inherited
+            if not self._annotations.narrows(field, complex_type, other, base, self._spellings.beside())
         ]
 
     def _documented(self, field: Field) -> str:
