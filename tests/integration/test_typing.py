@@ -35,6 +35,7 @@ ignore_missing_imports = True
 HEAD = """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,16 @@ stock: types.InventoryService = bridge.serve("wsdl/inventory-1.wsdl")
 
 
 class Partner:
-    def call(self, operation: str, values: Any = None, /, *, deadline: float | None = None) -> Any: ...
+    def call(
+        self,
+        operation: str,
+        values: Any = None,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+    ) -> Any: ...
+
+    def ping(self, *, deadline: float | None = None) -> object: ...
 
 
 """
@@ -87,12 +97,12 @@ balance: Decimal = partner.call("GetStock", {"sku": ["A"]}).stock[0].onHand.valu
 WRONG = (
     HEAD
     + """
-@stock.operation("GetStok")  # wrong: GetStock
+@stock.operation("GetStok")  # wrong: No overload variant of "operation"
 def misspelt_operation(request: types.GetStock, call: Call) -> types.GetStockResponseDict:
     raise NotImplementedError
 
 
-@stock.operation("UpdateStock")  # wrong: SubmitOrderHandler of another operation
+@stock.operation("UpdateStock")  # wrong: Value of type variable "UpdateStockHandler"
 def of_another_operation(request: types.GetStock, call: Call) -> types.GetStockResponseDict:
     raise NotImplementedError
 
@@ -100,7 +110,7 @@ def of_another_operation(request: types.GetStock, call: Call) -> types.GetStockR
 @stock.operation("GetStock")
 def get_stock(request: types.GetStock, call: Call) -> types.GetStockResponseDict:
     print(request.skus)  # wrong: "GetStock" has no attribute "skus"; maybe "sku"?
-    print(request.sku + 1)  # wrong: Unsupported operand
+    print(request.sku + 1)  # wrong: "__add__" of "list"
     if request.warehouse:
         return {"asof": call.now}  # wrong: Extra key "asof"
     if request.sku:
@@ -109,7 +119,7 @@ def get_stock(request: types.GetStock, call: Call) -> types.GetStockResponseDict
 
 
 def pound(movement: types.StockMovement) -> types.QuantityDict:
-    if movement.receipt.quantity:  # wrong: Item "None" of "Receipt | None" has no attribute "quantity"
+    if movement.receipt.reason:  # wrong: Item "None" of "Receipt | None" has no attribute "reason"
         return {"value": 1.5, "unit": "KGM"}  # wrong: (expression has type "float", TypedDict item "value"
     return {"value": 1, "unit": "pound"}  # wrong: TypedDict item "unit"
 
@@ -130,7 +140,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     for wsdl in contracts:
         contract = load(wsdl, catalog=catalog if catalog.is_dir() else None)
         name = "of_" + re.sub(r"\W", "_", wsdl.stem)
-        (folder / "stubs" / f"{name}.pyi").write_text(Stub(contract, made_by="the test").text(), encoding="utf-8")
+        (folder / "stubs" / f"{name}.pyi").write_text(
+            Stub(contract, made_by="the test").text(), encoding="utf-8"
+        )
     names = sorted(path.stem for path in (folder / "stubs").iterdir())
     (folder / "every.py").write_text("".join(f"import stubs.{name}\n" for name in names))
     (folder / "right.py").write_text(RIGHT)
@@ -154,16 +166,19 @@ def test_stubs_of_every_contract_and_a_service_that_is_right_pass(said: str) -> 
 
 
 def test_each_mistake_is_found_in_its_line(said: str) -> None:
-    found = {
-        int(match[1]): match[2]
-        for match in reversed(list(re.finditer(r"^wrong\.py:(\d+): error: (.*)", said, re.MULTILINE)))
-    }
+    found: dict[int, str] = {}
+    for match in re.finditer(r"^wrong\.py:(\d+): error: (.*)", said, re.MULTILINE):
+        found[int(match[1])] = f"{found.get(int(match[1]), '')} {match[2]}"
     expected = {
         number: line.partition("# wrong: ")[2]
         for number, line in enumerate(WRONG.splitlines(), 1)
         if "# wrong: " in line
     }
     assert set(found) >= set(expected)
-    assert set(found) - set(expected) == set(), {number: found[number] for number in set(found) - set(expected)}
-    unsaid = {number: (words, found[number]) for number, words in expected.items() if words not in found[number]}
+    assert set(found) - set(expected) == set(), {
+        number: found[number] for number in set(found) - set(expected)
+    }
+    unsaid = {
+        number: (words, found[number]) for number, words in expected.items() if words not in found[number]
+    }
     assert unsaid == {}

@@ -120,20 +120,23 @@ class Stub:
                 yield f"fault(self, name: {literal}, /, **fields: {fields}) -> {made}"
 
     def _partner_lines(self) -> Iterator[str]:
+        """A protocol that `bridge.partner(NAME)` fulfils."""
         outside = self._spellings.beside()
         yield f"class {self._partner}({outside('Protocol')}):"
         yield from _docstring(f"A partner that answers {self._contract.name}, as we call it.")
-        any_ = outside("Any")
+        headers = f"headers: {outside('Mapping')}[{outside('str')}, {outside('Any')}] | None = ..."
+        deadline = f"deadline: {outside('float')} | None = ..."
         yield from self._overloads(
             (
                 f"call(self, operation: {outside('Literal')}[{found.key!r}], "
                 f"values: {self._annotations.payload(found.input, outside, given=True)}"
-                f"{' = ...' if found.input is None else ''}, *args: {any_}, **options: {any_}) -> "
+                f"{' = ...' if found.input is None else ''}, *, {headers}, {deadline}) -> "
                 + ("None" if found.one_way else self._annotations.payload(found.output, outside)),
                 None,
             )
             for found in self.operations
         )
+        yield f"    def ping(self, *, {deadline}) -> {outside('Any')}: ..."
         yield ""
 
     def _types_lines(self) -> Iterator[str]:
