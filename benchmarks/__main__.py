@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, durable, in_process, memory, over_http
+from benchmarks import big_contract, durable, in_process, memory, over_http, start_up
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {
@@ -21,6 +21,7 @@ SUITE = {
     "durable": ("Durable", durable),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
+    "start_up": ("Start-up", start_up),
 }
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.completion import wsdls
 from bridge.errors import ContractError
 from bridge.settings import Settings
 from bridge.shipped import contracts
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
 
 Wsdl = Annotated[
-    str, typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing).")
+    str,
+    typer.Argument(
+        metavar="WSDL", help="A file, or the name of a shipped contract (purchasing).", autocompletion=wsdls
+    ),
 ]
 
 

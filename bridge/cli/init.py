@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.completion import operations
 from bridge.cli.contracts import open_contract
 from bridge.cli.output import AsJson, ConfigFile, aside, finish, say
 from bridge.errors import ContractError, SettingsError
@@ -30,7 +32,10 @@ def init(
         typer.Option("--wsdl", metavar="FILE", help="The contract to answer, or the name of a shipped one."),
     ],
     operation: Annotated[
-        list[str] | None, typer.Option("--operation", help="Only this operation; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            "--operation", help="Only this operation; may be given several times.", autocompletion=operations
+        ),
     ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -82,6 +87,7 @@ def init(
 
 def _write(project: Path, name: str, original: Contract, wanted: list[str]) -> Plan:
     """Writes the contract's copy, then all that is made of that copy."""
+    from bridge.cli.sample import sample_text
     from bridge.cli.stubs import command
     from bridge.contract import load as load_contract
     from bridge.contract.stubs import Stub
@@ -95,19 +101,12 @@ def _write(project: Path, name: str, original: Contract, wanted: list[str]) -> P
         project / _WSDL_FOLDER / copies.wsdl, catalog=project / _WSDL_FOLDER if copies.needs_catalog else None
     )
     wsdl = f"{_WSDL_FOLDER}/{copies.wsdl}"
-    plan = plan_project(contract, wanted, root=f"{project}/")
+    plan = plan_project(contract, functools.partial(sample_text, contract), wanted, root=f"{project}/")
     stub = Stub(contract, made_by=command([wsdl], Path("stubs")))
-    samples = {found.operation.key: _sample(contract, found.operation.key) for found in plan.operations}
-    made = texts(plan, stub, name=name, wsdl=wsdl, samples=samples, catalog=copies.needs_catalog)
+    made = texts(plan, stub, name=name, wsdl=wsdl, catalog=copies.needs_catalog)
     for path, text in made.items():
         _put(project / path, text.encode())
     return plan
-
-
-def _sample(contract: Contract, key: str) -> str:
-    from bridge.cli.sample import sample_text
-
-    return sample_text(contract, contract.operations[key])
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bridge.cli.completion import operations
 from bridge.cli.contracts import Wsdl, find_operation, open_contract
 from bridge.cli.output import AsJson, ConfigFile, aside, finish
 from bridge.errors import ContractError
@@ -23,7 +24,10 @@ _LONGEST = 200
 def sample(
     wsdl: Wsdl,
     operation: Annotated[
-        str, typer.Argument(metavar="OPERATION", help="One of those `contract show` lists.")
+        str,
+        typer.Argument(
+            metavar="OPERATION", help="One of those `contract show` lists.", autocompletion=operations
+        ),
     ],
     soap: Annotated[
         Version | None, typer.Option("--soap", help="SOAP version; 1.1 where the contract has it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Answerable:
     handler: str
     file: str
     """Name of its sample, without the ending."""
+    sample: str
+    """A request in its envelope."""
     value: Any
     """The reply decoded."""
     headers: dict[str, Any]
@@ -57,9 +59,12 @@ class Plan:
     unwanted: tuple[str, ...]
 
 
-def plan(contract: Contract, wanted: Collection[str] = (), *, root: str = "") -> Plan:
+def plan(
+    contract: Contract, sample: Callable[[Operation], str], wanted: Collection[str] = (), *, root: str = ""
+) -> Plan:
     """Plan a project for the operations `wanted` (keys), or for all.
 
+    `sample` gives a valid request in its envelope, or raises ContractError.
     `root` is where the project's files lie, with a slash behind it: reasons name files from there.
 
     Raises:
@@ -88,7 +93,7 @@ def plan(contract: Contract, wanted: Collection[str] = (), *, root: str = "") ->
             left_out[key] = "another operation has the same input, and no action tells them apart."
             continue
         try:
-            _sample(contract, operation.input)
+            request = sample(operation)
             value = _sample(contract, None if operation.one_way else operation.output)
             required = [header.name for header in operation.output_headers if header.required]
             headers = {} if operation.one_way else {name: _sample(contract, name) for name in required}
@@ -96,7 +101,7 @@ def plan(contract: Contract, wanted: Collection[str] = (), *, root: str = "") ->
             left_out[key] = f"no sample of it can be made up: {error}"
             continue
         handler, file = _free(_snake(key), taken), _free_file(key, files)
-        operations.append(Answerable(operation, handler, file, value, headers, action))
+        operations.append(Answerable(operation, handler, file, request, value, headers, action))
     if not operations:
         reasons = "".join(f"\n- {reason}" for reason in left_out.values())
         raise ContractError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
 from bridge.contract.stubs import Stub
 from bridge.starter.literals import quoted
@@ -11,15 +10,12 @@ from bridge.starter.plan import Answerable, Plan
 from bridge.starter.service import service_text
 
 
-def project(
-    plan: Plan, stub: Stub, *, name: str, wsdl: str, samples: Mapping[str, str], catalog: bool
-) -> dict[str, str]:
+def project(plan: Plan, stub: Stub, *, name: str, wsdl: str, catalog: bool) -> dict[str, str]:
     """Texts by their paths in the project's folder.
 
     Args:
         name: what the project is called, for people.
         wsdl: the contract's path from the project's folder.
-        samples: the requests in their envelopes, by the operation's key.
         catalog: the contract finds some of its schemas by namespace in its folder.
     """
     folder = wsdl.rpartition("/")[0]
@@ -33,7 +29,7 @@ def project(
         "tests/conftest.py": _CONFTEST,
         "tests/test_service.py": _tests(plan),
     }
-    return files | {f"samples/{found.file}.xml": samples[found.operation.key] for found in plan.operations}
+    return files | {f"samples/{found.file}.xml": found.sample for found in plan.operations}
 
 
 _IGNORED = """\
