@@ -43,11 +43,7 @@ def operations(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     except BridgeError:
         return []
     found = (one for one in contract.operations.values() if one.problem is None)
-    return [
-        (one.key, english(one.documentation)[:80])
-        for one in found
-        if one.key.lower().startswith(incomplete.lower())
-    ]
+    return [(one.key, english(one.documentation)[:80]) for one in found if one.key.startswith(incomplete)]
 
 
 def _named(parameters: dict[str, Any]) -> str | None:

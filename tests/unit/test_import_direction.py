@@ -26,7 +26,10 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "parts",
         "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
     ),
-    ("pure", "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy"),
+    (
+        "pure",
+        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy",
+    ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
     ("ground", "bridge.errors bridge.settings bridge.log bridge.soap.limits bridge.shipped"),
