@@ -12,13 +12,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, durable, in_process, memory, over_http, start_up
+from benchmarks import big_contract, duplicate, durable, in_process, memory, over_http, start_up
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {
     "in_process": ("In process", in_process),
     "over_http": ("Over HTTP", over_http),
     "durable": ("Durable", durable),
+    "duplicate": ("Duplicates", duplicate),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
     "start_up": ("Start-up", start_up),

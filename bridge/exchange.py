@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
@@ -17,6 +17,10 @@ from bridge.soap.addressing import UNDERSTOOD, Addressing
 from bridge.soap.envelope import Envelope
 from bridge.soap.media import Version
 from bridge.store import Verdict
+from bridge.store.idempotency import Record
+
+if TYPE_CHECKING:
+    from bridge.idempotency import Once
 
 Headers = list[tuple[str, str]]
 
@@ -42,9 +46,9 @@ class Exchange:
     """One request with its answer, and all we know about it. Filled from stage to stage.
 
     The first block is what the entrance knows, `status`, `headers` and `reply` what it sends back. `verdict` is the
-    journal's word for how it ended, `error` what ended it when it did not end well. `duplicate_of` is the exchange
-    whose answer is given again, `detail` the text of a declared fault that was given before, `called_out` tells that the
-    handler called another system.
+    journal's word for how it ended, `error` what ended it when it did not end well. `once` tells this request from others,
+    `found` is the record of the same one made before; `duplicate_of` then the exchange whose answer is given again,
+    `detail` the text of the declared fault that it was. `called_out`: the handler called another system.
     """
 
     body: bytes
@@ -70,6 +74,8 @@ class Exchange:
     payload: str = ""
     reply_headers: str = ""
     reference: str | None = None
+    once: Once | None = None
+    found: Record | None = None
     duplicate_of: str | None = None
     detail: str | None = None
     called_out: bool = False
@@ -82,6 +88,11 @@ class Exchange:
     status: int = 200
     reply: bytes = b""
     headers: Headers | None = None
+
+    @property
+    def answered_before(self) -> bool:
+        """This very payload was found valid before, and answered."""
+        return self.found is not None and self.once is not None and self.once.answers(self.found)
 
     def __post_init__(self) -> None:
         self.id = new_exchange_id()

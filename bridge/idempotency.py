@@ -4,7 +4,7 @@ The id of a request is taken from the first of: the element or attribute that se
 header Idempotency-Key, wsa:MessageID (many clients make a new one for each attempt: it protects least). `Once` then
 goes along with the exchange:
 
-    look     before the handler: is there an answer already?
+    find     before the payload is looked at: was this request made before?
     claim    when the handler begins to write, in its transaction
     hold     before the handler calls another system: a claim of its own, committed, with a lease
     keep     the answer, in the handler's transaction; a declared fault in one of its own
@@ -68,7 +68,7 @@ class KeyPath:
         *steps, last = text.strip().strip("/").split("/")
         attribute = last[1:] if last.startswith("@") else None
         steps = steps if attribute is not None else [*steps, last]
-        if not all(_is_name(step) for step in (*steps, attribute or "x")):
+        if not all(_is_name(step) for step in (*steps, *([] if attribute is None else [attribute]))):
             raise ValueError(f"{text!r} is no path of names like `requestId`, `order/Number` or `order/@id`")
         return cls(tuple(steps), attribute)
 
@@ -168,6 +168,7 @@ class Once:
         "_payload_hash",
         "_record_id",
         "_repeated",
+        "_wrote",
         "held",
         "identity",
         "reached",
@@ -196,23 +197,29 @@ class Once:
         self._payload_hash = _digest(payload)
         self._record_id: int | None = None
         self._repeated: Record | None = None
+        self._wrote = False
 
-    def look(self, transaction: Transaction) -> None:
-        """Before the handler, once for each time it is run. Raises Repeated."""
-        self._repeated = None
-        if self.held:
-            return
-        self._record_id = None
+    def find(self) -> Record | None:
+        """The record of this request, where it was made before."""
         oldest = self._duplicates.oldest(self._now)
-        record = records.find(transaction.reading, self.identity, oldest=oldest)
-        if record is not None:
-            self._repeated = record
-            raise Repeated(record)
+        with self._duplicates.store.reading() as session:
+            return records.find(session, self.identity, oldest=oldest)
+
+    def answers(self, record: Record) -> bool:
+        """Whether this record is the answer to this very payload, which then was found valid before."""
+        return record.state == "answered" and record.payload_hash == self._payload_hash
+
+    def begin(self) -> None:
+        """The handler is about to be run, perhaps not for the first time."""
+        self._repeated = None
+        if not self.held:
+            self._record_id = None
 
     def claim(self, session: Session) -> None:
         """The handler begins to write. Waits for another transaction that does the same request. Raises Repeated."""
         if self._record_id is None:
             self._record_id = self._claim(session)
+            self._wrote = True
 
     def hold(self) -> None:
         """The handler is about to call another system: nobody else may do this request from now on.
@@ -243,6 +250,8 @@ class Once:
             raise Repeated(self._repeated)  # the handler took it for an error of its own
         if not (self.keeps_faults or transaction.is_open):
             return
+        if fault is not None and not self.held:
+            self._record_id = None  # the claim went with the handler's transaction; this is another one
         session = transaction.session
         self.claim(session)
         assert self._record_id is not None
@@ -257,7 +266,7 @@ class Once:
 
         Not one that says what another request's record is.
         """
-        return self._repeated is None and (self._by_contract or self.held or self._record_id is not None)
+        return self._repeated is None and (self._by_contract or self.held or self._wrote)
 
     def release(self) -> None:
         """The handler failed. A committed claim is given up if nothing was done elsewhere, else it is in doubt."""
@@ -276,6 +285,7 @@ class Once:
             DeclaredFault, Refusal: the id was used for another content; or the first request still runs.
             RequestInDoubt: nobody knows what became of the first request.
         """
+        self._repeated = record
         if record.payload_hash != self._payload_hash:
             raise self._key_reused(record)
         until = time.monotonic() + self._duplicates.options.wait

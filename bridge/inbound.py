@@ -4,10 +4,10 @@ The order of the stages, written once:
 
     open      Content-Encoding undone, bytes to a tree within limits, the tree to an envelope
     admit     the operation found by the Body's child, mandatory headers understood, addressing read
+    recall    the same request was answered before: the next two stages are spared, and answer gives that answer again
     validate  the Body is what the operation declares, and so are the declared headers
     decode    payload to values
     answer    in one transaction, run again when the database asks for it:
-        (the same request again gets its first answer: bridge.idempotency)
         handle    the handler
         encode    its result to text
         check     the text is what the operation declares, else nothing of it is kept
@@ -136,6 +136,27 @@ class Inbound:
         if plan.operation.problem is not None:
             raise plan.operation.problem
 
+    def recall(self, exchange: Exchange) -> None:
+        """Whether this request was made before (`bridge.idempotency`)."""
+        plan, envelope = exchange.plan, exchange.envelope
+        assert plan is not None
+        assert envelope is not None
+        if self.duplicates is None:
+            return
+        addressing = exchange.addressing
+        once = exchange.once = self.duplicates.once(
+            plan.key,
+            envelope.body,
+            exchange_id=exchange.id,
+            now=int(exchange.received * 1e6),
+            partner=exchange.partner or "",
+            header=exchange.idempotency_key,
+            message_id=None if addressing is None else addressing.message_id,
+            faults=plan.operation.faults,
+        )
+        if once is not None:
+            exchange.found = once.find()
+
     def validate(self, exchange: Exchange) -> None:
         """The message against its contract. Raises InvalidRequest for the Body, Refusal for a header."""
         envelope, plan = exchange.envelope, exchange.plan
@@ -144,12 +165,14 @@ class Inbound:
         operation = plan.operation
         if operation.input_headers:
             self._validate_headers(exchange, envelope, operation)
-        if operation.input is not None:
+        if operation.input is not None and not exchange.answered_before:
             assert envelope.body is not None
             self.guard.check(operation.input, envelope.body, source=exchange.source)
 
     def decode(self, exchange: Exchange) -> None:
         """Payload to value; declared headers too. Raises DecodeError."""
+        if exchange.answered_before:
+            return
         envelope, plan = exchange.envelope, exchange.plan
         assert envelope is not None
         assert plan is not None
@@ -168,7 +191,7 @@ class Inbound:
         if self.store is None:
             self._answer(exchange, None, None)
             return
-        once = self._once(exchange)
+        once = exchange.once
         try:
             self.store.run(lambda transaction: self._answer(exchange, transaction, once))
         except DeclaredFault as fault:
@@ -198,9 +221,16 @@ class Inbound:
 
     def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
         """The handler's answer, or the first one where this request was made before."""
+        found = exchange.found
         while True:
+            if found is not None:
+                transaction.rollback()
+                found = once.first(found)
+            if found is not None:
+                answer_again(exchange, found)
+                return
             try:
-                once.look(transaction)
+                once.begin()
                 self.handle(exchange, transaction, once)
                 once.keep(
                     transaction,
@@ -210,11 +240,7 @@ class Inbound:
                 )
                 return
             except Repeated as repeated:
-                transaction.rollback()
-                first = once.first(repeated.record)
-            if first is not None:
-                answer_again(exchange, first)
-                return
+                found = repeated.record
 
     def _keep_fault(self, exchange: Exchange, once: Once, fault: DeclaredFault) -> bool:
         """Keeps a declared fault as the answer. Whether another answer was there already, which then stands."""
@@ -244,23 +270,6 @@ class Inbound:
         self.seal(exchange)
         if transaction is not None:
             record(transaction.session, self.record_of(exchange, self.keep_accepted))
-
-    def _once(self, exchange: Exchange) -> Once | None:
-        plan, envelope = exchange.plan, exchange.envelope
-        assert plan is not None
-        assert envelope is not None
-        assert self.duplicates is not None
-        addressing = exchange.addressing
-        return self.duplicates.once(
-            plan.key,
-            envelope.body,
-            exchange_id=exchange.id,
-            now=int(exchange.received * 1e6),
-            partner=exchange.partner or "",
-            header=exchange.idempotency_key,
-            message_id=None if addressing is None else addressing.message_id,
-            faults=plan.operation.faults,
-        )
 
     def handle(self, exchange: Exchange, transaction: Transaction | None, once: Once | None = None) -> None:
         """Runs the handler, encodes its result and checks the text. Raises as they do."""

@@ -3,7 +3,7 @@
     create_in_document              the HTTP rules; open
     decompose_incoming_envelope     admit
     get_call_handles                the one function; which operation it is was found when it was admitted
-    deserialize                     validate, decode
+    deserialize                     recall, validate, decode
     (the service's function)        answer
     serialize                       the fault, where there is one
     create_out_string               nothing is left to do: the bytes are there
@@ -79,6 +79,7 @@ class Protocol(Soap11):
     def deserialize(self, ctx: Any, message: Any) -> None:
         try:
             exchange: Exchange = ctx.udc
+            self.inbound.recall(exchange)
             self.inbound.validate(exchange)
             self.inbound.decode(exchange)
             ctx.in_object = exchange.value

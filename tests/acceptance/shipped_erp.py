@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -96,6 +97,24 @@ class ErpProcess:
         assert self.process is not None
         self.process.kill()
         self.process.communicate(timeout=20)
+
+    def take_free_port(self) -> None:
+        """Several workers cannot each take any free port."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def wait_until_ready(self) -> None:
+        """Several workers announce their address before they answer."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if self.request("GET", "/readyz").status == 200:
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
 
     @property
     def log(self) -> str:

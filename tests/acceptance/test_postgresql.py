@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -37,25 +36,11 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def pair(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpProcess]:
     folder = tmp_path_factory.mktemp("pair")
     erp = ErpProcess(folder, "--workers", "2", SOAPBRIDGE_STORE_URL=postgresql_url)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        erp.port = free.getsockname()[1]
+    erp.take_free_port()
     with erp:
-        wait_until_ready(erp)
+        erp.wait_until_ready()
         yield erp
     assert "Traceback" not in erp.log
-
-
-def wait_until_ready(erp: ErpProcess) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            if erp.request("GET", "/readyz").status == 200:
-                return
-        except (OSError, http.client.HTTPException):
-            pass
-        assert time.monotonic() < deadline, erp.log
-        time.sleep(0.1)
 
 
 def workers(erp: ErpProcess) -> set[int]:
@@ -136,6 +121,6 @@ def test_a_process_that_is_killed_is_replaced_and_nothing_answered_is_lost(pair:
     while len(workers(pair)) < 2 or workers(pair) == before:
         assert time.monotonic() < deadline, pair.log
         time.sleep(0.1)
-    wait_until_ready(pair)
+    pair.wait_until_ready()
     found = {mine: pair.post("purchasing", get_order(mine)).find("orderNumber") for mine in answered}
     assert found == answered
