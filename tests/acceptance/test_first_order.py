@@ -74,7 +74,7 @@ class Newcomer:
         self.environment = environment(
             SOAPBRIDGE_SERVER_PORT=str(self.port),
             PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            MYPY_CACHE_DIR=str(ROOT / ".mypy_cache/first-order"),
+            MYPY_CACHE_DIR=str(ROOT / ".mypy_cache/typing"),
         )
         self.environment |= {
             "MYPYPATH": str(ROOT),

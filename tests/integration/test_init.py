@@ -210,3 +210,21 @@ def test_stubs_of_the_project_are_fresh_until_its_contract_changes(
     assert json.loads(done.stdout)["stale"] == ["stubs/inventory.pyi"]
     assert CliRunner().invoke(app, made_by.split()).exit_code == 0
     assert "asAt: datetime" in (place / "project/stubs/inventory.pyi").read_text()
+
+
+def test_stubs_of_two_contracts_do_not_take_each_others_place(place: Path) -> None:
+    for folder in ("a", "b"):
+        (place / folder).mkdir()
+        (place / folder / "partly.wsdl").write_text(PARTLY)
+    done = CliRunner().invoke(app, ["contract", "stubs", "a/partly.wsdl", "b/partly.wsdl"])
+    assert "would both be stubs/partly.pyi" in str(done.exception)
+    assert not (place / "stubs").exists()
+
+
+def test_no_stub_is_written_of_a_contract_without_a_usable_operation(place: Path) -> None:
+    (place / "none.wsdl").write_text(
+        '<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" targetNamespace="urn:t"/>'
+    )
+    done = CliRunner().invoke(app, ["contract", "stubs", "none.wsdl"])
+    assert "soapbridge contract check none.wsdl" in str(done.exception)
+    assert not (place / "stubs").exists()

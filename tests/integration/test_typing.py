@@ -26,10 +26,6 @@ TEN = (
 SETTINGS = """
 [mypy]
 strict = True
-[mypy-bridge.*]
-follow_imports = silent
-[mypy-spyne.*]
-ignore_missing_imports = True
 """
 
 HEAD = """
@@ -153,7 +149,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def mypy(folder: Path, *what: str) -> str:
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", *what]
-    kept = {"MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "typing")}
+    kept = {"PYTHONPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "typing")}
     done = subprocess.run(
         command, cwd=folder, env=os.environ | kept, capture_output=True, text=True, timeout=300, check=False
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.contract.codec.fields import Field
-from bridge.contract.model import ComplexType, SimpleType
+from bridge.contract.model import ANY_TYPE, ComplexType, SimpleType
 from bridge.contract.stubs.annotations import Annotations, is_certain
 from bridge.contract.stubs.documentation import english
 from bridge.contract.stubs.names import TypeNames, module_name
@@ -111,12 +111,11 @@ class Stub:
         made = spelling("DeclaredFault")
         for name, elements in declared.items():
             values = [self._annotations.payload(element, spelling, given=True) for element in elements]
-            union = " | ".join(dict.fromkeys(part for value in values for part in value.split(" | ")))
             literal = f"{spelling('Literal')}[{name!r}]"
-            yield f"fault(self, name: {literal}, value: {union}, /) -> {made}"
-            actual = self._contract.model.type(self._contract.model.element(next(iter(elements))).type)
-            if len(elements) == 1 and isinstance(actual, ComplexType) and f"{_name(union)}Dict" in union:
-                fields = f"{spelling('Unpack')}[{_name(union)}Dict]"
+            yield f"fault(self, name: {literal}, value: {' | '.join(values)}, /) -> {made}"
+            shape = self._contract.model.type(self._contract.model.element(next(iter(elements))).type)
+            if len(elements) == 1 and isinstance(shape, ComplexType) and shape.name != ANY_TYPE:
+                fields = f"{spelling('Unpack')}[{self._names.of(shape)}Dict]"
                 yield f"fault(self, name: {literal}, /, **fields: {fields}) -> {made}"
 
     def _partner_lines(self) -> Iterator[str]:
@@ -172,7 +171,8 @@ class Stub:
 
     def _class(self, name: str, complex_type: ComplexType) -> Iterator[str]:
         layout = self._codec.layout_of(complex_type)
-        own = [*self._replaced(complex_type), *layout.fields[layout.inherited :]]
+        replaced = self._replaced(complex_type)
+        own = [*replaced, *layout.fields[layout.inherited :]]
         inside = self._spellings.beside({field.name for field in own})
         outside = self._spellings.beside()
         base = outside("ComplexValue")
@@ -182,15 +182,11 @@ class Stub:
             base = self._names.of(inherited)
         yield f"class {name}({base}):"
         yield from _docstring(english(complex_type.documentation))
-        for number, field in enumerate(own):
+        for field in own:
             certain = is_certain(field, complex_type)
             annotation = self._annotations.got(field, complex_type, inside, certain=certain)
-            replaced = (
-                "  # type: ignore[assignment]"
-                if number < len(own) - len(layout.fields) + layout.inherited
-                else ""
-            )
-            yield from wrapped(f"    {field.name}: {annotation}{replaced}")
+            ignored = "  # type: ignore[assignment]" if field in replaced else ""
+            yield from wrapped(f"    {field.name}: {annotation}{ignored}")
             yield from _docstring(self._documented(field))
         unpacked = f"{inside('Unpack')}[{inside(f'{name}Dict', own=True)}]"
         yield (
@@ -238,10 +234,6 @@ class Stub:
 def camel(name: str) -> str:
     """`stock-levels.v2` as `StockLevelsV2`."""
     return "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", name) if part)
-
-
-def _name(union: str) -> str:
-    return union.partition(" | ")[0]
 
 
 def _docstring(text: str, indent: str = "    ") -> Iterator[str]:
