@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, calling, duplicate, durable, in_process, memory, over_http
+from benchmarks import big_contract, calling, duplicate, durable, in_process, memory, over_http, start_up
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {
@@ -23,6 +23,7 @@ SUITE = {
     "calling": ("Calling a partner", calling),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
+    "start_up": ("Start-up", start_up),
 }
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from bridge.contract import Contract, Operation
 from bridge.contract.codec.values import XsdDateTime
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Any, "Call"], Any]
 H = TypeVar("H", bound=Handler)
+
+
+class Binds(Protocol):
+    """A decorator that leaves the handler as it is. Stubs of a contract narrow it to the handler of one operation."""
+
+    def __call__(self, handler: H, /) -> H: ...
 
 
 class DeclaredFault(BridgeError):
@@ -249,7 +255,12 @@ class Service:
         path = f"/services/{self.contract.name}"
         return path if self.contract.major == 1 else f"{path}/{self.contract.major}"
 
-    def operation(self, name: str, *, idempotency_key: str | None = None) -> Callable[[H], H]:
+    @property
+    def types(self) -> Any:
+        """The classes of the contract's complex types, by their names in its stubs: `orders.types.Line(sku="A-1")`."""
+        return self.contract.types
+
+    def operation(self, name: str, *, idempotency_key: str | None = None) -> Binds:
         """Binds the decorated function to the operation `name`. The function stays as it is and can be called.
 
         Args:
@@ -265,7 +276,7 @@ class Service:
         if idempotency_key is not None:
             self.idempotency_keys[operation.key] = idempotency_key
 
-        def bind(handler: H) -> H:
+        def bind(handler: H, /) -> H:
             self.bind(operation, handler)
             return handler
 

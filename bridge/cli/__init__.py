@@ -22,6 +22,7 @@ from bridge.cli import (
     demo,
     duplicates,
     handover,
+    init,
     journal,
     mock,
     sample,
@@ -36,11 +37,11 @@ app = typer.Typer(
     name="soapbridge",
     help="Stands between a CRM and an ERP that speak SOAP: hosts contracts, validates every message, explains refusals.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serve.serve)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)
 app.command("sample")(sample.sample)

@@ -9,13 +9,15 @@ import typer
 
 from bridge.cli.contracts import Wsdl, local, open_contract
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
+from bridge.cli.stubs import stubs
 from bridge.settings import load
 
 if TYPE_CHECKING:
     from bridge.contract import Contract, Operation
     from bridge.errors import ContractError
 
-app = typer.Typer(help="Show or check a contract.", no_args_is_help=True)
+app = typer.Typer(help="Show or check a contract, or write its Python types.", no_args_is_help=True)
+app.command("stubs")(stubs)
 
 
 @app.command("show")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.completion import wsdls
 from bridge.errors import ContractError
 from bridge.settings import Settings
 from bridge.shipped import contracts
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 Wsdl = Annotated[
     str,
-    typer.Argument(metavar="WSDL", help="A file, or the name of a shipped contract (purchasing, events)."),
+    typer.Argument(
+        metavar="WSDL",
+        help="A file, or the name of a shipped contract (purchasing, events).",
+        autocompletion=wsdls,
+    ),
 ]
 
 

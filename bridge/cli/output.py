@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+Style = Literal["bold", "dim", "red", "green", "yellow"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for programs.")]
 ConfigFile = Annotated[
@@ -22,7 +25,7 @@ ConfigFile = Annotated[
 
 @functools.cache
 def console() -> Console:
-    """Standard output. No markup and no highlighting: `line[3]` in a path is data, not a style."""
+    """Standard output, for tables. No markup and no highlighting: `line[3]` in a path is data, not a style."""
     from rich.console import Console
 
     # Into a file or pipe rich would cut tables at 80 columns.
@@ -30,8 +33,11 @@ def console() -> Console:
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
 
 
-def say(text: str = "", style: str | None = None) -> None:
-    console().print(text, style=style)
+def say(text: str = "", style: Style | None = None) -> None:
+    """A line for people. Without rich, whose import takes as long as reading a contract."""
+    colour = False if os.environ.get("NO_COLOR") else None  # None: where it is a terminal
+    foreground = None if style in (None, "bold", "dim") else style
+    typer.secho(text, fg=foreground, bold=style == "bold" or None, dim=style == "dim" or None, color=colour)
 
 
 def aside(text: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bridge.cli.completion import operations
 from bridge.cli.contracts import Wsdl, find_operation, open_contract
 from bridge.cli.output import AsJson, ConfigFile, aside, document, finish
 from bridge.errors import ContractError
@@ -16,11 +17,17 @@ if TYPE_CHECKING:
 
 Version = Literal["1.1", "1.2"]
 
+_LONGEST = 200
+"""Elements of a sample that a person still reads."""
+
 
 def sample(
     wsdl: Wsdl,
     operation: Annotated[
-        str, typer.Argument(metavar="OPERATION", help="One of those `contract show` lists.")
+        str,
+        typer.Argument(
+            metavar="OPERATION", help="One of those `contract show` lists.", autocompletion=operations
+        ),
     ],
     soap: Annotated[
         Version | None, typer.Option("--soap", help="SOAP version; 1.1 where the contract has it.")
@@ -55,6 +62,15 @@ def sample(
         return
     content = {"operation": found.key, "soap": version, "soap_action": action, "message": text}
     finish(_next(wsdl, version, action, reply=reply or payload), as_json=True, content=content)
+
+
+def sample_text(contract: Contract, operation: Operation) -> str:
+    """A request of the operation in its envelope, laid out for people; of a very long one only what must be there."""
+    for optional in (True, False):
+        payload = payload_of(contract, operation, optional=optional)
+        if payload.count("\n") + payload.count("</") < _LONGEST:
+            break
+    return _indented(envelope(contract, _version(operation), payload, operation.input_headers))
 
 
 def payload_of(

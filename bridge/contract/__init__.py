@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from bridge.contract.copies import Copies, copies
 from bridge.contract.loaded import Loaded, SavedBundle
 from bridge.contract.saved import freeze, key_of, thaw
 from bridge.contract.schema.bundle import Bundle, build
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from bridge.contract.codec import Codec
     from bridge.contract.guard import Guard
     from bridge.contract.schema.reader import SchemaModel
+    from bridge.contract.stubs import Types
 
 __all__ = [
     "Cache",
     "Catalog",
     "Contract",
+    "Copies",
     "Definitions",
     "Header",
     "Operation",
@@ -188,6 +191,13 @@ class Contract:
         return Codec(self.model)
 
     @cached_property
+    def types(self) -> Types:
+        """The codec's classes by the names that the contract's stubs give them."""
+        from bridge.contract.stubs import Types
+
+        return Types(self)
+
+    @cached_property
     def guard(self) -> Guard:
         """The validator; compiles the schemas."""
         from bridge.contract.guard import Guard
@@ -230,6 +240,10 @@ class Contract:
         if len(found) > 1 and soap_action:
             found = [operation for operation in found if soap_action in operation.soap_actions]
         return found[0] if len(found) == 1 else None
+
+    def copies(self) -> Copies:
+        """The documents as they can be copied into one folder and loaded from there."""
+        return copies(self._served, self.bundle)
 
     # -- serving the contract -----------------------------------------------------------------------------------
 

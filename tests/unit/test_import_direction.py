@@ -29,7 +29,10 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "parts",
         "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
     ),
-    ("pure", "bridge.contract bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy"),
+    (
+        "pure",
+        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy",
+    ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
     ("ground", "bridge.errors bridge.ids bridge.settings bridge.log bridge.soap.limits bridge.shipped"),
@@ -63,6 +66,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.delivery", "bridge.store"),
         ("bridge.soap", "bridge.contract"),  # a fault's detail carries violations
         ("bridge.mapping", "bridge.contract"),
+        ("bridge.starter", "bridge.contract"),
         ("bridge.settings", "bridge.errors"),
         ("bridge.settings", "bridge.soap.limits"),
         ("bridge.log", "bridge.settings"),

@@ -14,7 +14,7 @@ from lxml import etree
 
 from bridge.contract.codec.as_json import AsJson
 from bridge.contract.codec.classes import Classes
-from bridge.contract.codec.fields import Layouts
+from bridge.contract.codec.fields import Layout, Layouts
 from bridge.contract.codec.generated import Generated
 from bridge.contract.codec.markup import Prefixes
 from bridge.contract.codec.reading import Reader, holds_rarities
@@ -76,6 +76,10 @@ class Codec:
             encoder = self._encoders.setdefault(name, self._encoder(self._model.element(name)))
         return encoder(value)
 
+    def class_of(self, complex_type: ComplexType) -> type[ComplexValue]:
+        """The class of any complex type of the contract, anonymous ones too."""
+        return self._classes.of(complex_type)
+
     def type(self, name: str) -> type[ComplexValue]:
         """The class of a complex type, by Clark name, or by the Clark name of a global element of that type.
 
@@ -86,6 +90,10 @@ class Codec:
         if not isinstance(found, ComplexType):
             raise KeyError(f"{name} is a simple type: its values are plain Python values")
         return self._classes.of(found)
+
+    def layout_of(self, complex_type: ComplexType) -> Layout:
+        """The fields of its class, and how they stand in a document."""
+        return self._layouts.of(complex_type)
 
     def _decoder(self, declaration: ElementDecl) -> tuple[Decoder, Decoder, Decoder]:
         """Readers for a message without rarities, for one with some, and for any."""

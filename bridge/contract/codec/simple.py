@@ -272,7 +272,12 @@ _ATOMIC: dict[str, tuple[Decode, Encode, str]] = {
     "hexBinary": (get_hex, put_hex, "bytes"),
     **dict.fromkeys(_INTEGERS.split(), (int, put_integer, "int")),
 }
-_SPACE: dict[str, Decode] = {"preserve": keep, "replace": replace_space, "collapse": collapse}
+_SPACE: dict[str, Callable[[str], str]] = {"preserve": keep, "replace": replace_space, "collapse": collapse}
+
+
+def in_white_space(simple: SimpleType, text: str) -> str:
+    """The text as the type's whiteSpace leaves it."""
+    return _SPACE[simple.white_space](text)
 
 
 def scalar(simple: SimpleType) -> Scalar:

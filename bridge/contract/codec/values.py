@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+XmlElement: TypeAlias = "etree._Element"
+"""What a wildcard holds."""
 
 
 class Nil:

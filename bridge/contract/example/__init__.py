@@ -10,8 +10,8 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape, quoteattr
 
+from bridge.contract.codec.markup import escape, escape_attribute
 from bridge.contract.example.value_sample import ValueSamples
 from bridge.contract.model import (
     ANY_TYPE,
@@ -366,7 +366,7 @@ def _write(node: _Node, names: dict[str, str], declarations: dict[str, str], par
     pairs = dict(declarations)
     for name, value in node.attributes.items():
         pairs[names.get(namespace_of(name), "") + local_of(name)] = value
-    attributes = "".join(f" {name}={quoteattr(value)}" for name, value in pairs.items())
+    attributes = "".join(f' {name}="{escape_attribute(value)}"' for name, value in pairs.items())
     if not node.text and not node.children:
         parts.append(f"<{tag}{attributes}/>")
         return

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, cast
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -60,7 +60,7 @@ def compile_schemas(documents: Sequence[tuple[str, bytes]]) -> etree.XMLSchema:
         includes = "".join(f'<xs:include schemaLocation="{_SCHEME}{number}.xsd"/>' for number in numbers)
         location = f"{_SCHEME}namespace/{index}.xsd"
         texts[location] = _schema(namespace, includes)
-        named = f" namespace={quoteattr(namespace)}" if namespace else ""
+        named = f' namespace="{escape(namespace)}"' if namespace else ""
         imports.append(f'<xs:import{named} schemaLocation="{location}"/>')
     parser = etree.XMLParser(no_network=True, resolve_entities=False, huge_tree=True)
     parser.resolvers.add(_InMemory(texts))
@@ -91,7 +91,7 @@ def mistakes(error: etree.XMLSchemaParseError, documents: Sequence[SchemaDocumen
 
 
 def _schema(namespace: str, content: str) -> bytes:
-    target = f" targetNamespace={quoteattr(namespace)}" if namespace else ""
+    target = f' targetNamespace="{escape(namespace)}"' if namespace else ""
     return f'<xs:schema xmlns:xs="{XSD}"{target}>{content}</xs:schema>'.encode()
 
 

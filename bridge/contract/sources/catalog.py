@@ -7,11 +7,10 @@ encoding and envelope, WSDL). Users add their own entries; an entry of theirs wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
-
-import xmlschema
 
 from bridge.contract.sources.document import target_namespace
 from bridge.errors import ContractError
@@ -21,7 +20,11 @@ CatalogSource: TypeAlias = (
 )
 """What a catalog can be made of: entries (namespace or location → file), a folder of schemas, or several."""
 
-_SHIPPED = Path(xmlschema.__file__).parent / "schemas"
+_XMLSCHEMA = find_spec("xmlschema")
+assert _XMLSCHEMA is not None
+assert _XMLSCHEMA.origin is not None
+_SHIPPED = Path(_XMLSCHEMA.origin).parent / "schemas"
+"""Found without importing the package, which takes as long as all the rest of the engine."""
 
 STANDARD: Mapping[str, Path] = {
     name: _SHIPPED / file

@@ -5,13 +5,10 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import unquote, urljoin, urlsplit
-from urllib.request import url2pathname
 
 from lxml import etree
 
@@ -222,11 +219,17 @@ def is_schema(root: etree._Element) -> bool:
 
 def _path(reference: str) -> str:
     if reference.startswith("file:"):
+        from urllib.request import url2pathname
+
         return url2pathname(urlsplit(reference).path)
     return unquote(reference.replace("\\", "/")).partition("#")[0]
 
 
 def _download(url: str) -> bytes:
+    # Here, because few contracts are fetched, and these two take as long to import as lxml.
+    import urllib.error
+    import urllib.request
+
     if urlsplit(url).scheme not in ("http", "https"):
         raise ContractError(f"'{url}' cannot be fetched.", advice="Name a local file for it in the catalog.")
     try:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from bridge.contract.model import XSD
 from bridge.contract.sources.document import Document, encoding_of, is_schema, is_url
@@ -75,17 +75,34 @@ class Served:
     def document(self, name: str, base_url: str, addresses: Address) -> bytes:
         """One document, rewritten. KeyError when there is no such name."""
         document = self._by_name[name]
-        encoding = encoding_of(document.content)
-        text = document.content.decode(encoding).encode("utf-8")
-        rewriter = _Rewriter(text, lambda value: self._public(document, value, base_url), addresses)
-        return rewriter.run().decode("utf-8").encode(encoding)
 
-    def _public(self, document: Published, reference: str, base_url: str) -> str | None:
+        def public(reference: str) -> str | None:
+            target = self._target(document, reference)
+            if target is None:
+                return None
+            return f"{base_url}?{'xsd' if target.is_schema else 'wsdl'}={quote(target.name)}"
+
+        return _rewritten(document.content, public, addresses)
+
+    def beside(self, name: str) -> bytes:
+        """One document for a folder that holds all of them by their names. KeyError when there is no such name."""
+        document = self._by_name[name]
+
+        def neighbour(reference: str) -> str | None:
+            target = self._target(document, reference)
+            return None if target is None else quote(target.name)
+
+        return _rewritten(document.content, neighbour, {})
+
+    def _target(self, document: Published, reference: str) -> Published | None:
         location = self.links.get((document.location, reference.strip()))
-        if location is None:
-            return None
-        target = self._by_location[location]
-        return f"{base_url}?{'xsd' if target.is_schema else 'wsdl'}={quote(target.name)}"
+        return None if location is None else self._by_location[location]
+
+
+def _rewritten(content: bytes, link: Callable[[str], str | None], addresses: Address) -> bytes:
+    encoding = encoding_of(content)
+    text = content.decode(encoding).encode("utf-8")
+    return _Rewriter(text, link, addresses).run().decode("utf-8").encode(encoding)
 
 
 def _free_name(document: Document, taken: Container[str]) -> str:
@@ -139,7 +156,7 @@ class _Rewriter:
         at = start + 1
         while (found := _ATTRIBUTE.search(self._text, at)) is not None:
             if found[1] == attribute.encode():
-                quoted = b'"' + escape(value, {'"': "&quot;"}).encode() + b'"'
+                quoted = b'"' + escape(value).encode() + b'"'
                 self._edits.append((found.start(2), found.end(2), quoted))
                 return
             at = found.end()
