@@ -13,6 +13,7 @@ together here, from pieces of which most are known before; lines for people take
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 
 import structlog
@@ -51,8 +52,12 @@ class RequestLog:
         def observe(exchange: Exchange, seconds: float) -> None:
             if every or exchange.verdict not in WELL:
                 operation = None if exchange.plan is None else exchange.plan.key
-                if not logs.write_line(lambda: _line(exchange, seconds, heads[operation])):
+                if logs.write_line(lambda: _line(exchange, seconds, heads[operation])):
+                    return
+                if structlog.is_configured():
                     log.info("request", service=name, operation=operation, **_fields(exchange, seconds))
+                else:  # inside somebody's program, where structlog would print to its standard output
+                    logging.getLogger(NAME).info("request: %s", _fields(exchange, seconds))
 
         return observe
 

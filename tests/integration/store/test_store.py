@@ -362,7 +362,7 @@ def test_when_a_shared_commit_fails_only_the_culprit_does(grouping: Store) -> No
 
     def break_at_commit(transaction: Transaction) -> None:
         transaction.session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        transaction.session.execute(text("INSERT INTO stock_balance VALUES ('NONE', 'NONE', 0, 0, 0)"))
+        transaction.session.execute(text("INSERT INTO stock_balance VALUES ('NONE', 'NONE', 0, 0, 0, 1)"))
 
     first, culprit, last = queue_up(store, [add("a"), break_at_commit, add("b")])
     assert (first, last) == (None, None)
