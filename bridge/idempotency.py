@@ -23,13 +23,16 @@ from typing import Final
 
 from lxml import etree
 
-from bridge.errors import BridgeError, RequestInDoubt
+from bridge.errors import BridgeError, Refusal, RequestInDoubt
 from bridge.exchange import Exchange
 from bridge.handlers import DeclaredFault, Service
 from bridge.settings import Idempotency as Options
 from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
+from bridge.soap.limits import DEFAULT, Limits
 from bridge.soap.refusals import refuse
+from bridge.soap.same import same
+from bridge.soap.xml import parse
 from bridge.store import Session, Store, Transaction
 from bridge.store import idempotency as records
 from bridge.store.idempotency import Record, RequestIdentity
@@ -103,10 +106,19 @@ class Duplicates:
     Args:
         contract: what its records are kept under, the service's path without `/services/`.
         paths: by operation.
+        limits: of the messages that the journal kept.
     """
 
-    def __init__(self, store: Store, options: Options, contract: str, paths: Mapping[str, KeyPath]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        contract: str,
+        paths: Mapping[str, KeyPath],
+        limits: Limits = DEFAULT,
+    ) -> None:
         self.store: Final = store
+        self.limits: Final = limits
         self.options: Final = options
         self.contract: Final = contract
         self.paths: Final = paths
@@ -165,6 +177,7 @@ class Once:
         "_exchange_id",
         "_faults",
         "_now",
+        "_payload",
         "_payload_hash",
         "_record_id",
         "_repeated",
@@ -194,6 +207,7 @@ class Once:
         self._now = now
         self._by_contract = by_contract
         self._faults = faults
+        self._payload = payload
         self._payload_hash = _digest(payload)
         self._record_id: int | None = None
         self._repeated: Record | None = None
@@ -286,7 +300,7 @@ class Once:
             RequestInDoubt: nobody knows what became of the first request.
         """
         self._repeated = record
-        if record.payload_hash != self._payload_hash:
+        if record.payload_hash != self._payload_hash and not self._only_prefixes_differ(record):
             raise self._key_reused(record)
         until = time.monotonic() + self._duplicates.options.wait
         found: Record | None = record
@@ -306,6 +320,18 @@ class Once:
                 advice=f"Find out, then settle it: soapbridge duplicates show {found.id}.",
             )
         return found
+
+    def _only_prefixes_differ(self, record: Record) -> bool:
+        """Compared with the first request as the journal kept it; no where it did not, or not readably."""
+        entry = self._duplicates.store.journal.show(record.exchange_id)
+        if entry is None or entry.request is None or self._payload is None:
+            return False
+        try:
+            root, _ = parse(entry.request, charset=None, limits=self._duplicates.limits)
+        except Refusal:  # its charset stood in HTTP's header alone
+            return False
+        first = root.find("{*}Body/{*}*")
+        return first is not None and same(first, self._payload)
 
     @property
     def _lease(self) -> int:

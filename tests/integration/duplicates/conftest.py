@@ -80,14 +80,16 @@ class Desk:
         version: str = "1.1",
         operation: str = "Echo",
         headers: str = "",
+        prefix: str = "",
         **http: str,
     ) -> Answer:
         ns, content_type = SOAP[version]
-        inner = f"<number>{number}</number>" if operation == "Echo" else ""
+        p, declared = (f"{prefix}:", f"xmlns:{prefix}") if prefix else ("", "xmlns")
+        inner = f"<{p}number>{number}</{p}number>" if operation == "Echo" else ""
         head = f"<s:Header>{headers}</s:Header>" if headers else ""
         body = (
-            f'<s:Envelope xmlns:s="{ns}">{head}<s:Body><{operation} xmlns="{NS}"><text>{payload_text}</text>{inner}'
-            f"</{operation}></s:Body></s:Envelope>"
+            f'<s:Envelope xmlns:s="{ns}">{head}<s:Body><{p}{operation} {declared}="{NS}"><{p}text>{payload_text}</{p}text>{inner}'
+            f"</{p}{operation}></s:Body></s:Envelope>"
         ).encode()
         environ = {
             "REQUEST_METHOD": "POST",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.settings import Idempotency
+from bridge.settings import Idempotency, Journal
 from bridge.settings import Service as ServiceSettings
 
 from .conftest import Desk, done, reply
@@ -73,6 +73,22 @@ def test_white_space_of_the_wire_and_prefixes_outside_make_no_other_content(desk
     first = desk.send("a")
     again = desk.send("a", headers='<x:Extra xmlns:x="urn:x"/>')
     assert first.payload == again.payload
+
+
+def test_a_client_that_makes_up_new_prefixes_sends_the_same_request(desk: Desk) -> None:
+    first = desk.send("a", prefix="ns1")
+    assert desk.send("a", prefix="ns2").payload == first.payload
+    assert b"was used on" in desk.send("a", 2, prefix="ns3").body
+    assert desk.rows == 1
+
+
+def test_where_the_journal_keeps_no_envelopes_new_prefixes_are_another_content(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk(settings={"journal": Journal(keep_bodies="none")})
+    desk.send("a", prefix="ns1")
+    assert b"was used on" in desk.send("a", prefix="ns2").body
+    assert desk.rows == 1
 
 
 def test_a_declared_fault_is_an_answer_too_and_leaves_none_of_its_rows(
