@@ -241,14 +241,13 @@ class Once:
         Raises:
             Repeated: somebody else does, or did.
         """
-        store = self._duplicates.store
-        with store.transaction() as transaction:
-            lease_until = records.lease_clock(transaction.session) + self._lease
-            if self._record_id is not None and self.held:
-                records.renew(transaction.session, self._record_id, lease_until)
-            else:
-                self._record_id = self._claim(transaction.session, lease_until)
-        self.held = True
+        with self._duplicates.store.transaction() as transaction:
+            session = transaction.session
+            lease_until = records.lease_clock(session) + self._lease
+            mine = self._record_id if self.held else None
+            if mine is None or not records.renew(session, mine, lease_until):
+                self._record_id = self._claim(session, lease_until)
+            self.held = True  # before the commit: where that is in doubt, the claim is given up all the same
 
     def keep(
         self,
@@ -268,10 +267,13 @@ class Once:
             self._record_id = None  # the claim went with the handler's transaction; this is another one
         session = transaction.session
         self.claim(session)
-        assert self._record_id is not None
-        records.keep_answer(
-            session, self._record_id, answer=answer, headers=headers, reference=reference, fault=fault
-        )
+        for _ in range(2):
+            assert self._record_id is not None
+            if records.keep_answer(
+                session, self._record_id, answer=answer, headers=headers, reference=reference, fault=fault
+            ):
+                break
+            self._record_id = self._claim(session)  # somebody settled it too soon, by hand
         self._duplicates.sweep(session, self._now)
 
     @property
@@ -295,6 +297,9 @@ class Once:
     def first(self, record: Record) -> Record | None:
         """The answer of the request that was first, once it is there; None when that one gave up and this may run.
 
+        Args:
+            record: as it was committed.
+
         Raises:
             DeclaredFault, Refusal: the id was used for another content; or the first request still runs.
             RequestInDoubt: nobody knows what became of the first request.
@@ -311,8 +316,7 @@ class Once:
                 raise refuse("still_running", headers=(("Retry-After", "5"),))
             else:
                 time.sleep(_POLL_SECONDS)
-            with self._duplicates.store.reading() as session:
-                found = records.by_id(session, record.id)
+            found = self.committed(record)
         if found is not None and found.state == "in_doubt":
             raise RequestInDoubt(
                 f"The request {found.idempotency_key} (exchange {found.exchange_id}) called another system and ended "
@@ -320,6 +324,15 @@ class Once:
                 advice=f"Find out, then settle it: soapbridge duplicates show {found.id}.",
             )
         return found
+
+    def committed(self, record: Record) -> Record | None:
+        """The record as it is now; None when its request gave up.
+
+        What `claim` finds may stand in a commit that several share (SQLite) and that has yet to succeed.
+        """
+        with self._duplicates.store.reading() as session:
+            found = records.by_id(session, record.id)
+        return found if found is not None and found.exchange_id == record.exchange_id else None
 
     def _only_prefixes_differ(self, record: Record) -> bool:
         """Compared with the first request as the journal kept it; no where it did not, or not readably."""

@@ -97,7 +97,8 @@ def free(
 
     with open_store(config) as store, store.transaction() as transaction:
         record = _unsettled(idempotency.by_id(transaction.session, number), number, running)
-        idempotency.free(transaction.session, number)
+        if not idempotency.free(transaction.session, number):
+            raise _answered(number)
     finish(
         f"The next request {record.idempotency_key} to {record.operation} is done.",
         as_json=as_json,
@@ -129,7 +130,8 @@ def answer(
         text = _checked(bridge, record, payload)
         with store.transaction() as transaction:
             _unsettled(idempotency.by_id(transaction.session, number), number, running)
-            idempotency.keep_answer(transaction.session, number, answer=text)
+            if not idempotency.keep_answer(transaction.session, number, answer=text):
+                raise _answered(number)
     finally:
         store.close()
     finish(
@@ -168,13 +170,17 @@ def _unsettled(record: Record | None, number: int, running: bool) -> Record:
     if record is None:
         raise SettingsError(f"There is no request {number}.", advice="soapbridge duplicates list shows them.")
     if record.state == "answered":
-        raise SettingsError(f"The request {number} was answered.", advice="An answer that was given stands.")
+        raise _answered(number)
     if record.state == "running" and not running:
         raise SettingsError(
             f"The request {number} may still be running.",
             advice="Wait until it is in doubt, or say --running if its process is gone.",
         )
     return record
+
+
+def _answered(number: int) -> SettingsError:
+    return SettingsError(f"The request {number} was answered.", advice="An answer that was given stands.")
 
 
 def _record(store: Store, number: int) -> Record:
