@@ -14,9 +14,8 @@ import pytest
 
 from bridge.errors import CommitInDoubt, StoreBusy, StoreError
 from bridge.idempotency import Once
-from bridge.store import Store, Transaction
+from bridge.store import Store, Transaction, sqlite
 from bridge.store import idempotency as records
-from bridge.store import sqlite
 
 from .conftest import Desk, done, reply
 from .test_calling_out import calling, fails
