@@ -357,13 +357,13 @@ class SoapPartner:
                 fault_code=None if error is None else (error.code if verdict == "fault" else error.outcome),
                 fault_reason=None if error is None else str(error),
                 violations=violations_of(error),
-                request=self._kept(talk.request or talk.sealed) if keeps else None,
+                request=self._kept(talk.request or talk.sealed, ours=True) if keeps else None,
                 reply=self._kept(answer.content) if keeps and answer else None,
             )
         )
 
-    def _kept(self, envelope: bytes) -> bytes:
-        return masked(envelope, self.settings.secret_headers)
+    def _kept(self, envelope: bytes, *, ours: bool = False) -> bytes:
+        return masked(envelope, self.settings.secret_headers, ours=ours)
 
     # -- made once ----------------------------------------------------------------------------------------------
 
