@@ -294,6 +294,16 @@ class Once:
             else:
                 records.free(transaction.session, self._record_id)
 
+    def first_after(self, repeated: Repeated) -> Record | None:
+        """As `first`, of a record that was met inside a transaction, which is over by now.
+
+        Writers on SQLite share commits, so that the record may have been seen before it was kept. It is looked at again,
+        and a commit of our own, which ends after that one, tells that what was seen is there.
+        """
+        met = repeated.record
+        found = self._duplicates.store.run(lambda transaction: _again(transaction.session, met))
+        return None if found is None else self.first(found)
+
     def first(self, record: Record) -> Record | None:
         """The answer of the request that was first, once it is there; None when that one gave up and this may run.
 
@@ -316,7 +326,8 @@ class Once:
                 raise refuse("still_running", headers=(("Retry-After", "5"),))
             else:
                 time.sleep(_POLL_SECONDS)
-            found = self.committed(record)
+            with self._duplicates.store.reading() as session:
+                found = _again(session, record)
         if found is not None and found.state == "in_doubt":
             raise RequestInDoubt(
                 f"The request {found.idempotency_key} (exchange {found.exchange_id}) called another system and ended "
@@ -324,15 +335,6 @@ class Once:
                 advice=f"Find out, then settle it: soapbridge duplicates show {found.id}.",
             )
         return found
-
-    def committed(self, record: Record) -> Record | None:
-        """The record as it is now; None when its request gave up.
-
-        What `claim` finds may stand in a commit that several share (SQLite) and that has yet to succeed.
-        """
-        with self._duplicates.store.reading() as session:
-            found = records.by_id(session, record.id)
-        return found if found is not None and found.exchange_id == record.exchange_id else None
 
     def _only_prefixes_differ(self, record: Record) -> bool:
         """Compared with the first request as the journal kept it; no where it did not, or not readably."""
@@ -409,6 +411,12 @@ def key_paths(service: Service, settings: Settings) -> tuple[dict[str, KeyPath],
         except ValueError as error:
             mistakes.append(f"The idempotency key of {name} of {service.name}: {error}.")
     return paths, mistakes
+
+
+def _again(session: Session, met: Record) -> Record | None:
+    """The record as it is now. Another request's is None: the number of one that was not kept is given anew."""
+    found = records.by_id(session, met.id)
+    return found if found is not None and found.exchange_id == met.exchange_id else None
 
 
 def answer_again(exchange: Exchange, first: Record) -> None:

@@ -204,12 +204,15 @@ class Inbound:
             return
         once = exchange.once
         try:
-            self.store.run(lambda transaction: self._answer(exchange, transaction, once))
-        except DeclaredFault as fault:
-            if once is None or exchange.detail is not None or not once.keeps_faults:
-                raise
-            if not self._keep_fault(exchange, once, fault):
-                raise
+            try:
+                self.store.run(lambda transaction: self._answer(exchange, transaction, once))
+            except DeclaredFault as fault:
+                if once is None or exchange.detail is not None or not once.keeps_faults:
+                    raise
+                if not self._keep_fault(exchange, once, fault):
+                    raise
+        except DeclaredFault:
+            raise
         except (Exception, SystemExit):
             if once is not None:
                 self._release(once, exchange)
@@ -227,11 +230,8 @@ class Inbound:
 
     def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
         """The handler's answer, or the first one where this request was made before."""
-        found = exchange.found
+        found = None if exchange.found is None else once.first(exchange.found)
         while True:
-            if found is not None:
-                transaction.rollback()
-                found = once.first(found)
             if found is not None:
                 answer_again(exchange, found)
                 return
@@ -247,7 +247,7 @@ class Inbound:
                 return
             except Repeated as repeated:
                 transaction.rollback()
-                found = once.committed(repeated.record)
+                found = once.first_after(repeated)
 
     def _release(self, once: Once, exchange: Exchange) -> None:
         """Gives up the claim. Never raises: why the request failed is what the caller has to learn."""
@@ -272,8 +272,7 @@ class Inbound:
                 once.keep(transaction, answer=detail, fault=fault.name, reference=exchange.reference)
             except Repeated as repeated:
                 transaction.rollback()
-                found = once.committed(repeated.record)
-                first = None if found is None else once.first(found)
+                first = once.first_after(repeated)
                 if first is not None:
                     answer_again(exchange, first)
                     self._record_answer(exchange, transaction)
