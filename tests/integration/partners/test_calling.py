@@ -71,6 +71,17 @@ def test_an_action_that_no_header_can_hold_leaves_nothing_sent_and_nothing_in_do
     assert (told, listening.requests) == ([], [])
 
 
+def test_time_that_is_over_before_a_kept_connection_is_used_leaves_nothing_sent(
+    server: Start, partner: Make
+) -> None:
+    listening = server(answering(http(body=GOOD)))
+    desk = partner(listening.url)
+    desk.call("Echo", ECHO)
+    with pytest.raises(NotSent, match="Nothing was sent"):
+        desk.call("Echo", ECHO, deadline=1e-9)
+    assert len(listening.requests) == 1
+
+
 def test_values_may_be_an_instance(server: Start, partner: Make, desk: Contract) -> None:
     listening = server(answering(http(body=GOOD)))
     request = desk.codec.type(f"{{{NS}}}Echo")(text="an instance", number=1)
