@@ -24,6 +24,9 @@ app = typer.Typer(
 )
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="From `duplicates list` or the log.")]
+Running = Annotated[
+    bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
+]
 
 
 @app.command("list")
@@ -86,9 +89,7 @@ def show(number: Number, as_json: AsJson = False, config: ConfigFile = None) -> 
 @app.command("free")
 def free(
     number: Number,
-    running: Annotated[
-        bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
-    ] = False,
+    running: Running = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -113,9 +114,7 @@ def answer(
         Path, typer.Option("--payload", exists=True, dir_okay=False, help="The reply's payload, an XML file.")
     ],
     target: Target = None,
-    running: Annotated[
-        bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
-    ] = False,
+    running: Running = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
