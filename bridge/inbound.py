@@ -107,7 +107,9 @@ class Inbound:
         found_by: dict[str | None, list[Plan]] = {}
         for plan in self.plans.values():
             found_by.setdefault(plan.operation.input, []).append(plan)
-        self.plain: dict[str | None, Plan] = {body: plans[0] for body, plans in found_by.items() if len(plans) == 1}
+        self.plain: dict[str | None, Plan] = {
+            body: plans[0] for body, plans in found_by.items() if len(plans) == 1
+        }
         """By the Body's child, where that alone tells the operation: nearly always."""
         versions = {version for found in contract.operations.values() for version in found.soap_versions}
         self.versions: tuple[Version, ...] = tuple(sorted(versions or {"1.1", "1.2"}, reverse=True))

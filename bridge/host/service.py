@@ -21,7 +21,7 @@ from bridge.inbound import Inbound
 _numbers = count(1)
 
 
-class OneFunction(Application):  # type: ignore[misc] # Spyne is untyped
+class OneFunction(Application):
     """An application whose only function takes the context and the payload, so that nobody has to ask how to call it."""
 
     def call_wrapper(self, ctx: Any) -> Any:
