@@ -291,6 +291,16 @@ class Once:
             else:
                 records.free(transaction.session, self._record_id)
 
+    def first_after(self, repeated: Repeated) -> Record | None:
+        """As `first`, of a record that was met inside a transaction, which is over by now.
+
+        Writers on SQLite share commits, so that the record may have been seen before it was kept. It is looked at again,
+        and a commit of our own, which ends after that one, tells that what was seen is there.
+        """
+        met = repeated.record
+        found = self._duplicates.store.run(lambda transaction: records.by_id(transaction.session, met.id))
+        return None if found is None else self.first(found)
+
     def first(self, record: Record) -> Record | None:
         """The answer of the request that was first, once it is there; None when that one gave up and this may run.
 

@@ -213,12 +213,15 @@ class Inbound:
             return
         once = exchange.once
         try:
-            self.store.run(lambda transaction: self._answer(exchange, transaction, once))
-        except DeclaredFault as fault:
-            if once is None or exchange.detail is not None or not once.keeps_faults:
-                raise
-            if not self._keep_fault(exchange, once, fault):
-                raise
+            try:
+                self.store.run(lambda transaction: self._answer(exchange, transaction, once))
+            except DeclaredFault as fault:
+                if once is None or exchange.detail is not None or not once.keeps_faults:
+                    raise
+                if not self._keep_fault(exchange, once, fault):
+                    raise
+        except DeclaredFault:
+            raise
         except (Exception, SystemExit):
             if once is not None:
                 once.release()
@@ -241,11 +244,8 @@ class Inbound:
 
     def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
         """The handler's answer, or the first one where this request was made before."""
-        found = exchange.found
+        found = None if exchange.found is None else once.first(exchange.found)
         while True:
-            if found is not None:
-                transaction.rollback()
-                found = once.first(found)
             if found is not None:
                 answer_again(exchange, found)
                 return
@@ -260,7 +260,8 @@ class Inbound:
                 )
                 return
             except Repeated as repeated:
-                found = repeated.record
+                transaction.rollback()
+                found = once.first_after(repeated)
 
     def _keep_fault(self, exchange: Exchange, once: Once, fault: DeclaredFault) -> bool:
         """Keeps a declared fault as the answer. Whether another answer was there already, which then stands."""
@@ -277,7 +278,7 @@ class Inbound:
                 once.keep(transaction, answer=detail, fault=fault.name, reference=exchange.reference)
             except Repeated as repeated:
                 transaction.rollback()
-                first = once.first(repeated.record)
+                first = once.first_after(repeated)
                 if first is not None:
                     answer_again(exchange, first)
                     self._record_answer(exchange, transaction)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-from sqlalchemy import bindparam, delete, func, literal, select, update
+from sqlalchemy import bindparam, delete, func, literal, null, select, update
 
 from bridge.store.clock import moment
 from bridge.store.session import Row, Session
@@ -109,15 +109,28 @@ _ANSWER = Prepared(
     "new_answer",
     "of_id",
 )
+_DOUBT = Prepared(
+    update(table)
+    .where(_columns.id == bindparam("of_id"), _columns.state == bindparam("old_state"))
+    .values(state=bindparam("new_state"), lease_until=null()),
+    "new_state",
+    "of_id",
+    "old_state",
+)
 _LEASE = Prepared(
     update(table)
-    .where(_columns.id == bindparam("of_id"), _columns.state == "running")
+    .where(_columns.id == bindparam("of_id"), _columns.state == bindparam("old_state"))
     .values(lease_until=bindparam("new_lease")),
     "new_lease",
-    "state_1",
     "of_id",
+    "old_state",
 )
 _DELETE = Prepared(delete(table).where(_columns.id == bindparam("of_id")), "of_id")
+_FREE = Prepared(
+    delete(table).where(_columns.id == bindparam("of_id"), _columns.state != bindparam("kept_state")),
+    "of_id",
+    "kept_state",
+)
 
 
 class Reads(Protocol):
@@ -178,18 +191,19 @@ def keep_answer(
 
 
 def put_in_doubt(session: Session, record_id: int) -> None:
-    """Nobody knows what became of this request. Repeats are told so until somebody settles it."""
-    session.run(_ANSWER, ("in_doubt", None, None, None, None, None, record_id))
+    """Nobody knows what became of this request. Repeats are told so until somebody settles it. An answer that was
+    kept after all, by a commit that seemed to fail, stands."""
+    session.run(_DOUBT, ("in_doubt", record_id, "running"))
 
 
 def free(session: Session, record_id: int) -> bool:
-    """Forget a claim: the next request of its identity is done. Whether there was one."""
-    return session.run(_DELETE, (record_id,)) > 0
+    """Forget a claim: the next request of its identity is done. Whether there was one; an answer stands."""
+    return session.run(_FREE, (record_id, "answered")) > 0
 
 
 def renew(session: Session, record_id: int, lease_until: int) -> None:
     """Lengthen the lease of a claim."""
-    session.run(_LEASE, (lease_until, "running", record_id))
+    session.run(_LEASE, (lease_until, record_id, "running"))
 
 
 def by_id(session: Session, record_id: int) -> Record | None:
