@@ -216,8 +216,7 @@ class Once:
     def find(self) -> Record | None:
         """The record of this request, where it was made before."""
         oldest = self._duplicates.oldest(self._now)
-        with self._duplicates.store.reading() as session:
-            return records.find(session, self.identity, oldest=oldest)
+        return records.find(self._duplicates.store, self.identity, oldest=oldest)
 
     def answers(self, record: Record) -> bool:
         """Whether this record is the answer to this very payload, which then was found valid before."""

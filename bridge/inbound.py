@@ -104,6 +104,13 @@ class Inbound:
         self.plans = {
             key: Plan.of(found, service.handlers.get(key)) for key, found in contract.operations.items()
         }
+        found_by: dict[str | None, list[Plan]] = {}
+        for plan in self.plans.values():
+            found_by.setdefault(plan.operation.input, []).append(plan)
+        self.plain: dict[str | None, Plan] = {
+            body: plans[0] for body, plans in found_by.items() if len(plans) == 1
+        }
+        """By the Body's child, where that alone tells the operation: nearly always."""
         versions = {version for found in contract.operations.values() for version in found.soap_versions}
         self.versions: tuple[Version, ...] = tuple(sorted(versions or {"1.1", "1.2"}, reverse=True))
         self.inputs = ", ".join(
@@ -133,10 +140,7 @@ class Inbound:
         envelope = exchange.envelope
         assert envelope is not None
         body = None if envelope.body is None else str(envelope.body.tag)
-        operation = self.service.contract.dispatch(body, envelope.version)
-        if operation is None:  # unknown, or several with this very input: only then the action is looked at
-            operation = self.service.contract.dispatch(body, envelope.version, _action(exchange))
-        plan = exchange.plan = None if operation is None else self.plans[operation.key]
+        plan = exchange.plan = self.plain.get(body) or self._dispatch(exchange, body, envelope.version)
         if envelope.headers:
             check_understood(envelope, UNDERSTOOD if plan is None else plan.understood)
             exchange.addressing = read_addressing(envelope)
@@ -147,14 +151,19 @@ class Inbound:
         if plan.operation.problem is not None:
             raise plan.operation.problem
 
+    def _dispatch(self, exchange: Exchange, body: str | None, version: Version) -> Plan | None:
+        """The plan for a Body that names none or several; only where those are left is the action looked at."""
+        contract = self.service.contract
+        operation = contract.dispatch(body, version) or contract.dispatch(body, version, _action(exchange))
+        return None if operation is None else self.plans[operation.key]
+
     def recall(self, exchange: Exchange) -> None:
         """Whether this request was made before (`bridge.idempotency`)."""
-        plan, envelope = exchange.plan, exchange.envelope
-        assert plan is not None
-        assert envelope is not None
         if self.duplicates is None:
             return
-        addressing = exchange.addressing
+        plan, envelope, addressing = exchange.plan, exchange.envelope, exchange.addressing
+        assert plan is not None
+        assert envelope is not None
         once = exchange.once = self.duplicates.once(
             plan.key,
             envelope.body,

@@ -3,57 +3,65 @@
 Every command has `--json` where a program may read it, ends non-zero when what it checked is wrong, and says
 last what to do next. Exit status: 0 well, 1 what was checked is wrong, 2 the command could not be carried out.
 
-The modules here import only typer and settings at their top, so that `--help` is quick; the engine is imported
-by the command that needs it.
+A module of this package is imported when its command is given, and the engine when the command needs it: to import all of them,
+and to have typer read all their parameters, takes as long as making a project.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 
-from bridge.cli import (
-    call,
-    check,
-    contract,
-    demo,
-    duplicates,
-    handover,
-    init,
-    journal,
-    mock,
-    sample,
-    serve,
-    settings,
-    store,
-    validate,
-)
 from bridge.errors import BridgeError
 
-app = typer.Typer(
-    name="soapbridge",
-    help="Stands between a CRM and an ERP that speak SOAP: hosts contracts, validates every message, explains refusals.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("serve")(serve.serve)
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("validate")(validate.validate)
-app.command("sample")(sample.sample)
-app.command("mock")(mock.mock)
-app.command("demo")(demo.demo)
-app.command("call")(call.call)
-app.command("handover")(handover.handover)
-app.add_typer(contract.app, name="contract")
-app.add_typer(journal.app, name="journal")
-app.add_typer(duplicates.app, name="duplicates")
-app.command("migrate")(store.migrate)
-app.command("settings")(settings.settings)
+MODULES: Final = {
+    "serve": "serve",
+    "init": "init",
+    "check": "check",
+    "validate": "validate",
+    "sample": "sample",
+    "mock": "mock",
+    "demo": "demo",
+    "call": "call",
+    "handover": "handover",
+    "migrate": "store",
+    "settings": "settings",
+    "contract": "contract",
+    "journal": "journal",
+    "duplicates": "duplicates",
+}
+"""Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
+
+
+def commands(only: str | None = None) -> typer.Typer:
+    """The command line with all commands; with `only` that one, where there is one of that name."""
+    made = typer.Typer(
+        name="soapbridge",
+        help="Stands between a CRM and an ERP that speak SOAP: hosts contracts, validates every message, explains refusals.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_options)
+    for name in [only] if only in MODULES else MODULES:
+        module = import_module(f"bridge.cli.{MODULES[name]}")
+        if hasattr(module, "app"):
+            made.add_typer(module.app, name=name)
+        else:
+            made.command(name)(getattr(module, name))
+    return made
+
+
+def __getattr__(name: str) -> Any:
+    """`app`: the whole command line, made when somebody asks for it."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["app"] = made = commands()
+    return made
 
 
 def _version(wanted: bool) -> None:
@@ -67,7 +75,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -80,7 +87,7 @@ def main() -> None:
     """Entry point of the console script."""
     _append_working_folder()
     try:
-        app()
+        commands(only=sys.argv[1] if len(sys.argv) > 1 else None)()
     except BridgeError as error:
         typer.echo(f"soapbridge: {error}", err=True)
         raise SystemExit(2) from None

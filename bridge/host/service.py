@@ -21,12 +21,19 @@ from bridge.inbound import Inbound
 _numbers = count(1)
 
 
+class OneFunction(Application):
+    """An application whose only function takes the context and the payload, so that nobody has to ask how to call it."""
+
+    def call_wrapper(self, ctx: Any) -> Any:
+        return ctx.function(ctx, ctx.in_object[0])
+
+
 def application(inbound: Inbound) -> Any:
     """The Spyne application that answers the contract of `inbound`."""
     number = next(_numbers)
     incoming, outgoing = Protocol(inbound), Protocol(inbound)
     service = type(f"Service{number}", (Service,), {f"op{number}": _operation(f"op{number}")})
-    made = Application(
+    made = OneFunction(
         [service],
         tns=f"urn:soapbridge:spyne:{number}",
         name=f"{inbound.service.name}{number}",

@@ -12,7 +12,7 @@ from typing import Any
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
 
 from bridge.exchange import Exchange
-from bridge.host.protocol import Environ
+from bridge.host.protocol import Environ, Protocol
 from bridge.host.service import application
 from bridge.inbound import Inbound
 
@@ -170,6 +170,15 @@ class HostedService(WsgiApplication):
         headers.append(("Content-Length", str(len(reply))))
         start_response(STATUS[exchange.status], headers)
         return [reply]
+
+    def get_out_string(self, ctx: Ctx) -> None:
+        """As Spyne's; where nobody listens, without the events and the questions about generators."""
+        if ctx.heard:
+            super().get_out_string(ctx)
+        else:
+            protocol = self.app.out_protocol
+            protocol.serialize(ctx, Protocol.RESPONSE)
+            protocol.create_out_string(ctx)
 
     def _run(self, ctx: Ctx) -> None:
         """Spyne's own order of a request."""

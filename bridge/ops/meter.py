@@ -132,7 +132,7 @@ class Meter:
                     cells[place + codes[exchange.fault_code]] += 1
                 if exchange.duplicate_of is not None:
                     cells[place + _DUPLICATES] += 1
-                if isinstance(error, InvalidMessage):
+                if error is not None and isinstance(error, InvalidMessage):
                     ours = isinstance(error, InvalidReply)
                     which = _REPLY_VIOLATIONS if ours else _REQUEST_VIOLATIONS
                     cells[place + which] += len(error.violations)

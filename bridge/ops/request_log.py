@@ -28,6 +28,7 @@ from bridge.settings import Log
 
 NAME = "bridge.requests"
 log = structlog.get_logger(NAME)
+plain = logging.getLogger(NAME)
 
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -56,8 +57,9 @@ class RequestLog:
                     return
                 if structlog.is_configured():
                     log.info("request", service=name, operation=operation, **_fields(exchange, seconds))
-                else:  # inside somebody's program, where structlog would print to its standard output
-                    logging.getLogger(NAME).info("request: %s", _fields(exchange, seconds))
+                elif plain.isEnabledFor(logging.INFO):
+                    # Inside somebody's program, where structlog would print to its standard output.
+                    plain.info("request: %s", _fields(exchange, seconds))
 
         return observe
 

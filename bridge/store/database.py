@@ -13,8 +13,9 @@ from typing import Protocol, TypeVar
 from bridge.store import address, idempotency, schema
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
-from bridge.store.session import Link, Session, Transaction
+from bridge.store.session import Link, Row, Session, Transaction
 from bridge.store.sqlite import SqliteDatabase
+from bridge.store.statements import Parameters, Prepared
 
 T = TypeVar("T")
 
@@ -90,6 +91,14 @@ class Store:
         """A session for reading one snapshot of what was committed; takes no lock."""
         with self.transaction() as transaction:
             yield transaction.reading
+
+    def rows(self, statement: Prepared, parameters: Parameters = ()) -> list[Row]:
+        """What one statement finds among what was committed. Without a session, which takes longer to make than to ask."""
+        link = self._open_reading()
+        try:
+            return link.execute(statement.text(link.dialect), parameters).fetchall()
+        finally:
+            link.rollback()
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and commit; run it again, at most 3 times, when PostgreSQL ended it for the

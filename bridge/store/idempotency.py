@@ -13,13 +13,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from bridge.store.clock import moment
-from bridge.store.session import Session
-from bridge.store.statements import Prepared, insertion
+from bridge.store.session import Row, Session
+from bridge.store.statements import Parameters, Prepared, insertion
 from bridge.store.tables import idempotency as table
 
 State = Literal["running", "answered", "in_doubt"]
@@ -123,9 +123,15 @@ _FREE = Prepared(delete(table).where(*_UNANSWERED), "of_id")
 _DELETE = Prepared(delete(table).where(_columns.id == bindparam("of_id")), "of_id")
 
 
-def find(session: Session, identity: RequestIdentity, *, oldest: int) -> Record | None:
+class Reads(Protocol):
+    """A session, or the store itself where nothing else is read."""
+
+    def rows(self, statement: Prepared, parameters: Parameters = ()) -> list[Row]: ...
+
+
+def find(store: Reads, identity: RequestIdentity, *, oldest: int) -> Record | None:
     """The record of this identity, None where there is none. An answer given before `oldest` has expired."""
-    rows = session.rows(_FIND, identity)
+    rows = store.rows(_FIND, identity)
     if not rows:
         return None
     record = Record(*rows[0])

@@ -11,6 +11,7 @@ import random
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 _ALPHABET = (
@@ -69,7 +70,7 @@ def matching(pattern: str, *, longest: int, seed: int) -> Iterator[str]:
 
     Raises UnreadablePattern when the pattern cannot be read.
     """
-    branches = _Parser(pattern).expression()
+    branches = _read(pattern)
     dice = random.Random(seed)  # noqa: S311 - examples must be repeatable, not secret
     for extra in range(min(longest, 300) + 1):
         yield _draw(branches, dice, _all_by(extra))
@@ -77,6 +78,12 @@ def matching(pattern: str, *, longest: int, seed: int) -> Iterator[str]:
         yield _draw(
             branches, dice, lambda least, most: dice.randint(least, _most(least, most, least + longest))
         )
+
+
+@lru_cache(maxsize=256)
+def _read(pattern: str) -> list[list[_Piece]]:
+    """Kept, with the characters that its pieces have found: a type's pattern is asked for at each element of the type."""
+    return _Parser(pattern).expression()
 
 
 def _all_by(extra: int) -> Callable[[int, int | None], int]:

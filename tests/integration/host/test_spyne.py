@@ -42,6 +42,7 @@ HOOKS = {
     (MethodContext, "fire_event"): "(self, event, *args, **kwargs)",
     (MethodContext, "close"): "(self)",
     (Application, "process_request"): "(self, ctx)",
+    (Application, "call_wrapper"): "(self, ctx)",
     (Application, "__init__"): "(self, services, tns, name=None, in_protocol=None, out_protocol=None, config=None, "
     "classes=(), documents_container=<class 'spyne.interface._base.InterfaceDocuments'>)",
     (Fault, "__init__"): "(self, faultcode='Server', faultstring='', faultactor='', detail=None, lang='en')",
