@@ -47,6 +47,7 @@ run: $(VENV)/.installed
 	@$(BIN)/soapbridge serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.installed-dev
+# A file stays in one process with what it shares; in the order found, the long ones (tests/acceptance) first.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
