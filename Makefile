@@ -2,7 +2,7 @@
 # Needs: git, make, Python 3.11 or later with venv (Debian: apt-get install git make python3-venv).
 #   make run PORT=8081          another port
 #   make test PYTHON=python3.12 another Python (remove .venv first: `make clean`)
-#   make test ARGS="tests/unit -k settings"
+#   make test ARGS="-n 0 tests/unit -k settings"   in one process, which is quicker for a few tests
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -47,7 +47,8 @@ run: $(VENV)/.installed
 	@$(BIN)/soapbridge serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+# A file stays in one process with what it shares; in the order found, the long ones (tests/acceptance) first.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

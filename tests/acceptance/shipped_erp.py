@@ -17,6 +17,8 @@ from typing import Any, Self
 import pytest
 from lxml import etree
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SOAP = {
@@ -94,9 +96,7 @@ class ErpProcess:
 
     def take_free_port(self) -> None:
         """Several workers cannot each take any free port."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     def wait_until_ready(self) -> None:
         """Several workers announce their address before they answer."""

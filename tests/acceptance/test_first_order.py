@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.shipped_erp import ROOT, environment
+from tests.ports import free_port
 
 PAGE = ROOT / "docs/first-order.md"
 SERVERS = ("make run", "soapbridge serve", "soapbridge mock")
@@ -67,9 +68,7 @@ class Newcomer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.server: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         bin_folder = Path(sys.executable).parent
         self.environment = environment(
             SOAPBRIDGE_SERVER_PORT=str(self.port),

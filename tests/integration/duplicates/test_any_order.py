@@ -23,7 +23,11 @@ REQUESTS = st.lists(
 _examples = itertools.count(1)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(requests=REQUESTS)
 def test_each_id_has_one_answer(desk: Desk, requests: list[tuple[str, int, str, str]]) -> None:
     outcome = ""

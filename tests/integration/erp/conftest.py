@@ -5,11 +5,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import psycopg
 import pytest
-
-import bridge.erp.tables  # noqa: F401 - puts its tables into the metadata
-from bridge.store.tables import metadata
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +21,5 @@ def erp() -> ModuleType:
 
 
 @pytest.fixture
-def postgresql_url(shared_postgresql_url: str) -> str:
-    """One database for all tests here, emptied: making one takes half a second, and these are many."""
-    tables = ", ".join(metadata.tables)
-    with psycopg.connect(shared_postgresql_url, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-    return shared_postgresql_url
+def postgresql_url(emptied_postgresql_url: str) -> str:
+    return emptied_postgresql_url

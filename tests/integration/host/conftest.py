@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -153,6 +154,14 @@ def bind(bridge: Bridge) -> list[str]:
             return "pong"
 
     return notified
+
+
+def wait_until(so: Callable[[], bool], seconds: float = 10) -> None:
+    """What the server does after an answer, or after a client has gone, it does in its own time."""
+    deadline = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
 
 
 @contextmanager

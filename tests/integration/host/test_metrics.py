@@ -21,6 +21,7 @@ from bridge.host.server import ServerOptions, run
 from bridge.settings import Data, Journal, Metrics, Server, Settings
 from bridge.store.idempotency import RequestIdentity, claim
 from tests.integration.host.conftest import Answer, Running, echo, envelope, running
+from tests.ports import free_port
 
 Values = Callable[..., float]
 
@@ -167,10 +168,7 @@ def test_strangers_find_nothing_there(desk: Running) -> None:
 
 @pytest.fixture
 def own_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    return free_port()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from bridge.errors import SettingsError
 from bridge.host.server import ServerOptions, run, serve
 from bridge.settings import Server, Settings
 from tests.integration.host.conftest import HERE, Running, echo
+from tests.ports import free_port
 
 PROGRAM = """
 import functools, os, pathlib, sys, time
@@ -54,12 +55,6 @@ def start(tmp_path: Path, workers: int, port: int, url: str = "") -> subprocess.
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(bridge.__file__).parents[1])},
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def at(port: int) -> Running:

@@ -23,7 +23,11 @@ from .conftest import CONTRACTS, Construct, as_dict, assert_same, flat, is_plain
 CONTRACT_NAMES = sorted(
     path.stem for path in CONTRACTS.glob("*.wsdl") if b'element="tns:Message"' in path.read_bytes()
 )
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 # -- values -----------------------------------------------------------------------------------------------------
 
