@@ -15,6 +15,7 @@ Requests that only read keep nothing, unless their id comes from the payload: th
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class Duplicates:
         contract: what its records are kept under, the service's path without `/services/`.
         paths: by operation.
         limits: of the messages that the journal kept.
+        most_waiting: repeats that may wait at one time for a request that calls another system; each holds a thread.
     """
 
     def __init__(
@@ -116,7 +118,10 @@ class Duplicates:
         contract: str,
         paths: Mapping[str, KeyPath],
         limits: Limits = DEFAULT,
+        *,
+        most_waiting: int = 4,
     ) -> None:
+        self.places_to_wait: Final = threading.BoundedSemaphore(most_waiting)
         self.store: Final = store
         self.limits: Final = limits
         self.options: Final = options
@@ -316,17 +321,7 @@ class Once:
         self._repeated = record
         if record.payload_hash != self._payload_hash and not self._only_prefixes_differ(record):
             raise self._key_reused(record)
-        until = time.monotonic() + self._duplicates.options.wait
-        found: Record | None = record
-        while found is not None and found.state == "running":
-            if self._has_lapsed(found):
-                self._give_up(found)
-            elif time.monotonic() >= until:
-                raise refuse("still_running", headers=(("Retry-After", "5"),))
-            else:
-                time.sleep(_POLL_SECONDS)
-            with self._duplicates.store.reading() as session:
-                found = _again(session, record)
+        found = self._awaited(record) if record.state == "running" else record
         if found is not None and found.state == "in_doubt":
             raise RequestInDoubt(
                 f"The request {found.idempotency_key} (exchange {found.exchange_id}) called another system and ended "
@@ -334,6 +329,27 @@ class Once:
                 advice=f"Find out, then settle it: soapbridge duplicates show {found.id}.",
             )
         return found
+
+    def _awaited(self, record: Record) -> Record | None:
+        """The record once it is no longer running, or gone. Raises Refusal when that takes too long, or too many wait."""
+        duplicates = self._duplicates
+        until = time.monotonic() + duplicates.options.wait
+        waits = duplicates.places_to_wait.acquire(blocking=False)
+        try:
+            found: Record | None = record
+            while found is not None and found.state == "running":
+                if self._has_lapsed(found):
+                    self._give_up(found)
+                elif not waits or time.monotonic() >= until:
+                    raise refuse("still_running", headers=(("Retry-After", "5"),))
+                else:
+                    time.sleep(_POLL_SECONDS)
+                with duplicates.store.reading() as session:
+                    found = _again(session, record)
+            return found
+        finally:
+            if waits:
+                duplicates.places_to_wait.release()
 
     def _only_prefixes_differ(self, record: Record) -> bool:
         """Compared with the first request as the journal kept it; no where it did not, or not readably."""

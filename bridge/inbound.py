@@ -96,7 +96,14 @@ class Inbound:
         if store is not None:
             paths, _ = key_paths(service, settings)
             contract_name = service.path.removeprefix("/services/")
-            self.duplicates = Duplicates(store, settings.idempotency, contract_name, paths, settings.limits)
+            self.duplicates = Duplicates(
+                store,
+                settings.idempotency,
+                contract_name,
+                paths,
+                settings.limits,
+                most_waiting=max(1, settings.server.threads // 2),
+            )
         self.keep_refused = settings.journal.keep_bodies != "none"
         self.keep_accepted = settings.journal.keep_bodies == "all"
         self.guard = contract.guard  # compiles the schemas now, not at the first request

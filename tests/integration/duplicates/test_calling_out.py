@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.errors import CommitInDoubt
-from bridge.settings import Idempotency
+from bridge.settings import Idempotency, Server
 
 from .conftest import Desk, done, reply
 
@@ -132,10 +132,10 @@ def test_a_repeat_meanwhile_waits_for_the_answer(open_desk: Callable[..., Desk])
         assert go_on.wait(20)
 
     desk = open_desk(calling(slow))
-    with ThreadPoolExecutor(9) as pool:
+    with ThreadPoolExecutor(5) as pool:
         first = pool.submit(desk.send, "a")
         assert called.wait(20)
-        repeats = [pool.submit(desk.send, "a") for _ in range(8)]
+        repeats = [pool.submit(desk.send, "a") for _ in range(4)]
         go_on.set()
         payloads = {one.result().payload for one in (first, *repeats)}
     assert len(payloads) == 1
@@ -161,6 +161,30 @@ def test_a_repeat_does_not_wait_for_ever_and_is_told_to_come_back(open_desk: Cal
         assert again.headers["Retry-After"]
         assert b"still being worked on" in again.body
         assert first.result().status == 200
+
+
+def test_repeats_that_wait_leave_threads_for_others(open_desk: Callable[..., Desk]) -> None:
+    called, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        called.set()
+        assert go_on.wait(20)
+
+    desk = open_desk(
+        calling(slow), settings={"server": Server(threads=4), "idempotency": Idempotency(wait=20)}
+    )
+    with ThreadPoolExecutor(7) as pool:
+        first = pool.submit(desk.send, "a")
+        assert called.wait(20)
+        repeats = [pool.submit(desk.send, "a") for _ in range(6)]
+        turned_away, waiting = [], set(repeats)
+        while len(turned_away) < 4:  # half of the threads may wait
+            done, waiting = wait(waiting, timeout=20, return_when=FIRST_COMPLETED)
+            assert done
+            turned_away += [one.result().status for one in done]
+        go_on.set()
+        assert turned_away == [503] * 4
+        assert {one.result().status for one in (first, *waiting)} == {200}
 
 
 def held(desk: Desk) -> None:
