@@ -252,6 +252,8 @@ def _failed(error: BridgeError, output: Output) -> NoReturn:
         aside(f"{name}: {place}{error.message}")
         for one in violations:
             aside(f"  {one}")
+        if isinstance(error, PartnerError) and error.detail:
+            aside(f"  {error.detail}")
         aside(f"Repeat: {_REPEAT[error.repeat]}. {error.advice}".rstrip())
     raise typer.Exit(1 if wrong else 2)
 
