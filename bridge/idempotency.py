@@ -241,14 +241,13 @@ class Once:
         Raises:
             Repeated: somebody else does, or did.
         """
-        store = self._duplicates.store
-        with store.transaction() as transaction:
-            lease_until = records.lease_clock(transaction.session) + self._lease
-            if self._record_id is not None and self.held:
-                records.renew(transaction.session, self._record_id, lease_until)
-            else:
-                self._record_id = self._claim(transaction.session, lease_until)
-        self.held = True
+        with self._duplicates.store.transaction() as transaction:
+            session = transaction.session
+            lease_until = records.lease_clock(session) + self._lease
+            mine = self._record_id if self.held else None
+            if mine is None or not records.renew(session, mine, lease_until):
+                self._record_id = self._claim(session, lease_until)
+            self.held = True  # before the commit: where that is in doubt, the claim is given up all the same
 
     def keep(
         self,
@@ -268,10 +267,13 @@ class Once:
             self._record_id = None  # the claim went with the handler's transaction; this is another one
         session = transaction.session
         self.claim(session)
-        assert self._record_id is not None
-        records.keep_answer(
-            session, self._record_id, answer=answer, headers=headers, reference=reference, fault=fault
-        )
+        for _ in range(2):
+            assert self._record_id is not None
+            if records.keep_answer(
+                session, self._record_id, answer=answer, headers=headers, reference=reference, fault=fault
+            ):
+                break
+            self._record_id = self._claim(session)  # somebody settled it too soon, by hand
         self._duplicates.sweep(session, self._now)
 
     @property
@@ -292,8 +294,21 @@ class Once:
             else:
                 records.free(transaction.session, self._record_id)
 
+    def first_after(self, repeated: Repeated) -> Record | None:
+        """As `first`, of a record that was met inside a transaction, which is over by now.
+
+        Writers on SQLite share commits, so that the record may have been seen before it was kept. It is looked at again,
+        and a commit of our own, which ends after that one, tells that what was seen is there.
+        """
+        met = repeated.record
+        found = self._duplicates.store.run(lambda transaction: _again(transaction.session, met))
+        return None if found is None else self.first(found)
+
     def first(self, record: Record) -> Record | None:
         """The answer of the request that was first, once it is there; None when that one gave up and this may run.
+
+        Args:
+            record: as it was committed.
 
         Raises:
             DeclaredFault, Refusal: the id was used for another content; or the first request still runs.
@@ -312,7 +327,7 @@ class Once:
             else:
                 time.sleep(_POLL_SECONDS)
             with self._duplicates.store.reading() as session:
-                found = records.by_id(session, record.id)
+                found = _again(session, record)
         if found is not None and found.state == "in_doubt":
             raise RequestInDoubt(
                 f"The request {found.idempotency_key} (exchange {found.exchange_id}) called another system and ended "
@@ -396,6 +411,12 @@ def key_paths(service: Service, settings: Settings) -> tuple[dict[str, KeyPath],
         except ValueError as error:
             mistakes.append(f"The idempotency key of {name} of {service.name}: {error}.")
     return paths, mistakes
+
+
+def _again(session: Session, met: Record) -> Record | None:
+    """The record as it is now. Another request's is None: the number of one that was not kept is given anew."""
+    found = records.by_id(session, met.id)
+    return found if found is not None and found.exchange_id == met.exchange_id else None
 
 
 def answer_again(exchange: Exchange, first: Record) -> None:

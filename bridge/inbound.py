@@ -204,24 +204,22 @@ class Inbound:
             return
         once = exchange.once
         try:
-            self.store.run(lambda transaction: self._answer(exchange, transaction, once))
-        except DeclaredFault as fault:
-            if once is None or exchange.detail is not None or not once.keeps_faults:
-                raise
-            if not self._keep_fault(exchange, once, fault):
-                raise
+            try:
+                self.store.run(lambda transaction: self._answer(exchange, transaction, once))
+            except DeclaredFault as fault:
+                if once is None or exchange.detail is not None or not once.keeps_faults:
+                    raise
+                if not self._keep_fault(exchange, once, fault):
+                    raise
+        except DeclaredFault:
+            raise
         except (Exception, SystemExit):
             if once is not None:
-                once.release()
+                self._release(once, exchange)
             raise
         exchange.recorded = True
 
     def _answer(self, exchange: Exchange, transaction: Transaction | None, once: Once | None) -> None:
-        if exchange.called_out:  # the database ended the transaction after another system had been called
-            raise RequestInDoubt(
-                "The handler called another system, and then the database asked to run it again.",
-                advice="Call what can be called in doubt by `send`, or write less after calling.",
-            )
         exchange.payload = exchange.reply_headers = ""
         if once is None:
             self.handle(exchange, transaction)
@@ -232,11 +230,8 @@ class Inbound:
 
     def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
         """The handler's answer, or the first one where this request was made before."""
-        found = exchange.found
+        found = None if exchange.found is None else once.first(exchange.found)
         while True:
-            if found is not None:
-                transaction.rollback()
-                found = once.first(found)
             if found is not None:
                 answer_again(exchange, found)
                 return
@@ -251,14 +246,23 @@ class Inbound:
                 )
                 return
             except Repeated as repeated:
-                found = repeated.record
+                transaction.rollback()
+                found = once.first_after(repeated)
+
+    def _release(self, once: Once, exchange: Exchange) -> None:
+        """Gives up the claim. Never raises: why the request failed is what the caller has to learn."""
+        try:
+            once.release()
+        except Exception:  # its lease ends it
+            about = {"exchange": exchange.id}
+            log.exception("exchange %s: its claim could not be given up", exchange.id, extra=about)
 
     def _keep_fault(self, exchange: Exchange, once: Once, fault: DeclaredFault) -> bool:
         """Keeps a declared fault as the answer. Whether another answer was there already, which then stands."""
         try:
             detail = self._declared(exchange, fault).detail
         except BridgeError:
-            once.release()
+            self._release(once, exchange)
             return False  # it breaks the contract; `fail` says so
         store = self.store
         assert store is not None
@@ -268,7 +272,7 @@ class Inbound:
                 once.keep(transaction, answer=detail, fault=fault.name, reference=exchange.reference)
             except Repeated as repeated:
                 transaction.rollback()
-                first = once.first(repeated.record)
+                first = once.first_after(repeated)
                 if first is not None:
                     answer_again(exchange, first)
                     self._record_answer(exchange, transaction)
@@ -293,6 +297,11 @@ class Inbound:
             raise HandlerError(
                 f"{operation.name} of {self.service.name} has no handler.",
                 advice=f'Bind one: @service.operation("{operation.key}").',
+            )
+        if exchange.called_out:
+            raise RequestInDoubt(
+                "The handler called another system, and then the database asked to run it again.",
+                advice="Write less after calling, or call what may be done later in a request of its own.",
             )
         call = Call(
             exchange.id,

@@ -73,6 +73,8 @@ class Answer:
 def ask(bridge: Bridge, message: bytes | str | os.PathLike[str], *, action: str | None = None) -> Answer:
     """Have a bridge answer an envelope: bytes, or the file that holds it. What it writes is committed and journaled.
 
+    The handler is run each time: no repeat is recognised, or an answer of yesterday's test would hide today's handler.
+
     Args:
         action: the SOAPAction, for operations that only it tells apart.
 
@@ -84,7 +86,14 @@ def ask(bridge: Bridge, message: bytes | str | os.PathLike[str], *, action: str 
     exchange = Exchange(body=body, content_type=_content_type(body), soap_action=action)
     inbound = _inbound(bridge, body)
     try:
-        for stage in (inbound.open, inbound.admit, inbound.validate, inbound.decode, inbound.answer):
+        for stage in (
+            inbound.open,
+            inbound.admit,
+            inbound.recall,
+            inbound.validate,
+            inbound.decode,
+            inbound.answer,
+        ):
             stage(exchange)
     except BridgeError as error:
         inbound.fail(exchange, error)

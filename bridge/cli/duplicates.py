@@ -24,6 +24,9 @@ app = typer.Typer(
 )
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="From `duplicates list` or the log.")]
+Running = Annotated[
+    bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
+]
 
 
 @app.command("list")
@@ -86,9 +89,7 @@ def show(number: Number, as_json: AsJson = False, config: ConfigFile = None) -> 
 @app.command("free")
 def free(
     number: Number,
-    running: Annotated[
-        bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
-    ] = False,
+    running: Running = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -97,7 +98,8 @@ def free(
 
     with open_store(config) as store, store.transaction() as transaction:
         record = _unsettled(idempotency.by_id(transaction.session, number), number, running)
-        idempotency.free(transaction.session, number)
+        if not idempotency.free(transaction.session, number):
+            raise _answered(number)
     finish(
         f"The next request {record.idempotency_key} to {record.operation} is done.",
         as_json=as_json,
@@ -112,9 +114,7 @@ def answer(
         Path, typer.Option("--payload", exists=True, dir_okay=False, help="The reply's payload, an XML file.")
     ],
     target: Target = None,
-    running: Annotated[
-        bool, typer.Option("--running", help="Also one that still runs: only when its process is gone.")
-    ] = False,
+    running: Running = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -129,7 +129,8 @@ def answer(
         text = _checked(bridge, record, payload)
         with store.transaction() as transaction:
             _unsettled(idempotency.by_id(transaction.session, number), number, running)
-            idempotency.keep_answer(transaction.session, number, answer=text)
+            if not idempotency.keep_answer(transaction.session, number, answer=text):
+                raise _answered(number)
     finally:
         store.close()
     finish(
@@ -168,13 +169,17 @@ def _unsettled(record: Record | None, number: int, running: bool) -> Record:
     if record is None:
         raise SettingsError(f"There is no request {number}.", advice="soapbridge duplicates list shows them.")
     if record.state == "answered":
-        raise SettingsError(f"The request {number} was answered.", advice="An answer that was given stands.")
+        raise _answered(number)
     if record.state == "running" and not running:
         raise SettingsError(
             f"The request {number} may still be running.",
             advice="Wait until it is in doubt, or say --running if its process is gone.",
         )
     return record
+
+
+def _answered(number: int) -> SettingsError:
+    return SettingsError(f"The request {number} was answered.", advice="An answer that was given stands.")
 
 
 def _record(store: Store, number: int) -> Record:

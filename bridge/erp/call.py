@@ -8,13 +8,6 @@ from typing import Any, Protocol
 from bridge.store import Session
 
 
-class Partner(Protocol):
-    """Who sent the request."""
-
-    @property
-    def name(self) -> str: ...
-
-
 class Call(Protocol):
     """One request being answered."""
 
@@ -47,8 +40,8 @@ class Call(Protocol):
         ...
 
     @property
-    def partner(self) -> Partner | None:
-        """None where callers are not told apart."""
+    def partner(self) -> str | None:
+        """Who sent the request; None where callers are not told apart."""
         ...
 
     def fault(self, name: str, /, **fields: Any) -> Exception:
@@ -58,4 +51,4 @@ class Call(Protocol):
 
 def sender(call: Call) -> str:
     """Whose request ids these are: two partners may use the same one. Empty where callers are not told apart."""
-    return call.partner.name if call.partner is not None else ""
+    return call.partner or ""

@@ -55,7 +55,10 @@ def position(given: str, *of_list: object) -> int:
         raise BadToken("unreadable")
     if raw[-_DIGEST:] != _digest(place, of_list):
         raise BadToken("otherList")
-    return int.from_bytes(place[1:], "big")
+    found = int.from_bytes(place[1:], "big")
+    if found > MOST:
+        raise BadToken("unreadable")
+    return found
 
 
 def _digest(place: bytes, of_list: object = None) -> bytes:

@@ -276,19 +276,19 @@ class _Sheet:
         )
 
     def _values(self) -> None:
-        zones = {
-            str(self.settings.zone(service.path.removeprefix("/services/"))): service.name
-            for service in self.services
-        }
+        zones: dict[str, list[str]] = {}
+        for service in self.services:
+            zone = str(self.settings.zone(service.path.removeprefix("/services/")))
+            zones.setdefault(zone, []).append(service.name)
         one = len(zones) == 1
-        zone = ", ".join(name if one else f"{name} ({service})" for name, service in zones.items())
+        told = ", ".join(name if one else f"{name} ({', '.join(of)})" for name, of in zones.items())
         self.add(
             Heading(self.words["values_title"], 2),
             Bullets(
                 (
                     self._say("values_charset", charsets=ACCEPTED),
                     self._say("values_numbers"),
-                    self._say("values_zone", zone=zone),
+                    self._say("values_zone", zone=told),
                     self._say("values_order"),
                     self._say("must_understand"),
                 )

@@ -11,6 +11,7 @@ from lxml import etree
 from bridge.contract.explain.violation import Violation
 from bridge.errors import PartnerError, Refused
 from bridge.soap.envelope import NAMESPACES
+from bridge.soap.xml import read_own
 from bridge.store import ExchangeRecord, Store, Verdict
 from bridge.store.journal import record
 
@@ -75,21 +76,27 @@ def violations_of(error: PartnerError | None) -> list[dict[str, object]]:
     ]
 
 
+def _parser() -> etree.XMLParser:
+    """With libxml2's limits: for what came from outside."""
+    return etree.XMLParser(resolve_entities=False, no_network=True)
+
+
 def is_secret(name: str, secret: Collection[str]) -> bool:
     """Whether a header block (Clark name) holds credentials: `wsse:Security`, and those of these local or Clark names."""
     return name == _WSSE or name in secret or name.rpartition("}")[2] in secret
 
 
-def masked(envelope: bytes, secret: Collection[str] = ()) -> bytes:
+def masked(envelope: bytes, secret: Collection[str] = (), *, ours: bool = False) -> bytes:
     """The envelope with the content of its secret header blocks replaced; else the very bytes.
 
-    `wsse:Security` is always one; `secret` are local or Clark names of others. What cannot be read is kept as it is:
-    it came from the partner, and our secrets are in what we wrote.
+    `wsse:Security` is always one; `secret` are local or Clark names of others. `ours` is what we wrote, which can be
+    read whatever its size. What cannot be read came from the partner and is kept as it is: our secrets are in what we
+    wrote.
     """
     if not secret and b"Security" not in envelope:
         return envelope
     try:
-        root = etree.fromstring(envelope, etree.XMLParser(resolve_entities=False, no_network=True))
+        root = read_own(envelope) if ours else etree.fromstring(envelope, _parser())
     except etree.XMLSyntaxError:
         return envelope
     hidden = [

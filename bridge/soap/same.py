@@ -44,7 +44,8 @@ def _content(element: etree._Element) -> list[str | etree._Element]:
     content: list[str | etree._Element] = []
     text = element.text or ""
     for child in element:
-        if isinstance(child.tag, str):
+        tag: object = child.tag  # a comment's is a function
+        if isinstance(tag, str):
             content += [text, child]
             text = child.tail or ""
         else:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, literal, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from bridge.store.clock import moment
 from bridge.store.session import Session
@@ -83,16 +83,18 @@ class _Row(NamedTuple):
 
 _columns = table.c
 # As the partial index says it, so that both databases use it.
-_NOT_ANSWERED = _columns.state != literal("answered", literal_execute=True)
+_NOT_ANSWERED = _columns.state != literal_column("'answered'")
 _IDENTITY = tuple(_columns[name] == bindparam(f"of_{name}") for name in RequestIdentity._fields)
 _OF_IDENTITY = tuple(f"of_{name}" for name in RequestIdentity._fields)
 
 _INSERT = insertion(table, _Row, returning=_columns.id, unless_there=RequestIdentity._fields)
 _FIND = Prepared(select(*table.columns).where(*_IDENTITY), *_OF_IDENTITY)
 _BY_ID = Prepared(select(*table.columns).where(_columns.id == bindparam("of_id")), "of_id")
+# What was answered stands, whoever comes later.
+_UNANSWERED = (_columns.id == bindparam("of_id"), _NOT_ANSWERED)
 _ANSWER = Prepared(
     update(table)
-    .where(_columns.id == bindparam("of_id"))
+    .where(*_UNANSWERED)
     .values(
         state=bindparam("new_state"),
         lease_until=bindparam("new_lease"),
@@ -111,12 +113,13 @@ _ANSWER = Prepared(
 )
 _LEASE = Prepared(
     update(table)
-    .where(_columns.id == bindparam("of_id"), _columns.state == "running")
-    .values(lease_until=bindparam("new_lease")),
+    .where(*_UNANSWERED)
+    .values(state=bindparam("new_state"), lease_until=bindparam("new_lease")),
+    "new_state",
     "new_lease",
-    "state_1",
     "of_id",
 )
+_FREE = Prepared(delete(table).where(*_UNANSWERED), "of_id")
 _DELETE = Prepared(delete(table).where(_columns.id == bindparam("of_id")), "of_id")
 
 
@@ -166,24 +169,25 @@ def keep_answer(
     headers: str | None = None,
     reference: str | None = None,
     fault: str | None = None,
-) -> None:
-    """Make a claim the answer that every repeat gets."""
-    session.run(_ANSWER, ("answered", None, reference, fault, headers or None, answer, record_id))
+) -> bool:
+    """Make a claim the answer that every repeat gets. False: it was settled by somebody else, or given up."""
+    row = ("answered", None, reference, fault, headers or None, answer, record_id)
+    return session.run(_ANSWER, row) > 0
 
 
 def put_in_doubt(session: Session, record_id: int) -> None:
-    """Nobody knows what became of this request. Repeats are told so until somebody settles it."""
+    """Nobody knows what became of this request. Repeats are told so until somebody settles it. An answer stands."""
     session.run(_ANSWER, ("in_doubt", None, None, None, None, None, record_id))
 
 
 def free(session: Session, record_id: int) -> bool:
-    """Forget a claim: the next request of its identity is done. Whether there was one."""
-    return session.run(_DELETE, (record_id,)) > 0
+    """Forget a claim: the next request of its identity is done. Whether there was one; an answer stands."""
+    return session.run(_FREE, (record_id,)) > 0
 
 
-def renew(session: Session, record_id: int, lease_until: int) -> None:
-    """Lengthen the lease of a claim."""
-    session.run(_LEASE, (lease_until, "running", record_id))
+def renew(session: Session, record_id: int, lease_until: int) -> bool:
+    """Lengthen the lease of a claim, also of one that was put in doubt meanwhile. Whether it is still there."""
+    return session.run(_LEASE, ("running", lease_until, record_id)) > 0
 
 
 def by_id(session: Session, record_id: int) -> Record | None:
@@ -214,6 +218,7 @@ def sweep(session: Session, *, oldest: int, limit: int = SWEPT) -> int:
         .where(_columns.created_at < oldest, _columns.state == "answered")
         .order_by(_columns.created_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # another request that sweeps, or begins anew, takes care of those
     )
     ids = list(session.execute(expired).scalars())
     if ids:

@@ -112,6 +112,7 @@ idempotency = Table(
         sqlite_where=text("state <> 'answered'"),
         postgresql_where=text("state <> 'answered'"),
     ),
+    sqlite_autoincrement=True,  # a number that was told to an operator is never given to another request
 )
 """What was answered to each writing request, so that a repeat gets the same. Empty `partner`: callers are not told apart.
 

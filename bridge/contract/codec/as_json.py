@@ -47,9 +47,12 @@ def read(text: str | bytes) -> Any:
     """JSON as Python values for `AsJson.values`: a number with a fraction is a Decimal.
 
     Raises:
-        ValueError: it is not JSON, an object has a key twice, or a number is NaN.
+        ValueError: it is not JSON, an object has a key twice, a number is NaN, or it is nested too deeply.
     """
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _refuse(constant: str) -> Any:
@@ -354,7 +357,7 @@ def _element(text: Any, path: str) -> etree._Element:
     try:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
         return etree.fromstring(text.encode(), parser)
-    except (etree.XMLSyntaxError, AttributeError) as error:
+    except (etree.XMLSyntaxError, AttributeError, UnicodeEncodeError) as error:
         raise EncodeError("What $xml holds is not one XML element.", path=path) from error
 
 

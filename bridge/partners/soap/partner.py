@@ -36,6 +36,7 @@ from bridge.errors import (
     PartnerError,
     SettingsError,
     Unavailable,
+    Unpresentable,
 )
 from bridge.ids import exchange_iri, new_exchange_id
 from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
@@ -202,10 +203,11 @@ class SoapPartner:
 
         def send(http: Mapping[str, str], body: bytes) -> Answer:
             nonlocal gone
+            head = self._head(course, http, body)
             if self._before is not None:
                 self._before()
             gone = True
-            return self._post(course, http, body)
+            return self._wire.exchange(head, body, self._times(course))
 
         talk = Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
         error: PartnerError | None = None
@@ -311,10 +313,16 @@ class SoapPartner:
         wanted = self.settings.addressing
         return wanted == "yes" or (wanted == "auto" and self._addressing.used)
 
-    def _post(self, course: _Course, http: Mapping[str, str], body: bytes) -> Answer:
+    def _head(self, course: _Course, http: Mapping[str, str], body: bytes) -> bytes:
         headers = {**self._fixed_headers, **http, "X-Exchange-Id": course.id}
-        head = request_head("POST", self._path or "/", headers, len(body))
-        return self._wire.exchange(head, body, self._times(course))
+        try:
+            return request_head("POST", self._path or "/", headers, len(body))
+        except ValueError as error:
+            raise Unpresentable(
+                f"An HTTP header cannot hold the SOAPAction that the contract gives {course.operation}: {error}. "
+                "Nothing was sent.",
+                advice="Correct soapAction in the WSDL: ASCII, without line breaks.",
+            ) from error
 
     def _times(self, course: _Course) -> Times:
         return Times(self.settings.connect_timeout, self.settings.read_timeout, course.deadline)
@@ -349,13 +357,13 @@ class SoapPartner:
                 fault_code=None if error is None else (error.code if verdict == "fault" else error.outcome),
                 fault_reason=None if error is None else str(error),
                 violations=violations_of(error),
-                request=self._kept(talk.request or talk.sealed) if keeps else None,
+                request=self._kept(talk.request or talk.sealed, ours=True) if keeps else None,
                 reply=self._kept(answer.content) if keeps and answer else None,
             )
         )
 
-    def _kept(self, envelope: bytes) -> bytes:
-        return masked(envelope, self.settings.secret_headers)
+    def _kept(self, envelope: bytes, *, ours: bool = False) -> bytes:
+        return masked(envelope, self.settings.secret_headers, ours=ours)
 
     # -- made once ----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ _LONGEST_LINE = 64 * 1024
 _MOST_HEADERS = 200
 _MOST_INTERIM = 20
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n").fullmatch
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?\n").fullmatch
 
 
@@ -68,11 +70,19 @@ class Response(http.client.HTTPResponse):
             self.length = 0
         elif announced is not None:
             lengths = {part.strip() for part in announced.split(",")}
-            if len(lengths) != 1 or not (text := lengths.pop()).isdecimal() or not text.isascii():
+            if len(lengths) != 1 or not _LENGTH(text := lengths.pop()):
                 raise http.client.HTTPException("Content-Length is no number")
             self.length = int(text)
         else:
             self.will_close = True
+
+    def _read_next_chunk_size(self) -> int:
+        # http.client's own takes whatever int() does: a chunk of -1 bytes would be all that ever comes.
+        line = self.fp.readline(_LONGEST_LINE)
+        found = _CHUNK_SIZE(line)
+        if found is None:
+            raise ValueError("no size of a chunk")  # http.client makes IncompleteRead of it
+        return int(found[1], 16)
 
 
 def _read_headers(fp: io.BufferedReader) -> Headers:

@@ -89,9 +89,9 @@ class Wire:
             try:
                 connection.send(request)
             except OSError as error:
-                if connection.written or isinstance(error, DeadlinePassed):
+                if connection.written:
                     return self._after_writing(connection, request, error, times)
-                connection.close()  # closed by the other side before anything was written: not a repeat
+                connection.close()  # nothing was written: another connection is no repeat
             else:
                 return self._answer(connection, times)
         connection = self._connect(deadline, times)

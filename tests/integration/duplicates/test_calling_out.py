@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bridge.errors import CommitInDoubt
 from bridge.settings import Idempotency
 
 from .conftest import Desk, done, reply
@@ -52,6 +53,41 @@ def test_calling_after_the_handler_began_to_write_is_an_error_of_ours(open_desk:
     assert answer.status == 500
     assert "began to write" in desk.store.journal.show(answer.exchange).fault_reason
     assert (desk.records(), desk.rows) == ([], 0)
+
+
+def test_a_second_call_lengthens_the_lease(open_desk: Callable[..., Desk]) -> None:
+    leases: list[int] = []
+
+    def twice(request: Any, call: Any) -> Any:
+        for _ in range(2):
+            call.before_calling_out()
+            call.after_calling_out(done=True)
+            with desk.store.reading() as session:
+                leases.append(session.execute(text("SELECT lease_until FROM idempotency")).scalar_one())
+        return reply(request)
+
+    desk = open_desk(twice)
+    assert desk.send("a").status == 200
+    assert leases[0] < leases[1]
+    assert desk.records() == [("answered", None)]
+
+
+def test_an_answer_that_was_kept_by_a_commit_that_seemed_to_fail_stands(
+    open_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_desk(calling())
+    run = desk.store.run
+
+    def run_and_lose_the_connection(work: Any) -> Any:
+        run(work)
+        monkeypatch.setattr(desk.store, "run", run)
+        raise CommitInDoubt("The connection broke during the commit.")
+
+    monkeypatch.setattr(desk.store, "run", run_and_lose_the_connection)
+    assert desk.send("a").status == 500
+    assert desk.records() == [("answered", None)]
+    assert desk.send("a").status == 200
+    assert (desk.started, desk.rows) == (1, 1)
 
 
 def test_a_failure_after_something_was_done_is_in_doubt_and_its_repeats_are_told_so(

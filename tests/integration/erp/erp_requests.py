@@ -66,7 +66,7 @@ class Call:
         self.now = now or datetime.now(UTC)
         self.today = self.now.date()
         self.reference: str | None = None
-        self.partner = None if partner is None else Given(name=partner)
+        self.partner = partner
 
     @property
     def session(self) -> Session:

@@ -56,6 +56,32 @@ def test_a_reply_comes_as_handlers_get_messages(server: Start, partner: Make) ->
     assert [child.text for child in sent[-1][0]] == ["hello", "3"]
 
 
+@pytest.mark.parametrize("action", ["urn:订单", "urn:a&#10;X-Header: b"])
+def test_an_action_that_no_header_can_hold_leaves_nothing_sent_and_nothing_in_doubt(
+    server: Start, tmp_path: Path, action: str
+) -> None:
+    listening = server(answering(http(body=GOOD)))
+    wsdl = tmp_path / "desk-1.wsdl"
+    wsdl.write_text(DESK.read_text().replace("urn:test:desk:1/Echo", action))
+    told: list[object] = []
+    partner = SoapPartner(wsdl, endpoint=listening.url, after_call=told.append)
+    with pytest.raises(Unpresentable, match="SOAPAction"):
+        partner.call("Echo", ECHO)
+    partner.close()
+    assert (told, listening.requests) == ([], [])
+
+
+def test_time_that_is_over_before_a_kept_connection_is_used_leaves_nothing_sent(
+    server: Start, partner: Make
+) -> None:
+    listening = server(answering(http(body=GOOD)))
+    desk = partner(listening.url)
+    desk.call("Echo", ECHO)
+    with pytest.raises(NotSent, match="Nothing was sent"):
+        desk.call("Echo", ECHO, deadline=1e-9)
+    assert len(listening.requests) == 1
+
+
 def test_values_may_be_an_instance(server: Start, partner: Make, desk: Contract) -> None:
     listening = server(answering(http(body=GOOD)))
     request = desk.codec.type(f"{{{NS}}}Echo")(text="an instance", number=1)

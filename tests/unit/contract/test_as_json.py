@@ -160,7 +160,9 @@ def test_a_mistake_is_named_with_its_place(schema: Any, data: str, path: str, sa
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', "[NaN]", "[Infinity]", "{"])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 2}', "[NaN]", "[Infinity]", "{", "[" * 100_000, '{"a":' * 100_000, "9" * 5_000]
+)
 def test_what_json_does_not_say_clearly_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         read(text)
@@ -170,3 +172,9 @@ def test_xml_in_json_brings_no_entities(schema: Any) -> None:
     bomb = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
     value = values(schema, KINDS["wildcard"], json.dumps({"any": [{"$xml": bomb}]}))
     assert b"root:" not in etree.tostring(value.any[0])
+
+
+@pytest.mark.parametrize("text", ["", "no element", "<a>", "\ud800", 7])
+def test_xml_in_json_is_one_element_or_a_mistake(schema: Any, text: Any) -> None:
+    with pytest.raises(EncodeError, match="not one XML element"):
+        values(schema, KINDS["wildcard"], json.dumps({"any": [{"$xml": text}]}))

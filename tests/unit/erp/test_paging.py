@@ -38,6 +38,14 @@ def test_a_token_with_a_changed_letter_leads_nowhere(where: int, at: int, letter
             position(changed, "L")
 
 
+@given(where=st.integers(MOST + 1, 2**64 - 1))
+def test_a_position_that_no_row_can_have_is_unreadable(where: int) -> None:
+    """Who knows how tokens are made could make one; no database has such a number."""
+    with pytest.raises(BadToken) as caught:
+        position(token(where, "L"), "L")
+    assert caught.value.reason == "unreadable"
+
+
 @pytest.mark.parametrize("text", ["", "x", "0000", "A" * 28, "A" * 200, "æ", "====", "a b"])
 def test_what_is_no_token_is_unreadable(text: str) -> None:
     with pytest.raises(BadToken) as caught:

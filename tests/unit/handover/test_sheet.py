@@ -22,7 +22,7 @@ from bridge.handover import LANGUAGES, Language, as_html, as_markdown, sheet_of
 from bridge.handover.document import Code, Document, Link, Listing, Paragraph, Table, spans
 from bridge.handover.words import FAULT_TODO, WORDS
 from bridge.settings import Settings
-from bridge.settings.keys import Contracts, Data, Erp, Idempotency, Server, Store, Tls
+from bridge.settings.keys import Contracts, Data, Erp, Idempotency, Server, Service, Store, Tls
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 ADDRESS = "https://bridge.example/erp"
@@ -313,3 +313,12 @@ def test_a_service_that_is_not_there_is_named_with_those_that_are(bridge: Bridge
         _chosen(bridge, ["purchasing", "sales"])
     with pytest.raises(SettingsError, match="serves no contract"):
         _chosen(Bridge(replace(bridge.settings), store=False), [])
+
+
+def test_each_service_is_named_beside_its_zone_where_they_differ(settings: Settings) -> None:
+    names = list(shipped_bridge(settings, store=False).services)
+    first, *others = [name.removeprefix("/services/") for name in names]
+    bridge = shipped_bridge(replace(settings, services={first: Service(zone="America/Lima")}), store=False)
+    text = as_markdown(sheet(bridge))
+    assert f"America/Lima ({first})" in text
+    assert f"Asia/Shanghai ({', '.join(others)})" in text

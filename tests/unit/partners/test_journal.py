@@ -49,6 +49,14 @@ def test_security_headers_are_always_masked(version: str) -> None:
     assert b"hush in the body stays" in kept
 
 
+@pytest.mark.parametrize(
+    "payload", [f"<a>{'x' * 11_000_000}</a>", "<a>" * 300 + "</a>" * 300], ids=["large", "deep"]
+)
+def test_what_we_wrote_is_masked_however_large_or_deep_it_is(payload: str) -> None:
+    envelope = seal("1.1", payload, '<Token xmlns="urn:s">hush</Token>')
+    assert b"hush" not in masked(envelope, ("Token",), ours=True)
+
+
 @pytest.mark.parametrize("name", ["Token", "{urn:s}Token"])
 def test_blocks_that_the_settings_name_are_masked(name: str) -> None:
     envelope = seal("1.1", "<a/>", '<Token xmlns="urn:s" id="secret-id"><key>hush</key></Token>')

@@ -35,6 +35,7 @@ def upgrade() -> None:
             "idempotency_key",
             name=op.f("uq_idempotency_partner_contract_operation_idempotency_key"),
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"], unique=False)
     op.create_index(
