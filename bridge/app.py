@@ -73,10 +73,20 @@ class Bridge:
             return None
         url = self.settings.store_url
         if url.startswith("sqlite:"):
-            self.settings.data.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_data_folder()
         store = Store(url, wait=self.settings.store.wait, pool=self.settings.server.threads + 4)
         store.prepare()
         return store
+
+    def _make_data_folder(self) -> None:
+        folder = self.settings.data.folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"The data folder {folder} cannot be made: {error.strerror or error}.",
+                advice="Set data.folder to one that this user may make and write.",
+            ) from error
 
     @cached_property
     def cache(self) -> FileCache | None:

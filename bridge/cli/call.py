@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from bridge.cli.completion import operations, wsdls
 from bridge.cli.contracts import find_operation, open_contract
 from bridge.cli.output import ConfigFile, aside, document
 from bridge.errors import (
@@ -39,11 +40,16 @@ def call(
     partner: Annotated[
         str,
         typer.Argument(
-            metavar="WSDL", help="A file, the name of a shipped contract, or of a partner in the settings."
+            metavar="WSDL",
+            help="A file, the name of a shipped contract, or of a partner in the settings.",
+            autocompletion=wsdls,
         ),
     ],
     operation: Annotated[
-        str, typer.Argument(metavar="OPERATION", help="One of those `contract show` lists.")
+        str,
+        typer.Argument(
+            metavar="OPERATION", help="One of those `contract show` lists.", autocompletion=operations
+        ),
     ],
     data: Annotated[
         str,
@@ -252,6 +258,8 @@ def _failed(error: BridgeError, output: Output) -> NoReturn:
         aside(f"{name}: {place}{error.message}")
         for one in violations:
             aside(f"  {one}")
+        if isinstance(error, PartnerError) and error.detail:
+            aside(f"  {error.detail}")
         aside(f"Repeat: {_REPEAT[error.repeat]}. {error.advice}".rstrip())
     raise typer.Exit(1 if wrong else 2)
 

@@ -47,7 +47,7 @@ def operations(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 def _named(parameters: dict[str, Any]) -> str | None:
-    wsdl = parameters.get("wsdl")
+    wsdl = parameters.get("wsdl") or parameters.get("partner")
     return wsdl if isinstance(wsdl, str) else None
 
 

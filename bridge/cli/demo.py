@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli.output import AsJson, finish, say, table
+from bridge.cli.output import AsJson, finish, say, table, writing
 from bridge.errors import InDoubt, PartnerError, Refused, SettingsError
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="soapbridge-demo-") as folder:
             yield Path(folder)
         return
-    try:
+    if keep.exists():
+        raise SettingsError(f"{keep} is there already.", advice="Name a folder that is not.")
+    with writing(keep):
         keep.mkdir(parents=True)
-    except FileExistsError:
-        raise SettingsError(f"{keep} is there already.", advice="Name a folder that is not.") from None
     yield keep
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bridge.cli.bridges import Target, open_bridge
-from bridge.cli.output import ConfigFile, aside
+from bridge.cli.output import ConfigFile, aside, writing
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def handover(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, "utf-8")
+        with writing(output):
+            output.write_text(text, "utf-8")
     for reason in bridge.unanswered():
         aside(f"left out: {reason}")
     if not settings.server.public_url:

@@ -12,7 +12,7 @@ import typer
 
 from bridge.cli.completion import operations
 from bridge.cli.contracts import open_contract
-from bridge.cli.output import AsJson, ConfigFile, aside, finish, say
+from bridge.cli.output import AsJson, ConfigFile, aside, finish, say, writing
 from bridge.errors import ContractError, SettingsError
 from bridge.settings import load
 
@@ -46,7 +46,7 @@ def init(
     original = open_contract(wsdl, load(config))
     # Made near its place and moved there whole: a project is there, or nothing is.
     near = next(parent for parent in folder.absolute().parents if parent.is_dir())
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=near) as made:
+    with writing(folder), tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=near) as made:
         project = Path(made) / folder.name
         try:
             plan = _write(project, folder.name, original, operation or [])

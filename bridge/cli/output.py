@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
+
+from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +24,18 @@ ConfigFile = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="Settings file; ./bridge.toml where there is one."),
 ]
+
+
+@contextlib.contextmanager
+def writing(place: str | os.PathLike[str]) -> Iterator[None]:
+    """Around what makes files: a folder that does not let us is the user's to change, and no trace helps them."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"{os.fspath(place)} cannot be written: {error.strerror or error}.",
+            advice="Name another place, or let this user write there; then repeat.",
+        ) from error
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli.contracts import open_contract
-from bridge.cli.output import AsJson, ConfigFile, finish, say
+from bridge.cli.output import AsJson, ConfigFile, finish, say, writing
 from bridge.errors import ContractError
 from bridge.settings import load
 
@@ -51,8 +51,9 @@ def stubs(
     stale = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
     if not check:
         for path in stale:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(texts[path], encoding="utf-8")
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(texts[path], encoding="utf-8")
     if not as_json:
         for path in texts:
             state = "as it should be" if path not in stale else "missing or stale" if check else "written"

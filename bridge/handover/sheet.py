@@ -73,7 +73,9 @@ class _Sheet:
         self.words = WORDS[language]
         self.contact = contact or settings.server.contact or self.words["no_contact"]
         self.remembers = remembers
-        title = self.words["title"].format(names=", ".join(service.name for service in services))
+        title = self.words["title"].format(
+            names=self.words["comma"].join(service.name for service in services)
+        )
         self.document = Document(title, language)
         self.add = self.document.add
 

@@ -10,6 +10,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _ENGLISH = {
     "title": "How to call {names}",
+    "comma": ", ",
     "at_a_glance": "At a glance",
     "address": "Address",
     "wsdl": "WSDL",
@@ -111,6 +112,7 @@ _ENGLISH = {
 
 _CHINESE = {
     "title": "{names} 接口对接说明",
+    "comma": "、",
     "at_a_glance": "概览",
     "address": "地址",
     "wsdl": "WSDL",

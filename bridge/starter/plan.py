@@ -19,6 +19,9 @@ from bridge.errors import BridgeError, ContractError, InvalidMessage
 _LONGEST_SAMPLE = 60
 """Elements of a reply that a handler shows whole; of a longer one it shows only what must be there."""
 
+REASONS_TOLD = 10
+"""Why nothing can be answered is told of so many operations; of the others `contract check` tells it."""
+
 RESERVED = frozenset(HOMES) | {
     "Bridge", "NIL", "TYPE_CHECKING", "UTC", "Path", "annotations", "ask", "bridge", "etree", "pytest", "service", "types",
 }  # fmt: skip
@@ -103,7 +106,10 @@ def plan(
         handler, file = _free(_snake(key), taken), _free_file(key, files)
         operations.append(Answerable(operation, handler, file, request, value, headers, action))
     if not operations:
-        reasons = "".join(f"\n- {reason}" for reason in left_out.values())
+        told = list(left_out.values())
+        reasons = "".join(f"\n- {reason}" for reason in told[:REASONS_TOLD])
+        if len(told) > REASONS_TOLD:
+            reasons += f"\nand {len(told) - REASONS_TOLD} more: soapbridge contract check {contract.file}\n"
         raise ContractError(
             f"None of its operations can be answered{':' if reasons else ', it has none.'}{reasons}",
             file=contract.file,

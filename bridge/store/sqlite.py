@@ -209,8 +209,14 @@ class SqliteDatabase:
         """
         if self.file.exists():
             return
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(dir=self.file.parent, prefix=f"{self.file.name}-")
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, made = tempfile.mkstemp(dir=self.file.parent, prefix=f"{self.file.name}-")
+        except OSError as error:
+            raise StoreError(
+                f"The store {self._shown} cannot be made: {error.strerror or error}.",
+                advice="Let this user write to its folder, or set data.folder or store.url to another.",
+            ) from error
         os.close(handle)
         try:
             os.link(made, self.file)
@@ -243,7 +249,10 @@ class SqliteDatabase:
                 f"The disk of the store {self._shown} is full.", advice="Make room, then repeat."
             )
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            return StoreError(f"The file of the store {self._shown} is damaged or no SQLite file: {error}.")
+            return StoreError(
+                f"The file of the store {self._shown} is damaged or no SQLite file: {error}.",
+                advice="Nothing was changed in it. Set it aside and put the newest backup in its place.",
+            )
         return StoreError(f"The store {self._shown} failed: {error}.")
 
     # -- beginnings and ends of transactions; all of these run with the lock held

@@ -38,5 +38,6 @@ def test_commands_operations_and_wsdl_files_are_offered(tmp_path: Path) -> None:
     assert "contract" in offered(tmp_path, "soapbridge con")
     assert offered(tmp_path, "soapbridge sample cont") == ["contracts/faults.wsdl"]
     assert offered(tmp_path, "soapbridge sample inventory GetS") == ["GetStock"]
+    assert offered(tmp_path, "soapbridge call inventory GetS") == ["GetStock"]
     assert "GetStock" in offered(tmp_path, "soapbridge init stock --wsdl inventory --operation ")
     assert offered(tmp_path, "soapbridge sample no-such.wsdl ") == []

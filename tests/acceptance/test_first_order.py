@@ -73,12 +73,8 @@ class Newcomer:
         self.environment = environment(
             SOAPBRIDGE_SERVER_PORT=str(self.port),
             PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            MYPY_CACHE_DIR=str(ROOT / ".mypy_cache/typing"),
+            MYPY_CACHE_DIR=str(ROOT / ".mypy_cache" / "first-order"),
         )
-        self.environment |= {
-            "MYPYPATH": str(ROOT),
-            "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "first-order"),
-        }
 
     def follow(self, step: Command | Code) -> None:
         if isinstance(step, Code):

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bridge.app import Bridge
 from bridge.cli import app
 from bridge.contract import load
+from bridge.errors import BridgeError
 from bridge.testing import ask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,37 @@ def test_where_nothing_can_be_hosted_nothing_is_written_and_every_reason_told(pl
     assert "rpc/encoded" in said["problem"]
     assert str(FILES["ns-multicall"]) in said["problem"]
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no corpus of contracts at {CORPUS}")
+def test_of_very_many_reasons_the_first_are_told_and_where_the_others_are(place: Path) -> None:
+    said = init(place / "project", str(CORPUS / "jira-rpc/jirasoapservice-v2.wsdl"), status=1)["problem"]
+    assert said.count("rpc/encoded") == 10
+    assert "and 98 more: soapbridge contract check" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("init", "file/project", "--wsdl", "inventory"),
+        ("contract", "stubs", "inventory", "--output", "file/stubs"),
+        ("handover", "--output", "file/sheet.html"),
+        ("demo", "--keep", "file/demo"),
+        ("check",),
+        ("serve", "--port", "0"),
+        ("migrate",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_place_that_cannot_be_written_is_told_without_a_trace(
+    place: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (place / "file").write_text("no folder")
+    monkeypatch.setenv("SOAPBRIDGE_DATA_FOLDER", "file/data")
+    done = CliRunner().invoke(app, command)
+    said = str(done.exception) if isinstance(done.exception, BridgeError) else done.output
+    assert "file/" in said
+    assert "this user" in said
 
 
 PARTLY = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t" targetNamespace="urn:t"

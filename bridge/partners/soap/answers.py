@@ -130,7 +130,7 @@ def _without_envelope(answer: Answer, what: str) -> PartnerError:
 
 def _busy(answer: Answer) -> Unavailable:
     seconds = retry_after(answer.headers, time.time())
-    when = "later" if seconds is None else f"in {seconds:.0f} seconds"
+    when = "later" if seconds is None else f"in {seconds:.0f} second{'' if round(seconds) == 1 else 's'}"
     return Unavailable(
         f"The partner answered {_named(answer.status_code)}: it did not take the request.",
         status=answer.status_code,

@@ -232,10 +232,19 @@ IN_DOUBT = (
 )
 
 
+# What OpenSSL calls a first answer that is no TLS record.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+
+
 def _not_sent(endpoint: Endpoint, error: Exception, times: Times, deadline: float) -> NotSent:
     place = f"{endpoint.host}:{endpoint.port}"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or (error.reason or "").replace("_", " ").lower()
+        if error.reason in _NO_TLS:
+            return NotSent(
+                f"{place} does not speak TLS. Nothing was sent.",
+                advice="Is it an http:// address, or another port? Correct `endpoint`, then repeating is safe.",
+            )
         return NotSent(
             f"TLS with {place} failed: {reason or 'no agreement'}. Nothing was sent.",
             advice="Check the partner's certificate against `ca`, and the host name in `endpoint`.",

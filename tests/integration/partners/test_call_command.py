@@ -103,6 +103,9 @@ def test_a_declared_fault_is_shown_with_its_name_and_detail(server: Start) -> No
     assert document["name"] == "Closed"
     assert document["fault"]["reason"] == "closed"
     assert "2026-02-01" in document["fault"]["detail"]
+    said = call(listening, "--json", '{"text": "x"}').stderr
+    assert "fault Closed" in said
+    assert "2026-02-01" in said
 
 
 def test_nobody_there_is_status_2() -> None:

@@ -109,6 +109,8 @@ def test_a_server_that_does_not_speak_tls(server: Start, partner: Make) -> None:
     listening = server(lambda connection, _: connection.sendall(b"220 mail ready\r\n"))
     error = outcome(partner(listening.url.replace("http:", "https:")))
     assert type(error) is NotSent
+    assert "does not speak TLS" in str(error)
+    assert "http://" in error.advice
 
 
 def test_a_handshake_that_never_ends(server: Start, partner: Make) -> None:

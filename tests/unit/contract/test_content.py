@@ -155,25 +155,25 @@ def test_a_fault_far_down_a_long_list_is_found_in_its_place() -> None:
 def test_the_search_stops_when_its_effort_is_spent() -> None:
     wide = choice(*(seq(el(f"a{n}"), el(f"b{n}")) for n in range(300)), low=0, high=None)
     content = Contents(HandMade()).of(ComplexType(name=None, identity="t", content="elements", particle=wide))
-    start = time.perf_counter()
+    start = time.process_time()
     _, cut = content.faults(["zzz"] * 100_000, effort=50_000)
     assert cut
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_many_faults_of_two_kinds_take_no_time_that_grows_with_their_product() -> None:
     content = Contents(HandMade()).of(
         ComplexType(name=None, identity="t", content="elements", particle=PAIRS)
     )
-    start = time.perf_counter()
+    start = time.process_time()
     _, cut = content.faults(["k", "zzz"] * 50_000, effort=10_000_000)
     assert cut
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_only_so_many_unknown_names_are_looked_up() -> None:
     content = Contents(HandMade()).of(ComplexType(name=None, identity="t", content="elements", particle=ABC))
-    start = time.perf_counter()
+    start = time.process_time()
     for number in range(20_000):
         content.suggestions(f"name{number}")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

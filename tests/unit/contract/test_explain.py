@@ -285,9 +285,9 @@ def test_of_many_enumerated_values_the_first_are_listed(schema, doc) -> None:
 def test_a_hundred_violations_are_enough_and_the_time_stays_short(schema, doc, broken: str) -> None:
     one = schema(ORDER)
     top = doc(f"<e><number>1</number><ordered>2024-01-31</ordered>{broken * 100_000}</e>")
-    start = time.perf_counter()
+    start = time.process_time()
     found, truncated = one.explainer.explain(one.model.element("{urn:t}e"), top)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert len(found) <= 100
     if broken.startswith("<"):
         assert truncated or broken == "<zzz/>"

@@ -106,6 +106,6 @@ def test_a_hostile_value_costs_no_time() -> None:
     greedy = of("string", Facets(patterns=("([A-Z]+)*[0-9]",)))
     leaves = Leaves()
     leaves.valid(greedy, "A1")
-    start = time.perf_counter()
+    start = time.process_time()
     assert not leaves.valid(greedy, "A" * 2_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -238,10 +238,10 @@ def test_rule_8_any_other_value_of_must_understand_is_the_senders_fault(version:
 def test_rule_2_every_header_not_understood_is_named_up_to_a_bound_and_many_cost_little() -> None:
     blocks = "".join(f'<h{n} xmlns="urn:h" s:mustUnderstand="1"/>' for n in range(30_000))
     found = opened("1.2", f"<s:Header>{blocks}</s:Header><s:Body/>")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refusal) as caught:
         check_understood(found, frozenset())
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert caught.value.not_understood[:2] == ("{urn:h}h0", "{urn:h}h1")
     assert len(caught.value.not_understood) == 20
 

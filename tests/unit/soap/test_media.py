@@ -142,11 +142,11 @@ def test_broken_compression_is_400(coding: str, body: bytes) -> None:
 
 def test_a_bomb_is_stopped_before_it_is_unpacked() -> None:
     bomb = gzip.compress(b"\0" * 100_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refusal) as caught:
         decode_body(bomb, "gzip", Limits(max_bytes=200_000_000, max_compressed_ratio=100))
     assert caught.value.status == 413
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(("size", "fits"), [(4096, True), (4097, False)])

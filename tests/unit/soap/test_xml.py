@@ -44,9 +44,9 @@ def test_rule_8_a_doctype_is_the_senders_fault(body: bytes) -> None:
 def test_a_billion_laughs_are_never_laughed() -> None:
     entities = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(9))
     body = f'<!DOCTYPE a [<!ENTITY e0 "ha">{entities}]><a>&e9;</a>'.encode()
-    start = time.perf_counter()
+    start = time.process_time()
     assert "document type" in refused(body).message
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
 
 
 @pytest.mark.parametrize("body", [b"<a>&foo;</a>", b'<a b="&foo;"/>', b"<a>&nbsp;</a>"])
@@ -267,9 +267,9 @@ def test_a_stock_update_of_a_thousand_movements_and_an_order_of_several_megabyte
     ids=range(12),
 )
 def test_rule_limits_hostile_megabytes_are_refused_in_bounded_time(body: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     refused(body, Limits())
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 # -- threads -----------------------------------------------------------------------------------------
