@@ -65,7 +65,7 @@ class SettingsError(BridgeError):
 
     def __init__(self, message: str, *, advice: str = "", mistakes: Sequence[str] = ()) -> None:
         super().__init__(message, advice=advice)
-        self.mistakes = tuple(mistakes) or (message,)
+        self.mistakes = tuple(mistakes) or (str(self),)
 
     @classmethod
     def of(cls, mistakes: Sequence[str]) -> Self:

@@ -304,6 +304,7 @@ def test_a_bridge_that_is_not_there_says_where_to_look(folder: Path) -> None:
     done = run(folder, "serve", "service:bridge")
     assert done.returncode == 2
     assert "There is no module service." in done.stderr
+    assert "Run the command in the folder of service.py." in run(folder, "check", "service:bridge").stdout
     (folder / "service.py").write_text("other = 1\n")
     assert "no bridge named bridge" in run(folder, "serve", "service:bridge").stderr
 

@@ -158,4 +158,4 @@ def _named(status: int) -> str:
         return str(status)
 
 
-DELIVERED = "Never repeat it: it was done. Look at the reply in the journal, and tell the partner what breaks its contract."
+DELIVERED = "Never repeat it: it was done. Tell the partner what breaks its contract; a bridge's journal has the reply."
