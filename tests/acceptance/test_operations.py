@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -84,7 +85,7 @@ def test_nobody_is_refused_while_the_bridge_restarts_behind_a_socket_that_stays(
         assert customer.unanswered == []
     erp.stop()
     answered = {request for customer in customers for request in customer.answered}
-    with sqlite3.connect(tmp_path / "data" / "bridge.sqlite") as store:
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "bridge.sqlite")) as store:
         stored = [request for (request,) in store.execute("SELECT request_id FROM purchase_order")]
     assert sorted(stored) == sorted(answered)
     assert "Traceback" not in erp.log
@@ -137,7 +138,7 @@ def test_with_standard_error_closed_it_serves_and_writes_nowhere_else(tmp_path: 
         for number in range(3):
             assert erp.post("purchasing", BAD).status == 500
             assert erp.post("purchasing", order(f"closed-{number}")).status == 200
-    with sqlite3.connect(tmp_path / "data" / "bridge.sqlite") as store:
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "bridge.sqlite")) as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 

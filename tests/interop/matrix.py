@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -96,7 +97,9 @@ def _for_zeep(value: Any) -> Any:
 
 def spoken(erp: ErpProcess, client: Client) -> set[str]:
     """The SOAP versions in which a client's requests really came, by the journal."""
-    with sqlite3.connect(f"file:{erp.folder}/data/bridge.sqlite?mode=ro", uri=True) as store:
+    with contextlib.closing(
+        sqlite3.connect(f"file:{erp.folder}/data/bridge.sqlite?mode=ro", uri=True)
+    ) as store:
         rows = store.execute(
             "select distinct soap_version from journal where instr(cast(request as text), ?)",
             (f"{client.name.upper()}-",),
