@@ -54,14 +54,13 @@ def demo(
     from bridge.mock import Mock
     from bridge.shipped import contracts
 
-    # What goes wrong here is meant to, and stands in the table.
-    logging.getLogger("bridge").setLevel(logging.CRITICAL)
     happened: list[Happening] = []
 
     def tell(happening: Happening) -> None:
         happened.append(happening)
 
-    with _folder(keep) as folder, _bridge(folder) as urls, Mock(contracts("crm")["events"]) as crm:
+    crm_contract = contracts("crm")["events"]
+    with _folder(keep) as folder, _silence(), _bridge(folder) as urls, Mock(crm_contract) as crm:
         if not as_json:
             say(
                 "The bridge answers the ERP's contracts; the CRM is a mock of wsdl/crm/events-1.wsdl.", "bold"
@@ -150,6 +149,18 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     with writing(keep):
         keep.mkdir(parents=True)
     yield keep
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What goes wrong here is meant to, and stands in the table."""
+    ours = logging.getLogger("bridge")
+    level = ours.level
+    ours.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
 
 
 @contextmanager

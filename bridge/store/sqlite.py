@@ -24,6 +24,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -382,10 +383,12 @@ class _Lane:
     """A connection and its SQLAlchemy face, which may set savepoints and never ends a transaction: that is ours to
     do, and it may be shared with others."""
 
-    __slots__ = ("_engine", "dbapi")
+    __slots__ = ("__weakref__", "_engine", "dbapi")
 
     def __init__(self, dbapi: sqlite3.Connection) -> None:
         self.dbapi = dbapi
+        # A store that is dropped and not closed closes its connections all the same; Python 3.13 warns where none does.
+        weakref.finalize(self, dbapi.close).atexit = False
         self._engine = create_engine(
             "sqlite://",
             creator=lambda: dbapi,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import stat
@@ -425,3 +426,19 @@ def test_a_password_is_in_no_message_and_no_trace(postgresql_url: str) -> None:
             store.migrate()
         assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + repr(store) + store.shown
         assert "127.0.0.1" in store.shown
+
+
+def test_a_store_that_is_dropped_closes_its_connections(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.migrate()
+    with store.reading() as session:
+        session.execute(text("SELECT 1"))
+    database = store._database
+    lanes = [database._writer, *database._idle_readers]  # type: ignore[attr-defined]
+    opened = [lane.dbapi for lane in lanes]
+    assert len(opened) == 2
+    del store, database, lanes, session
+    gc.collect()
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
