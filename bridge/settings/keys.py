@@ -217,6 +217,28 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How documents for partners leave (docs/delivery.md)."""
+
+    threads: int = setting(8, "Documents sent at the same time by one process.", least=1, most=256)
+    lease: float = setting(
+        150.0,
+        "A process that has died leaves the keys it was busy with to others after this time. More than twice every "
+        "partner's `deadline`.",
+        unit="seconds",
+        least=0.5,
+        most=86_400,
+    )
+    sweep: float = setting(
+        5.0,
+        "How often is looked for what no wake-up has told of.",
+        unit="seconds",
+        least=0.05,
+        most=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contracts:
     """Where contracts find the documents they import."""
 
@@ -362,6 +384,61 @@ class Partner:
     secret_headers: tuple[str, ...] = setting(
         (), "Header blocks with credentials, by their names; masked in the journal like `wsse:Security`."
     )
+    keeps_id: bool = setting(
+        False,
+        "Whether the partner knows a document again by the id that goes with it (`Idempotency-Key`, wsa:MessageID), or by "
+        "one in the document, and does it once. Only then a delivery in doubt is sent again by itself.",
+    )
+    after_failure: Literal["hold", "continue"] = setting(
+        "hold",
+        "A document was refused or has expired: hold the rest of its ordering key until a person lets it go, or continue.",
+    )
+    after_doubt: Literal["hold", "continue"] = setting(
+        "hold", "The same for one that is in doubt and waits for a person."
+    )
+    first_delay: float = setting(
+        1.0,
+        "Wait before a delivery is tried again; doubled each time.",
+        unit="seconds",
+        least=0.01,
+        most=3600,
+    )
+    max_delay: float = setting(300.0, "The longest such wait.", unit="seconds", least=0.01, most=86_400)
+    max_age: float = setting(
+        72.0,
+        "A delivery that has not got through by then is given up (expired).",
+        unit="hours",
+        least=0.001,
+        most=87_600,
+    )
+    asks: int = setting(
+        5,
+        "How often the partner is asked what became of a delivery in doubt, where it can be asked.",
+        least=0,
+        most=1000,
+    )
+    concurrency: int = setting(
+        4, "Documents on their way to it at the same time, over all processes.", least=1, most=1000
+    )
+    rate: float = setting(
+        0.0,
+        "Documents sent to it at most, over all processes; 0: as many as can be.",
+        unit="per second",
+        least=0,
+    )
+    open: tuple[str, ...] = setting(
+        (), "When it takes deliveries: `Mon-Fri 06:00-22:00`, `Sat 08:00-12:00`. Empty: always."
+    )
+    zone: str = setting("", "Time zone of `open`. Empty: `contracts.zone`.")
+    circuit_failures: int = setting(
+        5,
+        "So many deliveries in a row that did not reach it, and it is left in peace for a while; then one tries. 0: never.",
+        least=0,
+        most=1000,
+    )
+    circuit_pause: float = setting(
+        30.0, "How long; doubled each time, up to ten times.", unit="seconds", least=0.01, most=3600
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,6 +455,7 @@ class Settings:
     store: Store = field(default_factory=Store)
     journal: Journal = field(default_factory=Journal)
     idempotency: Idempotency = field(default_factory=Idempotency)
+    delivery: Delivery = field(default_factory=Delivery)
     contracts: Contracts = field(default_factory=Contracts)
     erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
@@ -417,6 +495,7 @@ SECTIONS: Mapping[str, type] = {
     "store": Store,
     "journal": Journal,
     "idempotency": Idempotency,
+    "delivery": Delivery,
     "contracts": Contracts,
     "erp": Erp,
     "log": Log,

@@ -10,14 +10,13 @@ Functions take the session of the transaction they belong to.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
-from bridge.store.clock import moment
+from bridge.store.clock import Clock, moment
 from bridge.store.session import Row, Session
 from bridge.store.statements import Parameters, Prepared, insertion
 from bridge.store.tables import idempotency as table
@@ -120,6 +119,7 @@ _LEASE = Prepared(
     "of_id",
 )
 _FREE = Prepared(delete(table).where(*_UNANSWERED), "of_id")
+_CLOCK = Prepared(select(Clock()))
 _DELETE = Prepared(delete(table).where(_columns.id == bindparam("of_id")), "of_id")
 
 
@@ -234,11 +234,8 @@ def sweep(session: Session, *, oldest: int, limit: int = SWEPT) -> int:
 
 def lease_clock(session: Session) -> int:
     """Now, by the clock that leases go by: the database's where several hosts share it, else this host's."""
-    if session.get_bind().dialect.name == "postgresql":
-        # now() is the start of the transaction, which may have waited for a while.
-        seconds = session.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one()
-        return int(seconds * 1_000_000)
-    return time.time_ns() // 1000
+    now: int = session.rows(_CLOCK)[0][0]
+    return now
 
 
 def _has_expired(record: Record, oldest: int) -> bool:

@@ -62,6 +62,11 @@ class Session(SqlalchemySession):
         """SQLAlchemy asks here, at its first statement; a session without one never builds a Connection."""
         return self._link.connection
 
+    @property
+    def dialect(self) -> DialectName:
+        """Which database it is."""
+        return self._link.dialect
+
     def rows(self, statement: Prepared, parameters: Parameters = ()) -> list[Row]:
         """Run a statement that returns rows."""
         return self._link.execute(statement.text(self._link.dialect), parameters).fetchall()
@@ -107,13 +112,15 @@ class Transaction:
     Used by one thread at a time.
     """
 
-    __slots__ = ("_open_reading", "_open_writing", "_reading", "_writing")
+    __slots__ = ("_after", "_before", "_open_reading", "_open_writing", "_reading", "_writing")
 
     def __init__(self, open_writing: Callable[[], Link], open_reading: Callable[[], Link]) -> None:
         self._open_writing = open_writing
         self._open_reading = open_reading
         self._writing: Session | None = None
         self._reading: Session | None = None
+        self._before: list[tuple[tuple[str, ...], Callable[[Session], object]]] = []
+        self._after: list[Callable[[], object]] = []
 
     @property
     def session(self) -> Session:
@@ -153,13 +160,41 @@ class Transaction:
             CommitInDoubt: the connection broke during the commit, so nobody knows.
         """
         self._end_reading()
+        if self._before:
+            self._finish()
         session, self._writing = self._writing, None
+        after, self._after = self._after, []
         if session is not None:
             session.leave(keep=True)
+        for work in after:
+            work()
+
+    def before_commit(self, place: tuple[str, ...], work: Callable[[Session], object]) -> None:
+        """Have `work` done as the last thing before the commit, and not at all where there is none.
+
+        All such work is done in the order of its `place`: two transactions that lock the same rows there lock them in the
+        same order, and hold them for no longer than they must.
+        """
+        self._before.append((place, work))
+
+    def after_commit(self, work: Callable[[], object]) -> None:
+        """Have `work` done when the commit has succeeded. It is quick, and raises nothing."""
+        self._after.append(work)
+
+    def _finish(self) -> None:
+        before, self._before = self._before, []
+        session = self.session
+        try:
+            for _, work in sorted(before, key=lambda one: one[0]):
+                work(session)
+        except BaseException:
+            self.rollback()
+            raise
 
     def rollback(self) -> None:
         """Forget what was written since the last commit."""
         self._end_reading()
+        self._before, self._after = [], []
         session, self._writing = self._writing, None
         if session is not None:
             session.leave(keep=False)

@@ -35,7 +35,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
 from bridge.errors import CommitInDoubt, StoreBusy, StoreError
-from bridge.store import address
+from bridge.store import address, clock
 from bridge.store.fifo import FifoLock
 from bridge.store.session import Cursor
 from bridge.store.statements import DialectName, Parameters
@@ -196,6 +196,8 @@ class SqliteDatabase:
             dbapi.execute("PRAGMA synchronous = FULL")
             dbapi.execute("PRAGMA foreign_keys = ON")
             dbapi.execute("PRAGMA wal_autocheckpoint = 0")
+            # Looked up at every call, so that a test may set the clock.
+            dbapi.create_function(clock.SQLITE_FUNCTION, 0, lambda: clock.host_clock())
             return _Lane(dbapi)
         except sqlite3.Error as error:
             dbapi.close()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -121,3 +122,206 @@ reply; None where there are none. A row is `running` inside the transaction that
 state only where its handler calls another system; then `lease_until` tells when it counts as dead. Times are microseconds
 since 1970 UTC.
 """
+
+ordering_key = Table(
+    "ordering_key",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("ordering_key", Text, primary_key=True),
+    Column("next_seq", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("held_because", Text),
+    Column("lease_owner", Text),
+    Column("lease_no", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    CheckConstraint("state IN ('idle', 'active', 'held')", name="state"),
+    CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
+    CheckConstraint("(state = 'held') = (held_because IS NOT NULL)", name="held"),
+    Index(
+        "ix_ordering_key_active",
+        "partner",
+        "due_at",
+        sqlite_where=text("state = 'active'"),
+        postgresql_where=text("state = 'active'"),
+    ),
+    Index(
+        "ix_ordering_key_held",
+        "partner",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
+    ),
+    Index(
+        "ix_ordering_key_leased",
+        "lease_owner",
+        sqlite_where=text("lease_owner IS NOT NULL"),
+        postgresql_where=text("lease_owner IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+"""What is sent to a partner one after the other. A document without an ordering key has one of its own, its entry's id.
+
+`idle`: nothing is open. `active`: something is, and may be looked at from `due_at` on. `held`: something is, and waits for
+a person; `held_because` tells why. Whoever drains the key holds its lease; every taking of it counts `lease_no` up, and
+who comes with an older number is fenced off. Times are microseconds since 1970 UTC, by the database's clock on PostgreSQL.
+"""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("entry_id", Text, nullable=False, unique=True),
+    Column("partner", Text, nullable=False),
+    Column("ordering_key", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("aside", SmallInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("cause", Text),
+    Column("reason", Text),
+    Column("exchange_id", Text),
+    Column("reference", Text),
+    # Last: SQLite then reads the columns before them without touching the pages of a large payload.
+    Column("headers", Text),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("partner", "ordering_key", "seq"),
+    CheckConstraint(
+        "state IN ('waiting', 'sending', 'in_doubt', 'held', 'delivered', 'refused', 'unreadable', 'expired')",
+        name="state",
+    ),
+    CheckConstraint(
+        "(settled_at IS NULL) = (state IN ('waiting', 'sending', 'in_doubt', 'held'))", name="settled"
+    ),
+    Index(
+        "ix_outbox_open",
+        "partner",
+        "ordering_key",
+        "seq",
+        sqlite_where=text("settled_at IS NULL"),
+        postgresql_where=text("settled_at IS NULL"),
+    ),
+    Index("ix_outbox_created_at", "created_at"),
+    Index(
+        "ix_outbox_settled_at",
+        "settled_at",
+        sqlite_where=text("settled_at IS NOT NULL"),
+        postgresql_where=text("settled_at IS NOT NULL"),
+    ),
+    # Nearly all are delivered: an index of the others costs nothing where all is well.
+    Index(
+        "ix_outbox_not_delivered",
+        "state",
+        "id",
+        sqlite_where=text("state <> 'delivered'"),
+        postgresql_where=text("state <> 'delivered'"),
+    ),
+    Index(
+        "ix_outbox_reference",
+        "reference",
+        sqlite_where=text("reference IS NOT NULL"),
+        postgresql_where=text("reference IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+"""What must still leave, and what has left. `seq` is the order within its key.
+
+`aside`: open, and the rest of its key does not wait for it. `attempts` are those of all time, `tries` and `asked` (how often
+the partner was asked what became of it) those since `since`, from which its age counts: when it was put here or a person let
+it go again. `cause` groups what failed alike (`Refused NotFound`); `reason` is for people. `exchange_id` is the request that
+it came from. `payload` is the text that every attempt sends.
+"""
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("outbox_id", BigInteger, ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),
+    Column("reason", Text),
+    UniqueConstraint("outbox_id", "number"),
+)
+"""One try at sending an entry, committed before its first byte leaves. `decision` tells why it was made: `first`, or the rule
+or the act that allowed it. `owner` is the process. Without `ended_at` it is on its way, or its process has died."""
+
+partner_gate = Table(
+    "partner_gate",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("circuit", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("blocked_until", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("held_because", Text),
+    Column("next_slot_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    CheckConstraint("circuit IN ('closed', 'open', 'half_open')", name="circuit"),
+)
+"""Whether anything leaves for a partner, the same for all processes. `failures` in a row open the circuit until
+`blocked_until`; then one attempt tries. `held_because`: nothing leaves until a person lets it. `next_slot_at`: when the rate
+limit lets the next one go."""
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("partner", Text),
+    Column("ordering_key", Text),
+    Column("entry_id", Text),
+    Column("exchange_id", Text),
+    Column("before", Text),
+    Column("after", Text),
+    Index(
+        "ix_act_entry_id",
+        "entry_id",
+        sqlite_where=text("entry_id IS NOT NULL"),
+        postgresql_where=text("entry_id IS NOT NULL"),
+    ),
+    Index("ix_act_at", "at"),
+)
+"""What people did by hand: to an entry, a key, a partner or a journaled exchange; who and why. `before` and `after` are its
+states. Never changed, and removed with nothing."""
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("due_at", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""What runs by the clock, and when next. `rule` is what `due_at` was worked out by: another rule is worked out anew."""
+
+firing = Table(
+    "firing",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),
+    Column("reason", Text),
+    UniqueConstraint("schedule", "due_at"),
+    CheckConstraint("outcome IN ('done', 'failed')", name="outcome"),
+    Index("ix_firing_started_at", "started_at"),
+)
+"""One run of a schedule: each (schedule, due_at) is there once, so that it runs once, however many processes look. Without
+`ended_at` it is running, or its process has died."""
