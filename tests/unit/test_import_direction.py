@@ -65,6 +65,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.erp", "bridge.store"),
         ("bridge.delivery", "bridge.store"),
         ("bridge.soap", "bridge.contract"),  # a fault's detail carries violations
+        ("bridge.delivery.policy", "bridge.delivery.states"),
         ("bridge.mapping", "bridge.contract"),
         ("bridge.starter", "bridge.contract"),
         ("bridge.settings", "bridge.errors"),
