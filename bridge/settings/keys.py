@@ -282,6 +282,11 @@ class Erp:
         "Refuse orders, and changes of orders, whose supplier UpsertSupplier has not made known. "
         "A blocked supplier is refused in any case.",
     )
+    events_to: str = setting(
+        "",
+        'The partner (`[partners.NAME]`, with `wsdl = "events"`) that is told of orders, receipts and stock levels: each event is '
+        "stored with what it tells of, then delivered. Empty: nobody is told.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +340,11 @@ class Service:
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
     zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
+    forward: Mapping[str, str] = setting(
+        {},
+        'How operations that are handed on to a partner are: `{ CancelOrder = "durable" }` is answered once stored, '
+        '`"synchronous"` after the partner has answered. Goes before what the code says.',
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
