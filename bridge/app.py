@@ -24,6 +24,7 @@ from bridge import settings as settings_
 from bridge.contract import Contract
 from bridge.delivery.accept import accept
 from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
@@ -225,6 +226,7 @@ class Bridge:
             if complete or not service.handlers:
                 mistakes += _unanswered(service)
             mistakes += key_paths(service, self.settings)[1]
+            mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
         mistakes += self._unknown_services()
         for name in self.settings.partners:
             try:

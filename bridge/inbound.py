@@ -39,6 +39,7 @@ from bridge.errors import (
     RequestInDoubt,
 )
 from bridge.exchange import Exchange, Plan, record_of, verdict_of
+from bridge.forwarding import handlers_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, Repeated, answer_again, key_paths
 from bridge.ids import exchange_iri
@@ -89,6 +90,7 @@ class Inbound:
         self.limits = settings.limits
         self.zone = settings.zone(service.path.removeprefix("/services/"))
         self.store = store
+        self.stuck_after = settings.server.stuck_after
         self.journal = None
         if store is not None:
             self.journal = RefusalJournal(store, most=settings.journal.refused_per_minute)
@@ -108,9 +110,8 @@ class Inbound:
         self.keep_accepted = settings.journal.keep_bodies == "all"
         self.guard = contract.guard  # compiles the schemas now, not at the first request
         self.codec = contract.codec
-        self.plans = {
-            key: Plan.of(found, service.handlers.get(key)) for key, found in contract.operations.items()
-        }
+        handlers, _ = handlers_of(service, settings, has_store=store is not None)
+        self.plans = {key: Plan.of(found, handlers.get(key)) for key, found in contract.operations.items()}
         found_by: dict[str | None, list[Plan]] = {}
         for plan in self.plans.values():
             found_by.setdefault(plan.operation.input, []).append(plan)
@@ -329,6 +330,8 @@ class Inbound:
             exchange.language,
             once,
             self.zone,
+            None if exchange.envelope is None else exchange.envelope.body,
+            exchange.started + self.stuck_after,
         )
         token = current_call.set(call)
         try:

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.forwarding bridge.partners bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
@@ -59,6 +59,9 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
+        ("bridge.handlers", "bridge.forwarding"),  # `Service.forward`, when it is called
+        ("bridge.forwarding", "bridge.handlers"),
+        ("bridge.forwarding", "bridge.idempotency"),
         ("bridge.idempotency", "bridge.exchange"),
         ("bridge.idempotency", "bridge.handlers"),
         ("bridge.idempotency", "bridge.store"),
