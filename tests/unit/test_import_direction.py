@@ -27,7 +27,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.forwarding bridge.partners bridge.store bridge.erp bridge.delivery",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
+        "bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
@@ -62,7 +63,10 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.handlers", "bridge.forwarding"),  # `Service.forward`, when it is called
         ("bridge.forwarding", "bridge.handlers"),
         ("bridge.forwarding", "bridge.idempotency"),
-        ("bridge.idempotency", "bridge.exchange"),
+        ("bridge.answering", "bridge.exchange"),
+        ("bridge.answering", "bridge.handlers"),
+        ("bridge.answering", "bridge.idempotency"),
+        ("bridge.answering", "bridge.store"),
         ("bridge.idempotency", "bridge.handlers"),
         ("bridge.idempotency", "bridge.store"),
         ("bridge.partners", "bridge.store"),
