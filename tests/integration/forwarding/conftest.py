@@ -9,7 +9,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -228,9 +228,9 @@ class Socket:
     def header(self, name: str) -> str:
         """Of the last request."""
         lines = self.requests[-1].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
-        return {
-            line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines
-        }[name.lower()]
+        return {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines}[
+            name.lower()
+        ]
 
     def close(self) -> None:
         self.over.set()
@@ -238,7 +238,3 @@ class Socket:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(5)
-
-
-def options(settings: Settings, **changed: Any) -> Settings:
-    return replace(settings, **changed)

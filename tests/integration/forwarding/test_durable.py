@@ -10,6 +10,7 @@ from lxml import etree
 
 from bridge.errors import HandlerError, SettingsError
 from bridge.mock import Mock
+from bridge.partners.soap import SoapPartner
 from tests.integration.forwarding.conftest import Bench, cancel
 
 Make = Callable[..., Bench]
@@ -126,8 +127,6 @@ def test_a_choice_that_cannot_be_is_never_made_in_the_other_way(make: Make, back
 
 
 def test_a_partner_that_was_made_without_a_bridge_has_no_outbox(make: Make) -> None:
-    from bridge.partners.soap import SoapPartner
-
     bench = make()
     alone = SoapPartner(bench.backoffice.contract, endpoint="http://127.0.0.1:9/")
     with pytest.raises(HandlerError, match="outbox"):

@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -83,8 +84,6 @@ def test_the_partners_fault_becomes_ours_with_the_same_fields(make: Make, backof
 
 
 def test_a_function_makes_the_detail_of_another_fault(make: Make, backoffice: Mock) -> None:
-    from datetime import date
-
     backoffice.expect("CancelSalesOrder").fault("Locked", {"by": "2027-05-01"})
     closed = ("Closed", lambda detail: {"until": date.fromisoformat(detail.by)})
     bench = make(backoffice.url).forward(faults={"Locked": closed})
@@ -139,7 +138,7 @@ def test_an_outcome_says_whether_to_repeat_and_both_exchanges(
     theirs = partner.header("X-Exchange-Id")
     assert theirs in answer.body.decode()
     assert bench.records == kept
-    ((direction,),) = bench.rows(f"SELECT direction FROM exchange WHERE exchange_id = '{theirs}'")  # noqa: S608
+    ((direction,),) = bench.rows(f"SELECT direction FROM journal WHERE exchange_id = '{theirs}'")
     assert direction == "out"
 
 
