@@ -401,13 +401,19 @@ def _check_path(contract: Contract, ours: Operation, path: KeyPath) -> None:
         declared = {one.name: one for field in fields for one in field.items.values()}
         declared |= {field.xml_name: field.declaration for field in fields if field.declaration is not None}
         known = {clark.rpartition("}")[2]: one.type for clark, one in declared.items()}
-        known |= {f"@{field.use.name.rpartition('}')[2]}": "" for field in fields if field.use is not None}
+        known |= {f"@{f.use.name.rpartition('}')[2]}": f.use.type for f in fields if f.use is not None}
         if name not in known:
             raise HandlerError(
                 f"The ordering key of {ours.name} leads nowhere: {ours.input} has no {name!r} there.",
                 advice=named_or_nearest(name, known),
             )
         ref = known[name]
+    found = contract.model.type(ref)
+    if isinstance(found, ComplexType) and found.content not in ("simple", "mixed"):
+        raise HandlerError(
+            f"The ordering key of {ours.name} leads to an element that has no text of its own.",
+            advice="Go on to one of its elements or attributes.",
+        )
 
 
 def _says_nothing(contract: Contract, element: str | None) -> bool:
