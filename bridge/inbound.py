@@ -35,6 +35,7 @@ from bridge.errors import (
     HandlerError,
     InvalidReply,
     InvalidRequest,
+    PartnerError,
     Refusal,
     RequestInDoubt,
 )
@@ -346,7 +347,7 @@ class Inbound:
             about = {"exchange": exchange.id}
             log.error("exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=error)
             trace = "".join(traceback.format_exception(error))
-            exchange.fault_reason = f"{error}\n\n{trace}"
+            exchange.fault_reason = f"{error}{_with_partner(error)}\n\n{trace}"
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
 
     def declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
@@ -429,6 +430,13 @@ def _action(exchange: Exchange) -> str | None:
     if exchange.version == "1.1":
         return read_soap_action(exchange.soap_action)
     return read_content_type(exchange.content_type).action
+
+
+def _with_partner(error: BaseException) -> str:
+    """Which exchange with a partner it was that failed."""
+    if not isinstance(error, PartnerError) or not error.exchange_id:
+        return ""
+    return f" [{error.operation} of partner {error.partner}: exchange {error.exchange_id}]"
 
 
 def _header_refused(message: str) -> Refusal:

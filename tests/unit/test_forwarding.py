@@ -11,18 +11,28 @@ import pytest
 from bridge import contract
 from bridge.errors import HandlerError, NotSent
 from bridge.forwarding import Forward, handlers_of
-from bridge.handlers import Call, Service
+from bridge.handlers import Call, Service, called_out, calling_out
 from bridge.idempotency import Once
 from bridge.partners.soap import SoapPartner
 from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
 from bridge.soap.fault import from_error
+from bridge.store.outbox import NewEntry
 
 FOLDER = Path(__file__).parents[1] / "integration"
 SHOP = contract.load(FOLDER / "forwarding/shop-1.wsdl")
 BACKOFFICE = contract.load(FOLDER / "forwarding/backoffice-1.wsdl")
 DESK = contract.load(FOLDER / "host/desk-1.wsdl")
+OF_A_BRIDGE: dict[str, Any] = {
+    "endpoint": "http://127.0.0.1:9/",
+    "before_call": calling_out,
+    "after_call": called_out,
+}
 HEADERS = Path(__file__).parents[1] / "contracts/headers.wsdl"
+
+
+def _accept(entry: NewEntry) -> None:
+    """An outbox that nothing is put into here."""
 
 
 @pytest.fixture
@@ -32,14 +42,14 @@ def shop() -> Service:
 
 @pytest.fixture
 def backoffice() -> Iterator[SoapPartner]:
-    partner = SoapPartner(BACKOFFICE, name="backoffice", endpoint="http://127.0.0.1:9/")
+    partner = SoapPartner(BACKOFFICE, name="backoffice", accept=_accept, **OF_A_BRIDGE)
     yield partner
     partner.close()
 
 
 @pytest.fixture
 def desk() -> Iterator[SoapPartner]:
-    partner = SoapPartner(DESK, name="desk", endpoint="http://127.0.0.1:9/", service="BranchService")
+    partner = SoapPartner(DESK, name="desk", **OF_A_BRIDGE, service="BranchService")
     yield partner
     partner.close()
 
@@ -99,7 +109,7 @@ def test_a_path_that_the_schema_has_is_taken(shop: Service, backoffice: SoapPart
 def test_a_path_into_what_the_schema_leaves_open_is_taken(desk: SoapPartner) -> None:
     wild = contract.load(Path(__file__).parents[1] / "contracts/any.wsdl")
     (name, *_) = wild.operations
-    partner = SoapPartner(wild, name="wild", endpoint="http://127.0.0.1:9/")
+    partner = SoapPartner(wild, name="wild", **OF_A_BRIDGE)
     Service(wild).forward(name, to=partner, ordering_key="Lax/Whatever/Number")
     partner.close()
 
@@ -109,6 +119,14 @@ def test_the_same_contract_on_both_sides_needs_nothing(desk: SoapPartner) -> Non
     for name in ("Echo", "Notify", "Ping"):
         service.forward(name, to=desk)
     assert not service.unbound
+
+
+def test_a_partner_of_no_bridge_is_refused(shop: Service) -> None:
+    """Nothing would claim the request before it is called."""
+    alone = SoapPartner(BACKOFFICE, endpoint="http://127.0.0.1:9/")
+    with pytest.raises(HandlerError, match=r"bridge\.partner"):
+        shop.forward("CancelOrder", to=alone, **good())
+    alone.close()
 
 
 def test_headers_that_the_partner_must_have_have_to_be_given() -> None:
@@ -121,7 +139,7 @@ def test_headers_that_the_partner_must_have_have_to_be_given() -> None:
         and not any(header.required for header in one.output_headers)
     ]
     assert wanting
-    partner = SoapPartner(contract_, name="same", endpoint="http://127.0.0.1:9/")
+    partner = SoapPartner(contract_, name="same", **OF_A_BRIDGE)
     service = Service(contract_)
     with pytest.raises(HandlerError, match="headers are not forwarded by themselves"):
         service.forward(wanting[0], to=partner)
@@ -143,6 +161,13 @@ def test_settings_choose_how_and_what_they_cannot_choose_is_named(
     assert chosen() == (False, [])
     assert chosen(CancelOrder="durable") == (True, [])
     assert chosen(CancelOrder="synchronous") == (False, [])
+    handlers, mistakes = handlers_of(
+        shop,
+        Settings(services={"shop": ServiceSettings(forward={"CancelOrder": "durable"})}),
+        has_store=False,
+    )
+    assert not isinstance(handlers["CancelOrder"], Forward)
+    assert "without a store" in mistakes[0]
     refused, mistakes = chosen(CancelOrder="sometimes")
     assert refused is None
     assert "must be one of synchronous, durable" in mistakes[0]

@@ -188,6 +188,16 @@ class SoapPartner:
     def __repr__(self) -> str:
         return f"<SoapPartner {self.name} at {self.target.address}>"
 
+    @property
+    def claims(self) -> bool:
+        """Whether a handler's request is claimed before a call: those of `bridge.partner` do that."""
+        return self._before is not None
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether it takes what is to be sent later."""
+        return self._accept is not None
+
     def close(self) -> None:
         """Closes idle connections."""
         self._wire.close()

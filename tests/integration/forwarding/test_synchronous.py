@@ -138,6 +138,8 @@ def test_an_outcome_says_whether_to_repeat_and_both_exchanges(
     theirs = partner.header("X-Exchange-Id")
     assert theirs in answer.body.decode()
     assert bench.records == kept
+    ((reason,),) = bench.rows(f"SELECT fault_reason FROM journal WHERE exchange_id = '{answer.exchange}'")
+    assert theirs in reason
     ((direction,),) = bench.rows(f"SELECT direction FROM journal WHERE exchange_id = '{theirs}'")
     assert direction == "out"
 
