@@ -24,7 +24,7 @@ from lxml import etree
 
 from bridge.contract import Operation
 from bridge.contract.codec.values import Payload
-from bridge.errors import BridgeError, HandlerError, InDoubt, NotSent, Refused
+from bridge.errors import HandlerError, InDoubt, NotSent, Refused
 from bridge.forwarding.checks import (
     Fault,
     FaultRule,
@@ -37,7 +37,7 @@ from bridge.forwarding.checks import (
     says_nothing,
     takes,
 )
-from bridge.handlers import Call, Handler, Service, named_or_nearest
+from bridge.handlers import Call, DeclaredFault, Handler, Service, named_or_nearest
 from bridge.idempotency import KeyPath
 from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
@@ -57,14 +57,19 @@ _NOTHING_SET = ServiceSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """The handler of an operation that is handed on. Made by `forward`."""
+    """The handler of an operation that is handed on. Made by `forward`.
+
+    `reply` makes our reply out of the partner's, `accepted` that of a durable one out of values and entry; None where none
+    was given that can be called so.
+    """
 
     service: Service
     ours: Operation
     partner: SoapPartner
     theirs: Operation
     mapping: Function | None
-    reply: Callable[..., Any] | None
+    reply: Function | None
+    accepted: Callable[[Any, Any], Any] | None
     faults: Mapping[str, FaultRule]
     headers: Function | None
     ordering_key: KeyPath | Function | None
@@ -76,10 +81,9 @@ class Forward:
 
     def impossible(self, *, durable: bool) -> str:
         """Why it cannot be handed on this way; "" where it can."""
-        ours, reply = self.ours, self.reply
-        if reply is not None and takes(reply, 2 if durable else 1):
-            return ""
-        if says_nothing(self.service.contract, ours.output):
+        ours = self.ours
+        makes = self.accepted if durable else self.reply
+        if makes is not None or says_nothing(self.service.contract, ours.output):
             return ""
         if durable:
             return (
@@ -106,12 +110,15 @@ class Forward:
                 idempotency_key=call.onward_id,
             )
         except Refused as refused:
-            raise self._fault(refused, call) from refused
+            fault = self._fault(refused, call)
+            if fault is None:
+                raise
+            raise fault from refused
         except InDoubt:
             if partner.settings.keeps_id:
                 call.may_call_again()  # the partner knows the repeat by the id that goes with it
             raise
-        if self.reply is not None and takes(self.reply, 1):
+        if self.reply is not None:
             return self.reply(got.value)
         if self.ours.output is None:
             return None
@@ -131,11 +138,11 @@ class Forward:
             )
         return min(left, self.partner.settings.deadline, self.deadline or left)
 
-    def _fault(self, refused: Refused, call: Call) -> BridgeError:
-        """The partner's fault as one of ours; itself where none of ours was named for it, or it does not fit."""
+    def _fault(self, refused: Refused, call: Call) -> DeclaredFault | None:
+        """The partner's fault as one of ours; None where none was named for it, or its detail breaks the contract."""
         rule = self.faults.get(refused.name)
         if rule is None or refused.value is None:
-            return refused
+            return None
         return call.fault(rule.name, rule.detail(refused.value))
 
     # -- durable
@@ -147,8 +154,8 @@ class Forward:
             ordering_key=self._key(values, call),
             headers=self._headers(call),
         )
-        if self.reply is not None and takes(self.reply, 2):
-            return self.reply(values, entry)
+        if self.accepted is not None:
+            return self.accepted(values, entry)
         return None if self.ours.output is None else {}
 
     def _key(self, values: Any, call: Call) -> str | None:
@@ -169,12 +176,12 @@ class Forward:
         if self.headers is None:
             return {}
         given: Mapping[str, Any] = self.headers(call.headers)
-        encode = self.service.contract.codec.encode
-        came = {id(value): name for name, value in call.headers.items()}
-        return {
-            name: Payload(encode(came[id(value)], value)) if id(value) in came else value
-            for name, value in given.items()
-        }
+        blocks = dict(given)
+        for clark, value in call.headers.items():
+            for name in (clark, clark.rpartition("}")[2]):
+                if name in blocks and blocks[name] is value:
+                    blocks[name] = Payload(self.service.contract.codec.encode(clark, value))
+        return blocks
 
 
 def forward(
@@ -211,13 +218,19 @@ def forward(
                 f"A function that {ours.name} of {service.name} is forwarded with cannot be called with one argument.",
                 advice="mapping gets the values of the request, headers its declared headers.",
             )
+    if reply is not None and not (takes(reply, 1) or takes(reply, 2)):
+        raise HandlerError(
+            f"The reply of {ours.name} of {service.name} can be called neither with the answer nor with values and entry.",
+            advice="Write reply=lambda answer: {…}, durable reply=lambda values, entry: {…}.",
+        )
     made = Forward(
         service=service,
         ours=ours,
         partner=to,
         theirs=theirs,
         mapping=mapping,
-        reply=reply,
+        reply=reply if reply is not None and takes(reply, 1) else None,
+        accepted=reply if reply is not None and takes(reply, 2) else None,
         faults=fault_rules(service.contract, ours, to, theirs, faults or {}),
         headers=headers,
         ordering_key=ordering_key_of(service.contract, ours, ordering_key),

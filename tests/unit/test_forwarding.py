@@ -81,6 +81,7 @@ def test_a_forward_is_the_operations_handler(shop: Service, backoffice: SoapPart
         ("CancelOrder", {"mapping": None}, r"takes \{urn:test:shop:1\}CancelOrder, .*mapping="),
         ("CancelOrder", {"reply": None}, r"is answered with .*CancelOrderResponse.*reply=lambda answer"),
         ("CancelOrder", {"durable": True}, r"answered before the partner.*reply=lambda values, entry"),
+        ("CancelOrder", {"reply": lambda: None}, r"neither with the answer nor with values and entry"),
         ("CancelOrder", {"mapping": lambda: None}, r"cannot be called with one argument"),
         ("CancelOrder", {"faults": {"NotFoud": "UnknownOrder"}}, r"CancelSalesOrder of backoffice declares no fault 'NotFoud'.*'NotFound'"),
         ("CancelOrder", {"faults": {"NotFound": "UnknwnOrder"}}, r"CancelOrder of shop declares no fault 'UnknwnOrder'.*'UnknownOrder'"),
