@@ -163,7 +163,8 @@ _NEXT = Prepared(
         outbox.c.aside == literal_column("0"),
     )
     .order_by(outbox.c.seq)
-    .limit(literal_column("1")),
+    .limit(literal_column("1"))
+    .offset(literal_column("0")),
     *_OF_KEY,
 )
 _lease_end = Clock() + cast(bindparam("of_length"), BigInteger)
@@ -243,21 +244,24 @@ _LAST_ATTEMPT = Prepared(
     select(attempt.c.exchange_id, attempt.c.ended_at)
     .where(attempt.c.outbox_id == bindparam("of_id"))
     .order_by(attempt.c.number.desc())
-    .limit(literal_column("1")),
+    .limit(literal_column("1"))
+    .offset(literal_column("0")),
     "of_id",
 )
+_now = select(Clock()).scalar_subquery()  # asked once: else PostgreSQL looks at every active key, not by the index
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(
         ordering_key.c.partner == bindparam("of_partner"),
         ordering_key.c.state == literal_column("'active'"),
-        ordering_key.c.due_at <= Clock(),
+        ordering_key.c.due_at <= _now,
         (ordering_key.c.lease_until.is_(None))
-        | (ordering_key.c.lease_until < Clock())
-        | (ordering_key.c.lease_until > Clock() + cast(bindparam("of_length"), BigInteger)),
+        | (ordering_key.c.lease_until < _now)
+        | (ordering_key.c.lease_until > _now + cast(bindparam("of_length"), BigInteger)),
     )
     .order_by(ordering_key.c.due_at)
-    .limit(bindparam("most")),
+    .limit(bindparam("most"))
+    .offset(literal_column("0")),
     "of_partner",
     "of_length",
     "most",
