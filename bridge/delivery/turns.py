@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+BATCH = 32
+"""Keys of a partner that are fetched at once. Other processes fetch the same ones: who comes second finds them taken."""
 
 AFTER_DRAIN = 0.02
 """Seconds from the end of a drain to the look for what it left to be done later: one look for many ends."""
@@ -23,6 +26,8 @@ AFTER_DRAIN = 0.02
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds that a key is left alone after its drain has failed: doubled each time."""
+
+_REMEMBERED = 1000
 
 
 @dataclass(slots=True)
@@ -39,7 +44,12 @@ class _Line:
     waiting: deque[str] = field(default_factory=deque)
     busy: set[str] = field(default_factory=set)
     look_at: float = 0.0
+    not_before: float = 0.0
     failing: dict[str, _Failing] = field(default_factory=dict)
+
+    @property
+    def next_look(self) -> float:
+        return math.inf if self.waiting else max(self.look_at, self.not_before)
 
     @property
     def shared(self) -> int:
@@ -82,42 +92,45 @@ class Turns:
     def begin_looks(self, now: float) -> list[str]:
         """The partners whose due keys are to be fetched now. What wakes one of them from here on counts for a look after
         this one: it may have come too late for it."""
-        found = [name for name, line in self._lines.items() if not line.waiting and line.look_at <= now]
+        found = [name for name, line in self._lines.items() if line.next_look <= now]
         for name in found:
             self._lines[name].look_at = math.inf
         return found
 
     def next_look(self) -> float:
         """When the next partner is to be looked at; infinite while there is nothing to look for."""
-        return min((line.look_at for line in self._lines.values() if not line.waiting), default=math.inf)
+        return min((line.next_look for line in self._lines.values()), default=math.inf)
 
-    def found(
-        self, partner: str, keys: Iterable[str], now: float, *, more: bool, next_in: float | None
-    ) -> None:
+    def batch(self, partner: str) -> int:
+        """How many due keys to fetch of it: those that are busy or left alone may be among them."""
+        line = self._lines[partner]
+        return BATCH + len(line.busy) + len(line.failing)
+
+    def found(self, partner: str, keys: Sequence[str], now: float, *, next_in: float | None) -> None:
         """What a look found.
 
         Args:
-            keys: those due, in their order.
-            more: there may be others, which did not fit into the batch.
+            keys: those due, in their order; as many as `batch` said where there may be more.
             next_in: seconds until another one is due.
         """
         line = self._lines[partner]
+        more = len(keys) >= self.batch(partner)
         for key in keys:
             failing = line.failing.get(key)
             if failing is not None and failing.until > now:
                 line.look_at = min(line.look_at, failing.until)
             elif key not in line.busy:
                 line.waiting.append(key)
-        if more and line.waiting:
+        if more:
             line.look_at = min(line.look_at, now)
         if next_in is not None:
             line.look_at = min(line.look_at, now + next_in)
 
-    def look_again(self, partners: Iterable[str], at: float) -> None:
-        """Looks failed, or are to be made then for another reason."""
-        for partner in partners:
-            line = self._lines[partner]
-            line.look_at = min(line.look_at, at)
+    def postpone(self, partner: str, until: float) -> None:
+        """Nothing of this partner begins before then, whoever wakes it."""
+        line = self._lines[partner]
+        line.waiting.clear()
+        line.look_at, line.not_before = min(line.look_at, until), until
 
     def take(self) -> tuple[str, str] | None:
         """(partner, key) to be drained next; None where nothing waits that may have a thread. Partners take turns."""
@@ -157,6 +170,8 @@ class Turns:
         """The drain of the key has raised; for how many seconds the key is left alone."""
         line = self._lines[partner]
         line.busy.discard(key)
+        if len(line.failing) >= _REMEMBERED:
+            line.failing = {name: one for name, one in line.failing.items() if one.until > now}
         failing = line.failing.get(key)
         times = failing.times + 1 if failing is not None else 1
         pause = float(min(FIRST_PAUSE * 2.0 ** min(times - 1, 30), LONGEST_PAUSE))

@@ -248,7 +248,9 @@ _LAST_ATTEMPT = Prepared(
     .offset(literal_column("0")),
     "of_id",
 )
-_now = select(Clock()).scalar_subquery()  # asked once: else PostgreSQL looks at every active key, not by the index
+_now = select(
+    Clock()
+).scalar_subquery()  # asked once: else PostgreSQL looks at every active key, not by the index
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(

@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, exists, func, literal_column, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from bridge.store.clock import Clock
 from bridge.store.session import Session
@@ -76,9 +87,7 @@ _COMING = Prepared(
     "of_partner",
 )
 _RENEW = Prepared(
-    _change(
-        lambda: {"lease_until": _in("of_length")}, ordering_key.c.lease_owner == bindparam("of_owner")
-    ),
+    _change(lambda: {"lease_until": _in("of_length")}, ordering_key.c.lease_owner == bindparam("of_owner")),
     "of_length",
     "of_owner",
 )
