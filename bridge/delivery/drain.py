@@ -124,12 +124,14 @@ class Drain:
         self._stopping = stopping
         self._crowded = crowded
 
-    def __call__(self, ordering_key: str) -> None:
+    def __call__(self, ordering_key: str) -> bool:
         """Send what is open of a key, until there is nothing to do, somebody else has it, or it is not to be gone on with now.
+        Whether anything was begun.
 
         Raises as the store does; what was under way is then in doubt when the lease has run out.
         """
         step = self._take(ordering_key)
+        begun = step is not None
         while step is not None:
             if isinstance(step, Sending):
                 points.reached("taken")
@@ -140,6 +142,7 @@ class Drain:
                 answer = self._sender.ask(self._document(ordering_key, step.entry))
                 step = self._settle_question(ordering_key, step, answer)
         points.reached("left")
+        return begun
 
     # -- take
 

@@ -23,7 +23,6 @@ from typing import Protocol
 
 import structlog
 
-from bridge.delivery.sender import Sender
 from bridge.delivery.turns import Turns
 from bridge.delivery.wake import Listener
 from bridge.settings import Delivery as Options
@@ -55,8 +54,22 @@ class Drains(Protocol):
     """
 
     def __call__(
-        self, *, owner: str, lease: int, stopping: Callable[[], bool]
-    ) -> Callable[[str], object]: ...
+        self, *, owner: str, lease: int, stopping: Callable[[], bool], crowded: Callable[[], bool]
+    ) -> Callable[[str], bool]:
+        """What drains a key, and tells whether it has begun anything."""
+        ...
+
+
+class Resting(Protocol):
+    """As much of a partner's gate as is asked before a key is tried: `bridge.delivery.gate.Gate`."""
+
+    def rest(self) -> float:
+        """Seconds for which every key of the partner would be turned away."""
+        ...
+
+    def left(self) -> None:
+        """A key was left: there is a place again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +83,7 @@ class Destination:
     name: str
     concurrency: int
     furthest: float
+    gate: Resting
     drains: Drains
 
 
@@ -179,9 +193,7 @@ class Runner:
                     names = self._turns.begin_looks(now)
                 self._fetch(names)
                 pause = FIRST_PAUSE
-            except (
-                Exception
-            ) as error:  # whatever it is, the next look may succeed, and nothing is lost by waiting
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look finds the same
                 self._tell_failure("the outbox could not be looked at", error, again_in=pause)
                 with self._lock:
                     for name in names or self._turns.partners:
@@ -298,33 +310,43 @@ class Runner:
         return None
 
     def _drain(self, name: str, key: str) -> None:
+        partner = self._partners[name]
         until = time.monotonic() + TURN
 
-        def stopping() -> bool:
-            return self._resting or (time.monotonic() > until and self._turns.is_crowded(name))
+        def crowded() -> bool:
+            return time.monotonic() > until and self._turns.is_crowded(name)
 
-        try:
-            drain = self._partners[name].drains(owner=self.owner, lease=self._lease, stopping=stopping)
-        except Exception as error:  # its contract cannot be read, say: nothing of it was touched
-            self._postpone(name, key, error)
+        if rest := partner.gate.rest():
+            self._end(name, key, postponed=rest)
             return
         try:
-            drain(key)
-        except Exception as error:
+            drain = partner.drains(
+                owner=self.owner, lease=self._lease, stopping=lambda: self._resting, crowded=crowded
+            )
+        except Exception as error:  # noqa: BLE001 - its contract cannot be read, say: nothing of it was touched
+            pause = min(2 * self._unmade.get(name, FIRST_PARTNER_PAUSE / 2), LONGEST_PARTNER_PAUSE)
+            self._unmade[name] = pause
+            self._tell_failure("nothing can be delivered to a partner", error, partner=name, again_in=pause)
+            self._end(name, key, postponed=pause)
+            return
+        self._unmade.pop(name, None)
+        try:
+            begun = drain(key)
+        except Exception as error:  # noqa: BLE001 - a thread that ended would be missing; the key is looked at again
             self._abandon(name, key, error)
-        else:
-            self._unmade.pop(name, None)
-            with self._lock:
-                self._turns.ended(name, key, time.monotonic())
-                self._changed()
+            return
+        if begun:
+            partner.gate.left()
+        self._end(name, key, resumed=begun)
 
-    def _postpone(self, name: str, key: str, error: Exception) -> None:
-        pause = min(2 * self._unmade.get(name, FIRST_PARTNER_PAUSE / 2), LONGEST_PARTNER_PAUSE)
-        self._unmade[name] = pause
-        self._tell_failure("nothing can be delivered to the partner", error, partner=name, again_in=pause)
+    def _end(self, name: str, key: str, *, postponed: float = 0.0, resumed: bool = False) -> None:
         with self._lock:
-            self._turns.ended(name, key, time.monotonic())
-            self._turns.postpone(name, time.monotonic() + pause)
+            now = time.monotonic()
+            self._turns.ended(name, key, now)
+            if postponed:
+                self._turns.postpone(name, now + postponed)
+            elif resumed:
+                self._turns.resume(name, now)
             self._changed()
 
     def _abandon(self, name: str, key: str, error: Exception) -> None:
@@ -341,7 +363,7 @@ class Runner:
         )
         try:
             self._give_back()
-        except Exception as failure:  # tried again with the next renewal
+        except Exception as failure:  # noqa: BLE001 - tried again with the next renewal
             self._tell_failure("a lease could not be given back yet", failure, partner=name, ordering_key=key)
         with self._lock:
             self._changed()
@@ -352,7 +374,11 @@ class Runner:
             self._at_rest.notify_all()
 
     def _tell_failure(self, event: str, error: Exception, **fields: object) -> None:
-        log.error(event, exc_info=error, **fields)
+        """A store that cannot be used now is no riddle; anything else is ours to find."""
+        if self._store.has_failed(error):
+            log.warning(event, reason=f"{type(error).__name__}: {error}", **fields)
+        else:
+            log.error(event, exc_info=error, **fields)
 
     # -- leases
 
@@ -370,19 +396,22 @@ class Runner:
                         )
                     )
                 pause = every
-            except Exception as error:  # a lease lasts four times as long
+            except Exception as error:  # noqa: BLE001 - a lease lasts four times as long
                 pause = every / 4
                 self._tell_failure("the leases could not be renewed", error, again_in=pause)
 
     def _give_back(self) -> None:
         """Give up what failed drains have left leased; else it would be renewed for ever, and nobody could take it."""
         with self._lock:
-            abandoned = dict(self._abandoned)
-        for (name, key), pause in sorted(abandoned.items()):
-            self._store.run(
-                lambda transaction, name=name, key=key, pause=pause: runners.give_back(
-                    transaction.session, name, key, owner=self.owner, pause=int(pause * SECOND)
-                )
-            )
+            abandoned = sorted(self._abandoned.items())
+        for (name, key), pause in abandoned:
+
+            def give_back(
+                transaction: Transaction, name: str = name, key: str = key, pause: float = pause
+            ) -> None:
+                session = transaction.session
+                runners.give_back(session, name, key, owner=self.owner, pause=int(pause * SECOND))
+
+            self._store.run(give_back)
             with self._lock:
                 self._abandoned.pop((name, key), None)

@@ -132,6 +132,12 @@ class Turns:
         line.waiting.clear()
         line.look_at, line.not_before = min(line.look_at, until), until
 
+    def resume(self, partner: str, now: float) -> None:
+        """What put it off is no longer there."""
+        line = self._lines[partner]
+        if line.not_before > now:
+            line.look_at = line.not_before = now
+
     def take(self) -> tuple[str, str] | None:
         """(partner, key) to be drained next; None where nothing waits that may have a thread. Partners take turns."""
         for _ in range(len(self._order)):

@@ -60,7 +60,7 @@ class Listener:
                     while not self._over.is_set():
                         for told in watch.wait(HEED_STOP):
                             self._pass_on(told)
-            except Exception as error:  # the sweep finds meanwhile what nobody tells of
+            except Exception as error:  # noqa: BLE001 - the sweep finds meanwhile what nobody tells of
                 self.connected.clear()
                 log.warning("no wake-ups from the store for now", reason=type(error).__name__, again_in=pause)
                 self._over.wait(pause)

@@ -250,7 +250,9 @@ _LAST_ATTEMPT = Prepared(
     "of_id",
 )
 _STATE_OF = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("of_id")), "of_id")
-_now = select(Clock()).scalar_subquery()  # asked once: the index finds what is due, and no other key is looked at
+_now = select(
+    Clock()
+).scalar_subquery()  # asked once: the index finds what is due, and no other key is looked at
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(
