@@ -116,7 +116,7 @@ class Runner:
         self._threads: list[threading.Thread] = []
         self._looker = threading.Thread(target=self._look, name="delivery-looks", daemon=True)
         self._renewer = threading.Thread(target=self._renew, name="delivery-leases", daemon=True)
-        self._listener = Listener(store, self.wake, self.wake_all)
+        self.listener = Listener(store, self.wake, self.wake_all)
         self._unmade: dict[str, float] = {}
         self._abandoned: dict[tuple[str, str], float] = {}
         self._strangers: set[str] = set()
@@ -128,6 +128,11 @@ class Runner:
         return list(self._partners)
 
     @property
+    def is_resting(self) -> bool:
+        """Whether it begins nothing new any more."""
+        return self._resting
+
+    @property
     def is_alive(self) -> bool:
         """Whether the threads that everything depends on are there."""
         return self._looker.is_alive() and self._renewer.is_alive()
@@ -135,7 +140,7 @@ class Runner:
     def start(self) -> None:
         """Start the threads. Touches nothing itself; what cannot be reached yet is tried again."""
         self._store.wakers.append(self.wake)
-        for one in (self._looker, self._renewer, self._listener):
+        for one in (self._looker, self._renewer, self.listener):
             one.start()
 
     def wake(self, partner: str) -> None:
@@ -174,7 +179,7 @@ class Runner:
         if self.wake in self._store.wakers:
             self._store.wakers.remove(self.wake)
         self._over.set()
-        self._listener.stop()
+        self.listener.stop()
         for thread in (self._looker, self._renewer, *self._threads):
             if thread.is_alive():
                 thread.join(max(0.0, until - time.monotonic()) if unfinished else None)
