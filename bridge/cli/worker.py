@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
-import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,13 @@ def worker(target: Target = None, as_json: AsJson = False, config: ConfigFile = 
     log.configure(bridge.settings.log)
     bridge.check(complete=False)
     _warn(bridge)
-    enough = _told_to_stop()
+    is_enough = _told_to_stop()
     notifier = platform.Notifier()
     things = bridge.background()
     background.start(things)
     _announce(bridge, as_json=as_json)
     notifier.alive()
-    while not enough.wait(notifier.interval or LOOK):
+    while not is_enough(notifier.interval or LOOK):
         if not all(one.is_alive for one in things):
             aside("A thread that everything depends on has ended; the log says why. Start the worker again.")
             os._exit(1)  # what is being sent is found by the others, as after any death
@@ -56,18 +57,23 @@ def _warn(bridge: Bridge) -> None:
         aside("warning: the settings name no partner; nothing is delivered.")
 
 
-def _told_to_stop() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT. The second ends the process as kill -9 would, which loses nothing either."""
-    enough = threading.Event()
+def _told_to_stop() -> Callable[[float], bool]:
+    """Waits so many seconds for SIGTERM or SIGINT, and tells whether one came. The second ends the process as kill -9 would,
+    which loses nothing either."""
+    # A pipe: a handler may run while this thread holds any lock, that of an Event too.
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if enough.is_set():
+        if came:
             os._exit(128 + number)
-        enough.set()
+        came.append(number)
+        os.write(told, b".")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    return enough
+    return lambda seconds: bool(select.select([heard], [], [], seconds)[0])
 
 
 def _announce(bridge: Bridge, *, as_json: bool) -> None:

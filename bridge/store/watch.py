@@ -1,7 +1,7 @@
 """Being told that something was committed, by whatever process.
 
 PostgreSQL says so itself, on a connection that listens. SQLite does not: there the file's change counter is read on a
-connection of its own, every few milliseconds and 2 µs each time, which tells that something was committed and not what.
+connection of its own, forty times a second and 10 µs each time, which tells that something was committed and not what.
 Either way it is a hint. What must not be missed is looked for from time to time all the same.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-POLL_SECONDS: Final = 0.015
+POLL_SECONDS: Final = 0.025
 """Between two looks at SQLite's change counter."""
 
 ANYTHING: Final = ""
