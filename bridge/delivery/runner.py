@@ -238,15 +238,7 @@ class Runner:
                 self._compare_clocks(coming.now / SECOND, before)
                 with self._lock:
                     self._turns.found(name, keys, time.monotonic(), next_in=next_in)
-                    self._employ(len(keys))
-
-    def _employ(self, keys: int) -> None:
-        """Wake threads for so many keys, or start them. With the lock held."""
-        self._to_drain.notify(keys)
-        for _ in range(min(keys - self._idle, self._most_threads - len(self._threads))):
-            thread = threading.Thread(target=self._work, name=f"delivery-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+                    self._call_one()
 
     # -- sweeping
 
@@ -308,11 +300,24 @@ class Runner:
         with self._lock:
             while not self._resting:
                 if (taken := self._turns.take()) is not None:
+                    self._call_one()
                     return taken
                 self._idle += 1
                 self._to_drain.wait()
                 self._idle -= 1
         return None
+
+    def _call_one(self) -> None:
+        """Where a key waits that may have a thread, wake one, or start one; it calls the next. With the lock held."""
+        if not self._turns.has_more:
+            return
+        if self._idle:
+            self._to_drain.notify()
+        elif len(self._threads) < self._most_threads:
+            name = f"delivery-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _drain(self, name: str, key: str) -> None:
         partner = self._partners[name]
@@ -337,24 +342,24 @@ class Runner:
         self._unmade.pop(name, None)
         try:
             begun = drain(key)
-        except Exception as error:  # noqa: BLE001 - a thread that ended would be missing; the key is looked at again
+        except BaseException as error:  # noqa: BLE001 - a thread that ended would be missing, be it by a user's sys.exit()
             self._abandon(name, key, error)
             return
         if begun:
             partner.gate.left()
-        self._end(name, key, resumed=begun)
+        self._end(name, key, begun=begun)
 
-    def _end(self, name: str, key: str, *, postponed: float = 0.0, resumed: bool = False) -> None:
+    def _end(self, name: str, key: str, *, begun: bool = False, postponed: float = 0.0) -> None:
         with self._lock:
             now = time.monotonic()
-            self._turns.ended(name, key, now)
+            self._turns.ended(name, key, now, begun=begun)
             if postponed:
                 self._turns.postpone(name, now + postponed)
-            elif resumed:
+            elif begun:
                 self._turns.resume(name, now)
             self._changed()
 
-    def _abandon(self, name: str, key: str, error: Exception) -> None:
+    def _abandon(self, name: str, key: str, error: BaseException) -> None:
         """A drain has raised: nobody may have the key before a pause, and then anybody."""
         with self._lock:
             pause = self._turns.failed(name, key, time.monotonic())
@@ -378,7 +383,7 @@ class Runner:
         if not self._turns.busy:
             self._at_rest.notify_all()
 
-    def _tell_failure(self, event: str, error: Exception, **fields: object) -> None:
+    def _tell_failure(self, event: str, error: BaseException, **fields: object) -> None:
         """A store that cannot be used now is no riddle; anything else is ours to find."""
         if self._store.has_failed(error):
             log.warning(event, reason=f"{type(error).__name__}: {error}", **fields)
@@ -420,3 +425,5 @@ class Runner:
             self._store.run(give_back)
             with self._lock:
                 self._abandoned.pop((name, key), None)
+                self._turns.wake(name, time.monotonic())  # a look before this did not see the key
+                self._to_look.notify()
