@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Executable, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Executable, bindparam, func, literal_column, select
 
 from bridge.store import gates
 from bridge.store.clock import moment
@@ -33,19 +33,24 @@ class Backlog(NamedTuple):
     is_held: bool
 
 
+# Without OFFSET SQLAlchemy writes one for SQLite by itself, as a parameter.
+_NONE: Final[ColumnElement[int]] = literal_column("0")
+
+
 def _first(state: str) -> Executable:
     # Ids are given in the order of entries: the first of the index is the oldest. The second condition is the index's own.
-    is_state = literal_column(f"'{state}'")
+    is_state: ColumnElement[str] = literal_column(f"'{state}'")
     return (
         select(outbox.c.created_at)
         .where(outbox.c.state == is_state, outbox.c.state != literal_column("'delivered'"))
         .order_by(outbox.c.id)
         .limit(literal_column("1"))
+        .offset(_NONE)
     )
 
 
-def _by_partner(*columns: Any, where: Any, most: str) -> Executable:
-    found = select(*columns).where(where).limit(literal_column(most)).subquery()
+def _by_partner(column: ColumnElement[str], where: ColumnElement[bool]) -> Executable:
+    found = select(column).where(where).limit(literal_column(str(MOST))).offset(_NONE).subquery()
     return select(*found.c, func.count()).group_by(*found.c)
 
 
@@ -55,6 +60,7 @@ _OPEN_OF = Prepared(
         select(outbox.c.seq)
         .where(outbox.c.partner == bindparam("of_partner"), outbox.c.settled_at.is_(None))
         .limit(literal_column(str(MOST)))
+        .offset(_NONE)
         .subquery()
     ),
     "of_partner",
@@ -63,18 +69,13 @@ _FEW_BY_STATE = {
     state: Prepared(
         _by_partner(
             outbox.c.partner,
-            where=(outbox.c.state == literal_column(f"'{state}'"))
+            (outbox.c.state == literal_column(f"'{state}'"))
             & (outbox.c.state != literal_column("'delivered'")),
-            most=str(MOST),
         )
     )
     for state in _FEW
 }
-_HELD_KEYS = Prepared(
-    _by_partner(
-        ordering_key.c.partner, where=ordering_key.c.state == literal_column("'held'"), most=str(MOST)
-    )
-)
+_HELD_KEYS = Prepared(_by_partner(ordering_key.c.partner, ordering_key.c.state == literal_column("'held'")))
 
 
 def oldest_open(session: Session) -> datetime | None:

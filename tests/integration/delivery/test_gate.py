@@ -335,9 +335,7 @@ def lease_keys(store: Store, box: Outbox, count: int, partner: str = "erp", unti
             outbox.take_lease(transaction.session, partner, key, owner="somebody", length=LEASE)
             if until is not None:
                 transaction.session.execute(
-                    update(ordering_key)
-                    .where(ordering_key.c.ordering_key == key)
-                    .values(lease_until=until)
+                    update(ordering_key).where(ordering_key.c.ordering_key == key).values(lease_until=until)
                 )
 
 
@@ -445,10 +443,9 @@ def test_counting_leases_does_not_walk_over_all_keys(store: Store, box: Outbox) 
 
 def let_through(gates: list[tuple[Gate, Store]], begin: int, seconds: float, step: int = 7_000) -> list[int]:
     """When documents went, asked for every few milliseconds by each gate in turn."""
-    went, turn = [], 0
-    for now in range(begin, begin + round(seconds * SECOND), step):
+    went = []
+    for turn, now in enumerate(range(begin, begin + round(seconds * SECOND), step)):
         gate, store = gates[turn % len(gates)]
-        turn += 1
         if admit(gate, store, now, new=False) is None:
             went.append(now)
     return went
