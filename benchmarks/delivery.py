@@ -71,9 +71,7 @@ def delivering(store: Store, keys: int) -> float:
             for number in range(start, start + 100):
                 entry = NewEntry(new_exchange_id(), "nobody", names[number % keys], "Put", PAYLOAD)
                 accept(store, transaction, entry)
-    drain = Drain(
-        store, Nothing(), NoGate(), owner="bench", lease=60 * SECOND, stopping=lambda: False
-    )
+    drain = Drain(store, Nothing(), NoGate(), owner="bench", lease=60 * SECOND, stopping=lambda: False)
     with ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
         list(threads.map(drain, names))
@@ -101,7 +99,9 @@ def bare(store: Store) -> float:
         session = transaction.session
         session.execute(text("DROP TABLE IF EXISTS bare"))
         session.execute(
-            text("CREATE TABLE bare (id BIGINT PRIMARY KEY, payload TEXT, lease_until BIGINT, done_at BIGINT)")
+            text(
+                "CREATE TABLE bare (id BIGINT PRIMARY KEY, payload TEXT, lease_until BIGINT, done_at BIGINT)"
+            )
         )
         session.execute(text("CREATE INDEX bare_free ON bare (id) WHERE lease_until IS NULL"))
         session.run_many(_FILL, [(number, PAYLOAD) for number in range(DOCUMENTS)])
