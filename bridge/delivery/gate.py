@@ -42,6 +42,8 @@ LONGEST_REST: Final = 1.0
 """Seconds that what another process may change is believed."""
 CATCH_UP: Final = 0.25
 """Seconds by which documents may be late and still be made up for, so that the rate is kept on average."""
+BELIEVED: Final = 0.1
+"""Seconds for which a key that is being drained goes on without another look at the gate that was found open."""
 SETTLING: Final = 30.0
 """Seconds that may pass between the end of an attempt and its being written down, before another one tries."""
 
@@ -94,17 +96,24 @@ class Gate:
         self._well = False
         self._turned_away = 0
         self._rests_until = 0.0
+        self._open_until = 0.0
 
     def admit(self, session: Session, now: int, *, new: bool) -> int | None:
         """Whether an attempt may begin: None, or the moment (microseconds since 1970) to look again.
 
         In the transaction that begins the attempt, with its key locked. `new`: nobody drains the key yet, so it needs a place.
+        A key that has one notices within a tenth of a second that another process has shut the gate.
         """
         if (closed := self._closed_until(now)) is not None:
             return self._later(closed, now)
-        row = self._row(session, changes=new or self.options.rate > 0)
+        changes = new or self.options.rate > 0
+        if not changes and time.monotonic() < self._open_until:
+            return None
+        row = self._row(session, changes=changes)
         before = _circuit(row)
         self._well = before == CLOSED
+        is_open = before.state == "closed" and row.held_because is None
+        self._open_until = time.monotonic() + BELIEVED if is_open else 0.0
         if row.held_because is not None:
             return self._later(now + round(HELD_WAIT * SECOND), now)
         if (blocked := circuit.waits_until(before, self.options.circuit, now)) is not None:
@@ -140,7 +149,7 @@ class Gate:
         row = gates.lock(session, self.partner)
         before = _circuit(row)
         after = circuit.ended(before, self.options.circuit, now, reached=reached)
-        self._well = after == CLOSED
+        self._well, self._open_until = after == CLOSED, 0.0
         if after == before:
             return
         self._write(session, row, after, now, reason=None if reached else reason)
@@ -150,6 +159,7 @@ class Gate:
 
     def hold(self, session: Session, now: int, because: str) -> None:
         """Let nothing leave for the partner until `release`, whoever wants it."""
+        self._open_until = 0.0
         hold(session, self.partner, now, because)
 
     def release(self, session: Session, now: int) -> None:

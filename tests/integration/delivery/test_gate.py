@@ -233,7 +233,7 @@ def test_a_success_closes_a_circuit_that_another_process_opened_once_this_one_ha
     with another(store, store_url) as second:
         theirs = Gate("erp", OPTIONS)
         fail(theirs, second, 2)
-        assert admit(ours, store, new=False) is None
+        assert admit(ours, store) is None
         note(ours, store, "Delivered")
         assert state(store).failures == 0
         fail(theirs, second, 2)
@@ -321,6 +321,38 @@ def test_within_its_hours_it_gets_them(store: Store) -> None:
     at = moment(NOW)
     timetable = Timetable.of(["22:00-06:00"], at.tzinfo or pytest.fail("no zone"))
     assert admit(Gate("erp", replace(OPTIONS, timetable=timetable)), store) is None
+
+
+def test_a_key_that_is_drained_goes_on_for_a_moment_without_a_look_and_notices_then_what_others_did(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate("erp", OPTIONS)
+    admit(gate, store)
+    assert gate.admit(no_statement(), NOW, new=False) is None
+    with another(store, store_url) as second, second.transaction() as transaction:
+        gates_of_partners.hold(transaction.session, "erp", NOW, "because")
+    assert admit(gate, store, new=True) is not None, "who begins a key looks"
+    assert admit(gate, store, new=False) is not None
+    with store.transaction() as transaction:
+        gates_of_partners.release(transaction.session, "erp", NOW)
+    assert admit(gate, store) is None
+    with another(store, store_url) as second:
+        fail(Gate("erp", OPTIONS), second)
+    passed = time.monotonic() + gates_of_partners.BELIEVED
+    monkeypatch.setattr(time, "monotonic", lambda: passed)
+    assert admit(gate, store, new=False) is not None
+
+
+def test_what_this_process_did_itself_is_noticed_at_once(store: Store) -> None:
+    gate = Gate("erp", OPTIONS)
+    admit(gate, store)
+    fail(gate, store)
+    assert admit(gate, store, new=False) is not None
+    other = Gate("other", OPTIONS)
+    admit(other, store)
+    with store.transaction() as transaction:
+        other.hold(transaction.session, NOW, "because")
+    assert admit(other, store, new=False) is not None
 
 
 # -- concurrency
