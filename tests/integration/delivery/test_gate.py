@@ -462,7 +462,7 @@ def test_counting_leases_does_not_walk_over_all_keys(store: Store, box: Outbox) 
         session = transaction.session
         session.connection().exec_driver_sql(
             "INSERT INTO ordering_key (partner, ordering_key, next_seq, state, due_at, lease_no) "
-            "SELECT 'erp', n::text, 1, 'idle', 0, 0 FROM generate_series(1, 20000) n"
+            "SELECT 'erp', n::text, 1, 'idle', 0, 0 FROM generate_series(1, 5000) n"
         )
         session.connection().exec_driver_sql("ANALYZE ordering_key")
         text = _LEASED.text("postgresql").replace("%s", "%(partner)s", 1).replace("%s", "%(length)s")
@@ -473,7 +473,7 @@ def test_counting_leases_does_not_walk_over_all_keys(store: Store, box: Outbox) 
 # -- rate
 
 
-def let_through(gates: list[tuple[Gate, Store]], begin: int, seconds: float, step: int = 7_000) -> list[int]:
+def let_through(gates: list[tuple[Gate, Store]], begin: int, seconds: float, step: int = 12_500) -> list[int]:
     """When documents went, asked for every few milliseconds by each gate in turn."""
     went = []
     for turn, now in enumerate(range(begin, begin + round(seconds * SECOND), step)):
@@ -486,8 +486,8 @@ def let_through(gates: list[tuple[Gate, Store]], begin: int, seconds: float, ste
 def test_the_rate_is_kept_on_average_by_all_processes_together(store: Store, store_url: str) -> None:
     options = replace(OPTIONS, rate=20.0)
     with another(store, store_url) as second:
-        went = let_through([(Gate("erp", options), store), (Gate("erp", options), second)], NOW, 3.0)
-    assert 60 <= len(went) <= 60 + 6  # a quarter of a second's worth at the beginning
+        went = let_through([(Gate("erp", options), store), (Gate("erp", options), second)], NOW, 1.5)
+    assert 30 <= len(went) <= 30 + 6  # a quarter of a second's worth at the beginning
     for begin in went:
         assert sum(begin <= at < begin + SECOND for at in went) <= 20 + 6
 
