@@ -6,4 +6,7 @@ timetable  when a partner takes deliveries                                   pur
 circuit    a partner that does not answer is left in peace for a while       pure
 gate       whether anything may leave for a partner now, over all processes
 drain      one key: lease, attempt, send, settle, next
+turns      whose turn it is among the keys and partners of one process pure
+runner     the threads of one process; leases, wake: two of them
+background what runs beside requests: a runner, started and stopped with the process
 """
