@@ -3,7 +3,7 @@
     one thread looks      which keys of which partners are due (`outbox.due_keys`), after a wake-up, when the next is due, and
                           at every sweep, which finds whatever no wake-up told of
     threads drain         one key each, never the same key twice in this process; `turns.py` has the rules
-    one thread renews     the leases of this process, so that a long send is not taken for a dead one
+    one thread renews     the leases of this process (`leases.py`), so that a long send is not taken for a dead one
     one thread listens    for what other processes put into the outbox (`wake.py`)
 
 Any number of runners work on one database. None of them knows of the others: a key belongs to whoever holds its lease.
@@ -23,6 +23,8 @@ from typing import Protocol
 
 import structlog
 
+from bridge.delivery.failures import tell_failure
+from bridge.delivery.leases import Leases
 from bridge.delivery.turns import Turns
 from bridge.delivery.wake import Listener
 from bridge.settings import Delivery as Options
@@ -42,6 +44,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 FIRST_PARTNER_PAUSE, LONGEST_PARTNER_PAUSE = 1.0, 60.0
 """Seconds between two tries to make a partner whose contract cannot be read."""
+
+_LAST_WAIT = 5.0
+"""Seconds for a thread that has nothing more to do than to notice it."""
 
 LEASES = 2
 """A lease that ends later than in so many lengths of one was taken before the clock was set back."""
@@ -115,10 +120,12 @@ class Runner:
         self._idle = 0
         self._threads: list[threading.Thread] = []
         self._looker = threading.Thread(target=self._look, name="delivery-looks", daemon=True)
-        self._renewer = threading.Thread(target=self._renew, name="delivery-leases", daemon=True)
+        # A look from before a key was given back has not seen it: hence another one.
+        self._leases = Leases(
+            store, self.owner, options.lease, in_use=lambda: self._turns.busy > 0, given_back=self.wake
+        )
         self.listener = Listener(store, self.wake, self.wake_all)
         self._unmade: dict[str, float] = {}
-        self._abandoned: dict[tuple[str, str], float] = {}
         self._strangers: set[str] = set()
         self._ahead: float | None = None
 
@@ -135,12 +142,12 @@ class Runner:
     @property
     def is_alive(self) -> bool:
         """Whether the threads that everything depends on are there."""
-        return self._looker.is_alive() and self._renewer.is_alive()
+        return self._looker.is_alive() and self._leases.is_alive
 
     def start(self) -> None:
         """Start the threads. Touches nothing itself; what cannot be reached yet is tried again."""
         self._store.wakers.append(self.wake)
-        for one in (self._looker, self._renewer, self.listener):
+        for one in (self._looker, self._leases, self.listener):
             one.start()
 
     def wake(self, partner: str) -> None:
@@ -180,9 +187,10 @@ class Runner:
             self._store.wakers.remove(self.wake)
         self._over.set()
         self.listener.stop()
-        for thread in (self._looker, self._renewer, *self._threads):
+        self._leases.stop(_LAST_WAIT)
+        for thread in (self._looker, *self._threads):
             if thread.is_alive():
-                thread.join(max(0.0, until - time.monotonic()) if unfinished else None)
+                thread.join(0.0 if unfinished else _LAST_WAIT)
 
     # -- looking
 
@@ -199,7 +207,7 @@ class Runner:
                 self._fetch(names)
                 pause = FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - whatever it is, the next look finds the same
-                self._tell_failure("the outbox could not be looked at", error, again_in=pause)
+                tell_failure(self._store, "the outbox could not be looked at", error, again_in=pause)
                 with self._lock:
                     for name in names or self._turns.partners:
                         self._turns.postpone(name, time.monotonic() + pause)
@@ -238,15 +246,7 @@ class Runner:
                 self._compare_clocks(coming.now / SECOND, before)
                 with self._lock:
                     self._turns.found(name, keys, time.monotonic(), next_in=next_in)
-                    self._employ(len(keys))
-
-    def _employ(self, keys: int) -> None:
-        """Wake threads for so many keys, or start them. With the lock held."""
-        self._to_drain.notify(keys)
-        for _ in range(min(keys - self._idle, self._most_threads - len(self._threads))):
-            thread = threading.Thread(target=self._work, name=f"delivery-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+                    self._call_one()
 
     # -- sweeping
 
@@ -308,11 +308,24 @@ class Runner:
         with self._lock:
             while not self._resting:
                 if (taken := self._turns.take()) is not None:
+                    self._call_one()
                     return taken
                 self._idle += 1
                 self._to_drain.wait()
                 self._idle -= 1
         return None
+
+    def _call_one(self) -> None:
+        """Where a key waits that may have a thread, wake one, or start one; it calls the next. With the lock held."""
+        if not self._turns.has_more:
+            return
+        if self._idle:
+            self._to_drain.notify()
+        elif len(self._threads) < self._most_threads:
+            name = f"delivery-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _drain(self, name: str, key: str) -> None:
         partner = self._partners[name]
@@ -331,45 +344,38 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - its contract cannot be read, say: nothing of it was touched
             pause = min(2 * self._unmade.get(name, FIRST_PARTNER_PAUSE / 2), LONGEST_PARTNER_PAUSE)
             self._unmade[name] = pause
-            self._tell_failure("nothing can be delivered to a partner", error, partner=name, again_in=pause)
+            tell_failure(
+                self._store, "nothing can be delivered to a partner", error, partner=name, again_in=pause
+            )
             self._end(name, key, postponed=pause)
             return
         self._unmade.pop(name, None)
         try:
             begun = drain(key)
-        except Exception as error:  # noqa: BLE001 - a thread that ended would be missing; the key is looked at again
+        except BaseException as error:  # noqa: BLE001 - a thread that ended would be missing, be it by a user's sys.exit()
             self._abandon(name, key, error)
             return
         if begun:
             partner.gate.left()
-        self._end(name, key, resumed=begun)
+        self._end(name, key, begun=begun)
 
-    def _end(self, name: str, key: str, *, postponed: float = 0.0, resumed: bool = False) -> None:
+    def _end(self, name: str, key: str, *, begun: bool = False, postponed: float = 0.0) -> None:
         with self._lock:
             now = time.monotonic()
-            self._turns.ended(name, key, now)
+            self._turns.ended(name, key, now, begun=begun)
             if postponed:
                 self._turns.postpone(name, now + postponed)
-            elif resumed:
+            elif begun:
                 self._turns.resume(name, now)
             self._changed()
 
-    def _abandon(self, name: str, key: str, error: Exception) -> None:
+    def _abandon(self, name: str, key: str, error: BaseException) -> None:
         """A drain has raised: nobody may have the key before a pause, and then anybody."""
         with self._lock:
             pause = self._turns.failed(name, key, time.monotonic())
-            self._abandoned[name, key] = pause
-        self._tell_failure(
-            "a drain failed; its key is looked at again later",
-            error,
-            partner=name,
-            ordering_key=key,
-            again_in=pause,
-        )
-        try:
-            self._give_back()
-        except Exception as failure:  # noqa: BLE001 - tried again with the next renewal
-            self._tell_failure("a lease could not be given back yet", failure, partner=name, ordering_key=key)
+        event = "a drain failed; its key is looked at again later"
+        tell_failure(self._store, event, error, partner=name, ordering_key=key, again_in=pause)
+        self._leases.abandon(name, key, pause)
         with self._lock:
             self._changed()
 
@@ -377,46 +383,3 @@ class Runner:
         self._to_look.notify()
         if not self._turns.busy:
             self._at_rest.notify_all()
-
-    def _tell_failure(self, event: str, error: Exception, **fields: object) -> None:
-        """A store that cannot be used now is no riddle; anything else is ours to find."""
-        if self._store.has_failed(error):
-            log.warning(event, reason=f"{type(error).__name__}: {error}", **fields)
-        else:
-            log.error(event, exc_info=error, **fields)
-
-    # -- leases
-
-    def _renew(self) -> None:
-        """Until the runner is stopped, and longer than it rests: what is still being sent must not be taken for dead."""
-        every = self._options.lease / 4
-        pause = every
-        while not self._over.wait(pause):
-            try:
-                self._give_back()
-                if self._turns.busy:
-                    self._store.run(
-                        lambda transaction: runners.renew_leases(
-                            transaction.session, self.owner, length=self._lease
-                        )
-                    )
-                pause = every
-            except Exception as error:  # noqa: BLE001 - a lease lasts four times as long
-                pause = every / 4
-                self._tell_failure("the leases could not be renewed", error, again_in=pause)
-
-    def _give_back(self) -> None:
-        """Give up what failed drains have left leased; else it would be renewed for ever, and nobody could take it."""
-        with self._lock:
-            abandoned = sorted(self._abandoned.items())
-        for (name, key), pause in abandoned:
-
-            def give_back(
-                transaction: Transaction, name: str = name, key: str = key, pause: float = pause
-            ) -> None:
-                session = transaction.session
-                runners.give_back(session, name, key, owner=self.owner, pause=int(pause * SECOND))
-
-            self._store.run(give_back)
-            with self._lock:
-                self._abandoned.pop((name, key), None)

@@ -140,14 +140,26 @@ class Turns:
 
     def take(self) -> tuple[str, str] | None:
         """(partner, key) to be drained next; None where nothing waits that may have a thread. Partners take turns."""
-        for _ in range(len(self._order)):
-            partner = self._order[0]
-            self._order.rotate(-1)
+        partner = self._next()
+        if partner is None:
+            return None
+        line = self._lines[partner]
+        key = line.waiting.popleft()
+        line.busy.add(key)
+        self._order.remove(partner)
+        self._order.append(partner)
+        return partner, key
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something waits that may have a thread."""
+        return self._next() is not None
+
+    def _next(self) -> str | None:
+        for partner in self._order:
             line = self._lines[partner]
             if line.waiting and self._may_start(line):
-                key = line.waiting.popleft()
-                line.busy.add(key)
-                return partner, key
+                return partner
         return None
 
     def _may_start(self, line: _Line) -> bool:
@@ -165,11 +177,12 @@ class Turns:
             return True
         return len(line.busy) > 1 and any(other.waiting for other in self._lines.values())
 
-    def ended(self, partner: str, key: str, now: float) -> None:
-        """The drain of the key has come to its end."""
+    def ended(self, partner: str, key: str, now: float, *, begun: bool = True) -> None:
+        """The drain of the key has come to its end. `begun`: something was done, so that earlier failures are over."""
         line = self._lines[partner]
         line.busy.discard(key)
-        line.failing.pop(key, None)
+        if begun:
+            line.failing.pop(key, None)
         line.look_at = min(line.look_at, now + AFTER_DRAIN)
 
     def failed(self, partner: str, key: str, now: float) -> float:

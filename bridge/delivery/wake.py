@@ -47,7 +47,8 @@ class Listener:
 
     def stop(self, wait: float = 2 * HEED_STOP) -> None:
         self._over.set()
-        self._thread.join(wait)
+        if self._thread.is_alive():
+            self._thread.join(wait)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE

@@ -322,10 +322,8 @@ def test_the_lease_of_a_runner_that_died_is_taken_over(
     assert box.key().lease_owner is None
 
 
-def _leave_leased(box: Outbox, *, owner: str, length: int) -> None:
-    with box.store.transaction() as transaction:
-        values = {"lease_owner": owner, "lease_until": clock.host_clock() + length, "lease_no": 1}
-        transaction.session.execute(update(ordering_key).values(values))
+def _leave_leased(box: Outbox, key: str = "K", *, owner: str, length: int) -> None:
+    _set(box, key, lease_owner=owner, lease_until=clock.host_clock() + length, lease_no=1)
 
 
 def test_a_lease_is_renewed_for_as_long_as_its_document_takes(
@@ -350,7 +348,6 @@ def test_a_key_whose_drain_raises_is_looked_at_again_later_and_holds_up_nobody(
 ) -> None:
     monkeypatch.setattr("bridge.delivery.turns.FIRST_PAUSE", 0.3)
     tried: defaultdict[str, int] = defaultdict(int)
-    owners: list[str] = []
 
     def drains(*, owner: str, **given: Any) -> Callable[[str], bool]:
         real = Drain(store, erp, gate, owner=owner, **given)
@@ -358,8 +355,7 @@ def test_a_key_whose_drain_raises_is_looked_at_again_later_and_holds_up_nobody(
         def drain(key: str) -> bool:
             tried[key] += 1
             if key == "bad" and tried[key] < 3:
-                _leave_leased(box, owner=owner, length=20 * SECOND)
-                owners.append(owner)
+                _leave_leased(box, key, owner=owner, length=20 * SECOND)
                 raise ZeroDivisionError
             return real(key)
 

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from bridge.mock import Mock
 from bridge.settings import Server
@@ -268,3 +269,19 @@ def test_a_request_without_time_left_is_not_handed_on(make: Make, backoffice: Mo
     answer = bench.send()
     assert (answer.repeat, bench.records) == ("safe", [])
     assert not backoffice.received
+
+
+def test_where_addressing_is_on_a_repeat_has_the_same_message_id(
+    make: Make, socket_that: Callable[..., Socket]
+) -> None:
+    partner = socket_that(cut)
+    bench = make(partner.url, partner={"keeps_id": True, "addressing": "yes"}).forward()
+    request = cancel()
+    for payload in (request, request, cancel()):
+        bench.send(payload)
+    found = [
+        etree.fromstring(one.partition(b"\r\n\r\n")[2]).findtext(".//{*}MessageID")
+        for one in partner.requests
+    ]
+    assert None not in found
+    assert found[0] == found[1] != found[2]

@@ -138,6 +138,20 @@ def test_a_function_says_which_headers_go_on(
     assert sessions(desk) == expected
 
 
+def test_headers_of_what_is_durable_are_stored_with_it_unless_they_are_secret(make: Make, desk: Mock) -> None:
+    for secret, status in ((), 200), (("Session",), 500):
+        bench = make(desk.url, wsdl=DESK, partner_wsdl=DESK, partner={"secret_headers": secret})
+        bench.forward(
+            "Echo",
+            durable=True,
+            headers=lambda came: came,
+            reply=lambda values, entry: {"text": entry.id, "count": 1},
+        )
+        assert bench.send(echo(), SESSION).status == status
+    ((headers,),) = bench.rows("SELECT headers FROM outbox")
+    assert canonical(headers) == canonical(SESSION)
+
+
 # -- whatever the contract
 
 

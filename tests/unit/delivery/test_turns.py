@@ -56,9 +56,8 @@ def test_every_partner_has_a_thread_of_its_own_whatever_the_others_take() -> Non
         looked(turn, name, *"12345", now=1.0)
         assert taken(turn) == [(name, "1")]
     turn.ended("dead", "1", 2.0)
-    assert taken(turn) == [("dead", "4")], "partners take turns, and it is this one's"
     turn.ended("dead", "2", 2.0)
-    assert taken(turn) == [("slow", "2")]
+    assert taken(turn) == [("dead", "4"), ("slow", "2")], "partners take turns"
 
 
 def test_a_key_that_is_being_drained_is_not_begun_a_second_time() -> None:
@@ -193,6 +192,25 @@ def test_a_thread_is_wanted_by_others_when_keys_wait_that_could_have_it() -> Non
     turn.ended("a", "2", 1.0)
     assert not turn.is_crowded("a"), "its own thread is nobody else's"
     assert turn.is_crowded("b")
+
+
+def test_a_key_that_another_process_had_keeps_the_failures_it_had_here() -> None:
+    for begun, pause in ((False, 2 * FIRST_PAUSE), (True, FIRST_PAUSE)):
+        turn = Turns(1, {"a": 1})
+        now = 0.0
+        for _ in range(2):
+            looked(turn, "a", "1", now=now)
+            assert turn.take() == ("a", "1")
+            assert turn.has_more is False
+            if now == 0.0:
+                turn.failed("a", "1", now)
+                now = 10.0
+            else:
+                turn.ended("a", "1", now, begun=begun)
+        now = 20.0
+        looked(turn, "a", "1", now=now)
+        turn.take()
+        assert turn.failed("a", "1", now) == pause
 
 
 def test_after_a_stop_nothing_waits_any_more() -> None:
