@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
+from bridge.delivery import retention
+from bridge.delivery.due import Cron, Every
+from bridge.delivery.schedules import Schedule, Work
 from bridge.errors import BridgeError, HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out
 from bridge.idempotency import key_paths
@@ -50,6 +53,8 @@ class Bridge:
         """By path, in the order they were added."""
         self.partners: dict[str, SoapPartner] = {}
         """By name: those that were asked for."""
+        self.schedules: dict[str, Schedule] = {}
+        """By name: those that were declared with `schedule`."""
         self._with_store = store
 
     @classmethod
@@ -160,6 +165,45 @@ class Bridge:
             f"There is no partner {name} in the settings.",
             advice=f"{guess}There are: {', '.join(names) or 'none'}. Add [partners.{name}] with its wsdl.",
         )
+
+    def schedule(
+        self, name: str, *, cron: str = "", every: float | None = None, zone: str = ""
+    ) -> Callable[[Work], Work]:
+        """Has a function run by the clock, in whatever process works (`soapbridge up`, `soapbridge worker`), once each time:
+
+            @bridge.schedule("nightly", cron="30 2 * * *", zone="Asia/Shanghai")     # or every=300 (seconds)
+            def nightly(firing): ...                                                 # firing.name, firing.due_at
+
+        Args:
+            name: what it is known by in the store: the same in all processes, and in the next version.
+            cron: minute, hour, day, month, day of the week.
+            zone: the time zone of `cron`; `contracts.zone` where none is given.
+
+        Raises:
+            HandlerError: it is not said when, or not so that it can be read; the name is taken.
+        """
+        if name in (*self.schedules, retention.NAME):
+            raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
+        if bool(cron) == (every is not None):
+            raise HandlerError(
+                f"The schedule {name} is not said when to run.", advice="Give it either cron or every."
+            )
+        try:
+            rule = Cron(cron, zone or self.settings.contracts.zone) if every is None else Every(every)
+        except ValueError as error:
+            raise HandlerError(f"The schedule {name}: {error}.") from None
+
+        def declare(work: Work) -> Work:
+            self.schedules[name] = Schedule(name, rule, work)
+            return work
+
+        return declare
+
+    def all_schedules(self) -> tuple[Schedule, ...]:
+        """What runs by the clock in a process that works: retention, and what was declared."""
+        store = self.store
+        built_in = () if store is None else (retention.schedule(store, self.settings),)
+        return (*built_in, *self.schedules.values())
 
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:
         """A shipped contract by its name, a URL, or a file beside the settings."""

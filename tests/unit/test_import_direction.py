@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ),
     (
         "pure",
-        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy",
+        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy bridge.delivery.due",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
