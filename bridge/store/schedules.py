@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, update
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, null, select, update
 
 from bridge.store.clock import Clock, moment
 from bridge.store.journal import storable
@@ -116,7 +116,7 @@ _END = Prepared(
     update(firing)
     .where(firing.c.id == bindparam("of_id"), firing.c.ended_at.is_(None))
     .values(
-        ended_at=Clock(), outcome=bindparam("new_outcome"), reason=bindparam("new_reason"), lease_until=None
+        ended_at=Clock(), outcome=bindparam("new_outcome"), reason=bindparam("new_reason"), lease_until=null()
     ),
     "new_outcome",
     "new_reason",
