@@ -85,7 +85,7 @@ _alive = firing.c.lease_until.between(Clock(), Clock() + cast(bindparam("of_leng
 
 _ALL = Prepared(select(schedule.c.name, schedule.c.due_at, schedule.c.rule, Clock()))
 _LOCK = Prepared(
-    select(schedule.c.name, schedule.c.due_at, schedule.c.rule, Clock())
+    select(schedule.c.name, schedule.c.due_at, schedule.c.rule)
     .where(schedule.c.name == _of_name)
     .with_for_update(),
     "of_name",
@@ -146,7 +146,8 @@ def every_one(session: Session) -> list[ScheduleRow]:
 def lock(session: Session, name: str) -> ScheduleRow | None:
     """A schedule's row, locked until the end of the transaction; None where there is none."""
     rows = session.rows(_LOCK, (name,))
-    return ScheduleRow(*rows[0]) if rows else None
+    # A statement of its own: in the same one it may be what the clock said before the wait.
+    return ScheduleRow(*rows[0], clock(session)) if rows else None
 
 
 def create(session: Session, name: str, *, due_at: int, rule: str, now: int) -> None:

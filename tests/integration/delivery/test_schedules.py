@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -117,6 +118,9 @@ def test_an_hour_back_does_not_fire_a_moment_of_cron_again(store: Store, jump: J
     assert len(runs) == 1
     jump(-HOUR)
     look(one, 3)
+    (listed,) = shown(store, lease=LEASE)
+    assert listed.last is not None
+    assert listed.due_at == listed.last.due_at + timedelta(hours=1)
     jump(HOUR)  # the same moment once more
     look(one, 3)
     assert len(runs) == 1
