@@ -123,19 +123,29 @@ class Scheduler:
         self._clock = threading.Thread(target=self._go_on, name="schedules", daemon=True)
         self._clock.start()
 
-    def stop(self, grace: float) -> tuple[str, ...]:
-        """Begin nothing more, and wait for what runs, at most `grace` seconds. The names of those that still do: they are
-        lost when the process ends now."""
-        until = time.monotonic() + grace
+    @property
+    def is_alive(self) -> bool:
+        """Whether it looks."""
+        return self._clock is not None and self._clock.is_alive()
+
+    def rest(self) -> None:
+        """Begin nothing more; functions are told through `Firing.is_stopping`. Returns at once."""
         self._stopping.set()
+        self._wake.set()
+
+    def stop(self, grace: float) -> None:
+        """Begin nothing more, and wait for what runs, at most `grace` seconds. What still does (`busy_with`) is lost when
+        the process ends now."""
+        until = time.monotonic() + grace
+        self.rest()
         with self._running_lock:
             threads = [run.thread for run in self._running.values() if run.thread is not None]
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
-        self._wake.set()
-        if self._clock is not None and not self.busy_with:
+        if self.busy_with:
+            log.warning("schedules that still run are given up: %s", ", ".join(self.busy_with))
+        elif self._clock is not None:
             self._clock.join()
-        return self.busy_with
 
     @property
     def busy_with(self) -> tuple[str, ...]:

@@ -146,8 +146,11 @@ def every_one(session: Session) -> list[ScheduleRow]:
 def lock(session: Session, name: str) -> ScheduleRow | None:
     """A schedule's row, locked until the end of the transaction; None where there is none."""
     rows = session.rows(_LOCK, (name,))
+    if not rows:
+        return None
+    _, due_at, rule = rows[0]
     # A statement of its own: in the same one it may be what the clock said before the wait.
-    return ScheduleRow(*rows[0], clock(session)) if rows else None
+    return ScheduleRow(name, due_at, rule, clock(session))
 
 
 def create(session: Session, name: str, *, due_at: int, rule: str, now: int) -> None:
