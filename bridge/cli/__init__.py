@@ -35,6 +35,8 @@ MODULES: Final = {
     "contract": "contract",
     "journal": "journal",
     "duplicates": "duplicates",
+    "schedules": "schedules",
+    "retention": "retention",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 
