@@ -31,6 +31,7 @@ from bridge.store import Store
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.delivery.acts import Deliveries
     from bridge.partners.soap import SoapPartner
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -87,6 +88,19 @@ class Bridge:
                 f"The data folder {folder} cannot be made: {error.strerror or error}.",
                 advice="Set data.folder to one that this user may make and write.",
             ) from error
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.delivery.acts import Deliveries
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
+        return Deliveries(self.store, self.settings, self.partner)
 
     @cached_property
     def cache(self) -> FileCache | None:
