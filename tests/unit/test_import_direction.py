@@ -27,12 +27,12 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.partners bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
         "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
-        "bridge.delivery.by_hand",
+        "bridge.delivery.by_hand bridge.delivery.sender",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
@@ -59,7 +59,10 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
-        ("bridge.idempotency", "bridge.exchange"),
+        ("bridge.answering", "bridge.exchange"),
+        ("bridge.answering", "bridge.handlers"),
+        ("bridge.answering", "bridge.idempotency"),
+        ("bridge.answering", "bridge.store"),
         ("bridge.idempotency", "bridge.handlers"),
         ("bridge.idempotency", "bridge.store"),
         ("bridge.partners", "bridge.store"),
@@ -68,6 +71,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.soap", "bridge.contract"),  # a fault's detail carries violations
         ("bridge.delivery.policy", "bridge.delivery.states"),
         ("bridge.delivery.by_hand", "bridge.delivery.states"),
+        ("bridge.delivery.sender", "bridge.delivery.policy"),
         ("bridge.mapping", "bridge.contract"),
         ("bridge.starter", "bridge.contract"),
         ("bridge.settings", "bridge.errors"),
