@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from bridge.delivery import gate
 from bridge.delivery.by_hand import As
 from bridge.delivery.deeds import (
     Deed,
@@ -29,19 +30,18 @@ from bridge.delivery.deeds import (
     of_entry,
     wish,
 )
-from bridge.delivery.hands import Hands
+from bridge.delivery.gate import GateState
+from bridge.delivery.hands import BATCH, Hands, hurry
 from bridge.delivery.policy import Answer
 from bridge.delivery.sender import Document, Sender
 from bridge.delivery.standing import Situation, Waiting, situation, why_it_waits
+from bridge.delivery.timetable import Timetable
 from bridge.errors import SettingsError
 from bridge.settings import Partner, Settings
 from bridge.store import Session, Store, Transaction, by_hand, deliveries, outbox
 from bridge.store.by_hand import Act
-from bridge.store.clock import SECOND, stored
+from bridge.store.clock import SECOND
 from bridge.store.deliveries import Entries, OutboxEntry
-
-BATCH: Final = 100
-"""Entries changed in one transaction: others wait for it."""
 
 _TOLD: Final[dict[Answer, As]] = {"done": "delivered", "not_there": "not-sent"}
 
@@ -62,6 +62,7 @@ class Deliveries:
     ) -> None:
         lease = int(settings.delivery.lease * SECOND)
         self._store = store
+        self._settings = settings
         self._partners: Mapping[str, Partner] = settings.partners
         self._patience = timedelta(seconds=max(2 * settings.delivery.sweep, 10.0))
         self._sender = sender
@@ -109,7 +110,7 @@ class Deliveries:
         with self._store.reading() as session:
             found = deliveries.newest(session, wanted, before=before, limit=limit, oldest_first=oldest_first)
             keys = deliveries.keys_of(session, found)
-            gates = deliveries.gates(session)
+            shut = _gates(session)
             now = deliveries.now(session)
             runs = deliveries.live_leases(session) > 0
         return tuple(
@@ -118,7 +119,8 @@ class Deliveries:
                 why_it_waits(
                     entry,
                     keys.get((entry.partner, entry.ordering_key)),
-                    gates.get(entry.partner),
+                    shut.get(entry.partner),
+                    closed_until=self._closed_until(entry.partner, now),
                     now=now,
                     patience=None if runs else self._patience,
                 ),
@@ -137,11 +139,12 @@ class Deliveries:
             return situation(
                 entry,
                 key=deliveries.key(session, entry.partner, entry.ordering_key),
-                gate=deliveries.gates(session).get(entry.partner),
+                gate=_gates(session).get(entry.partner),
                 attempts=deliveries.attempts(session, entry),
                 acts=by_hand.acts(session, entry_id=entry_id, limit=100),
                 neighbours=deliveries.neighbours(session, entry),
                 partner=self._partners.get(entry.partner),
+                closed_until=self._closed_until(entry.partner, now),
                 now=now,
                 patience=None if runs else self._patience,
             )
@@ -338,7 +341,7 @@ class Deliveries:
         """Have the keys of a partner looked at now that were put off because nothing left for it."""
         after: str | None = ""
         while after is not None:
-            after = self._store.run(partial(_hurried, partner=partner, after=after))
+            after = self._store.run(partial(hurry, partner=partner, after=after))
         self._wake_runners({partner})
 
     def _wake(self, wanted: Wish, deeds: Iterable[Deed]) -> None:
@@ -347,9 +350,18 @@ class Deliveries:
 
     def _wake_runners(self, partners: set[str]) -> None:
         """Those of this process; PostgreSQL tells those of others with the commit, SQLite's see that the file changed."""
-        for wake in getattr(self._store, "wakers", ()):
+        for wake in self._store.wakers:
             for partner in partners:
                 wake(partner)
+
+    def _closed_until(self, partner: str, now: datetime) -> datetime | None:
+        """When a partner takes deliveries again; None: it does now."""
+        options = self._partners.get(partner)
+        if options is None or not options.open:
+            return None
+        timetable = Timetable.of(options.open, self._settings.partner_zone(partner))
+        opens = now if timetable is None else timetable.next_open(now)
+        return None if opens == now else opens
 
     def _known(self, partner: str) -> None:
         """Raises SettingsError for a partner that neither the settings nor the outbox know: a slip, most likely."""
@@ -362,6 +374,10 @@ class Deliveries:
             raise SettingsError(f"There is no partner {partner}.", advice=f"There are: {names}.")
 
 
+def _gates(session: Session) -> dict[str, GateState]:
+    return {state.partner: state for state in gate.states(session)}
+
+
 def _batches(entries: Iterator[OutboxEntry]) -> Iterator[list[OutboxEntry]]:
     batch: list[OutboxEntry] = []
     for entry in entries:
@@ -371,15 +387,3 @@ def _batches(entries: Iterator[OutboxEntry]) -> Iterator[list[OutboxEntry]]:
             batch = []
     if batch:
         yield batch
-
-
-def _hurried(transaction: Transaction, *, partner: str, after: str) -> str | None:
-    """A batch of keys made due; the last of them, None where there are no more."""
-    session = transaction.session
-    now = stored(deliveries.now(session))
-    names = by_hand.waiting_keys(session, partner, after=after, now=now, most=BATCH)
-    for name in names:
-        by_hand.set_key(session, partner, name, "active", due_at=now)
-    if names:
-        outbox.notify(session, partner)
-    return names[-1] if len(names) == BATCH else None

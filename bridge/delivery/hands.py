@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
+from typing import Final
 
+from bridge.delivery import gate
 from bridge.delivery.by_hand import (
     BY_HAND,
     Change,
@@ -22,11 +24,14 @@ from bridge.delivery.by_hand import (
 from bridge.delivery.deeds import Deed, OneKey, WholePartner, Wish, clock, of_entry, of_key
 from bridge.delivery.states import SETTLED
 from bridge.settings import Partner
-from bridge.store import Session, by_hand, deliveries, outbox
+from bridge.store import Session, Transaction, by_hand, deliveries, gates, outbox
 from bridge.store.by_hand import NewAct
 from bridge.store.clock import moment, stored
 from bridge.store.deliveries import OutboxEntry
 from bridge.store.outbox import KeyRow
+
+BATCH: Final = 100
+"""Entries or keys changed in one transaction: others wait for it."""
 
 
 class Hands:
@@ -105,7 +110,7 @@ class Hands:
         row = outbox.lock(session, *key)
         if row is None:
             return [_no_key(key)]
-        because = by_hand.held_because(session, *key) or ""
+        because = row.held_because or ""
         if because.startswith(BY_HAND):
             return [of_key(key, done=False, before=row.state, says=because, too_late=True)]
         because = f"{BY_HAND} by {wish.who}: {wish.why}"
@@ -152,19 +157,19 @@ class Hands:
         """Nothing leaves for the partner."""
         now = stored(deliveries.now(session))
         because = f"{BY_HAND} by {wish.who}: {wish.why}"
-        before = by_hand.hold_partner(session, chosen.partner, because, now=now)
-        if before is not None:
-            return [Deed(done=False, partner=chosen.partner, before="held", says=before, too_late=True)]
-        return [_partner_deed(wish, chosen, "open", "held", now, session)]
+        if gate.hold(session, chosen.partner, now, because):
+            return [_partner_deed(wish, chosen, "open", "held", now, session)]
+        says = gates.read(session, chosen.partner).held_because or ""
+        return [Deed(done=False, partner=chosen.partner, before="held", says=says, too_late=True)]
 
     def release_partner(self, wish: Wish, chosen: WholePartner, session: Session) -> list[Deed]:
         """The partner is no longer held; an open circuit lets one try."""
         now = stored(deliveries.now(session))
-        before = by_hand.release_partner(session, chosen.partner, now=now)
-        if before is None:
-            says = "Nothing holds it back."
-            return [Deed(done=False, partner=chosen.partner, before="open", says=says, too_late=True)]
-        return [_partner_deed(wish, chosen, before, "open", now, session)]
+        before = "held" if gates.lock(session, chosen.partner).held_because is not None else "circuit open"
+        if gate.release(session, chosen.partner, now):
+            return [_partner_deed(wish, chosen, before, "open", now, session)]
+        says = "Nothing holds it back."
+        return [Deed(done=False, partner=chosen.partner, before="open", says=says, too_late=True)]
 
     def _is_leased(self, row: KeyRow) -> bool:
         """Live. One that ends later than any can was given before the clock was set back."""
@@ -205,7 +210,7 @@ def _move_key(
     entry: OutboxEntry, row: KeyRow, before: FirstInKey | None, session: Session, *, at_once: bool
 ) -> None:
     pair = (entry.partner, entry.ordering_key)
-    key = KeyStanding(row.state, by_hand.held_because(session, *pair))
+    key = KeyStanding(row.state, row.held_because)
     change = key_after(key, entry.entry_id, before=before, first=_first(session, entry), at_once=at_once)
     if change is not None:
         by_hand.set_key(session, *pair, change.state, due_at=row.now, because=change.because)
@@ -257,3 +262,15 @@ def _partner_deed(
 
 def _no_key(key: OneKey) -> Deed:
     return of_key(key, done=False, says=f"{key.partner} has no ordering key {key.ordering_key}.")
+
+
+def hurry(transaction: Transaction, *, partner: str, after: str) -> str | None:
+    """A batch of keys made due; the last of them, None where there are no more."""
+    session = transaction.session
+    now = stored(deliveries.now(session))
+    names = by_hand.waiting_keys(session, partner, after=after, now=now, most=BATCH)
+    for name in names:
+        by_hand.set_key(session, partner, name, "active", due_at=now)
+    if names:
+        outbox.notify(session, partner)
+    return names[-1] if len(names) == BATCH else None

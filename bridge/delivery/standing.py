@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bridge.delivery.deeds import clock
+from bridge.delivery.gate import GateState
 from bridge.settings import Partner
 from bridge.store.by_hand import Act
-from bridge.store.deliveries import Attempt, KeyState, OutboxEntry, PartnerGate
+from bridge.store.deliveries import Attempt, KeyState, OutboxEntry
 
 
 class Waiting(NamedTuple):
@@ -37,7 +38,7 @@ class Situation:
 
     entry: OutboxEntry
     key: KeyState | None
-    gate: PartnerGate | None
+    gate: GateState | None
     attempts: tuple[Attempt, ...]
     acts: tuple[Act, ...]
     neighbours: tuple[OutboxEntry, ...]
@@ -49,14 +50,16 @@ class Situation:
 def why_it_waits(
     entry: OutboxEntry,
     key: KeyState | None,
-    gate: PartnerGate | None,
+    gate: GateState | None,
     *,
+    closed_until: datetime | None = None,
     now: datetime,
     patience: timedelta | None,
 ) -> str:
     """In a line; "" for what is settled.
 
     Args:
+        closed_until: when the partner takes deliveries again, where it takes none now.
         patience: how long after it is due nobody need have taken it; None where somebody drains keys just now.
     """
     if entry.settled_at is not None:
@@ -74,10 +77,11 @@ def why_it_waits(
         return f"behind {first.entry_id} ({first.state.replace('_', ' ')}) in its key"
     if gate is not None and gate.held_because is not None:
         return f"partner held: {gate.held_because}"
-    if gate is not None and gate.circuit == "open" and gate.blocked_until > now:
-        return (
-            f"circuit open until {clock(gate.blocked_until)}: {gate.reason or 'the partner was not reached'}"
-        )
+    if closed_until is not None:
+        return f"the partner takes no deliveries before {clock(closed_until)}"
+    if gate is not None and gate.tries_again_at is not None and gate.tries_again_at > now:
+        until = f"{gate.circuit.replace('_', ' ')} until {clock(gate.tries_again_at)}"
+        return f"circuit {until}: {gate.reason or 'it was not reached'}"
     if key is None:
         return "it has no key: the database was changed by other means"
     if key.due_at > now:
@@ -98,16 +102,17 @@ def situation(
     entry: OutboxEntry,
     *,
     key: KeyState | None,
-    gate: PartnerGate | None,
+    gate: GateState | None,
     attempts: Sequence[Attempt],
     acts: Sequence[Act],
     neighbours: Sequence[OutboxEntry],
     partner: Partner | None,
+    closed_until: datetime | None = None,
     now: datetime,
     patience: timedelta | None,
 ) -> Situation:
     """What is known of an entry, put into words. `partner`: its settings."""
-    because = why_it_waits(entry, key, gate, now=now, patience=patience)
+    because = why_it_waits(entry, key, gate, closed_until=closed_until, now=now, patience=patience)
     return Situation(
         entry=entry,
         key=key,
@@ -116,7 +121,7 @@ def situation(
         acts=tuple(acts),
         neighbours=tuple(neighbours),
         because=because,
-        next=_next(entry, key, gate, partner, because),
+        next=_next(entry, key, gate, partner, closed_until, because),
         commands=tuple(_commands(entry, key, gate, partner)),
     )
 
@@ -124,8 +129,9 @@ def situation(
 def _next(
     entry: OutboxEntry,
     key: KeyState | None,
-    gate: PartnerGate | None,
+    gate: GateState | None,
     partner: Partner | None,
+    closed_until: datetime | None,
     because: str,
 ) -> str:
     """What happens by itself, in a sentence."""
@@ -141,9 +147,9 @@ def _next(
         return "The answer settles it; without one it is in doubt."
     if key is not None and key.first is not None and key.first.entry_id != entry.entry_id:
         return "It is sent when those before it in its key are done."
-    at = "now" if key is None or because == "due" else f"at {clock(key.due_at)}"
-    if partner is not None and partner.open and because.startswith("not due"):
-        at += f" (the partner takes deliveries {', '.join(partner.open)})"
+    times = [] if key is None else [key.due_at]
+    times += [at for at in (closed_until, gate and gate.tries_again_at) if at is not None]
+    at = "as soon as it is its turn" if because == "due" else f"at {clock(max(times))}"
     if entry.state == "in_doubt":
         keeps = partner is not None and partner.keeps_id
         return f"It is sent again {at}: the partner keeps our id." if keeps else f"The partner is asked {at}."
@@ -151,7 +157,7 @@ def _next(
 
 
 def _commands(
-    entry: OutboxEntry, key: KeyState | None, gate: PartnerGate | None, partner: Partner | None
+    entry: OutboxEntry, key: KeyState | None, gate: GateState | None, partner: Partner | None
 ) -> list[Command]:
     one, found = shlex.quote(entry.entry_id), []
     key_options = f"--partner {shlex.quote(entry.partner)} --key {shlex.quote(entry.ordering_key)}"

@@ -1,7 +1,7 @@
 """What people do to deliveries by hand, as statements, and the record of it.
 
 Whoever changes an entry has locked its key before (`outbox.lock`), and every change writes down who did it and why in the
-same transaction. The partner's gate is locked after the keys.
+same transaction. A partner's gate is in `gates`.
 
 Functions take the session of the transaction they belong to.
 """
@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, literal, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, func, literal, literal_column, select, update
 
 from bridge.store.clock import moment, stored
 from bridge.store.deliveries import OutboxEntry, entry_of
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
-from bridge.store.tables import act, attempt, ordering_key, outbox, partner_gate
+from bridge.store.tables import act, attempt, ordering_key, outbox
 
 
 class NewAct(NamedTuple):
@@ -97,7 +96,6 @@ _FENCE = Prepared(
     "of_partner",
     "of_key",
 )
-_BECAUSE = Prepared(select(ordering_key.c.held_because).where(*_KEY), "of_partner", "of_key")
 _DOUBTFUL = Prepared(
     select(func.count())
     .select_from(attempt)
@@ -194,12 +192,6 @@ def fence(session: Session, partner: str, name: str) -> None:
     session.run(_FENCE, (partner, name))
 
 
-def held_because(session: Session, partner: str, name: str) -> str | None:
-    """Why a key is held."""
-    rows = session.rows(_BECAUSE, (partner, name))
-    return rows[0][0] if rows else None
-
-
 def may_have_been_done(session: Session, entry_id: int) -> bool:
     """Whether one of its attempts may have been processed by the partner: it ended in doubt, done but unreadable, or not at
     all."""
@@ -238,56 +230,3 @@ def waiting_keys(session: Session, partner: str, *, after: str, now: int, most: 
         .with_for_update()
     )
     return list(session.execute(statement).scalars())
-
-
-def hold_partner(session: Session, partner: str, because: str, *, now: int) -> str | None:
-    """Let nothing leave for a partner. Why it was held before, None where it was not; then that reason stands."""
-    _ensure_gate(session, partner, now)
-    session.execute(
-        update(partner_gate)
-        .where(partner_gate.c.partner == partner, partner_gate.c.held_because.is_(None))
-        .values(held_because=because, changed_at=now)
-    )
-    found = session.execute(
-        select(partner_gate.c.held_because).where(partner_gate.c.partner == partner)
-    ).scalar_one()
-    return None if found == because else str(found)
-
-
-def release_partner(session: Session, partner: str, *, now: int) -> str | None:
-    """Let a partner go: it is no longer held, and an open circuit lets one try at once. What it was before (`held: …`,
-    `open: …`); None where nothing held it back."""
-    statement = (
-        select(partner_gate.c.held_because, partner_gate.c.circuit, partner_gate.c.blocked_until)
-        .where(partner_gate.c.partner == partner)
-        .with_for_update()
-    )
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        return None
-    because, circuit, blocked_until = row
-    if because is None and not (circuit != "closed" and blocked_until > now):
-        return None
-    session.execute(
-        update(partner_gate)
-        .where(partner_gate.c.partner == partner)
-        .values(
-            held_because=None,
-            blocked_until=case((partner_gate.c.circuit == "closed", partner_gate.c.blocked_until), else_=0),
-            changed_at=now,
-        )
-    )
-    return "held" if because is not None else "circuit open"
-
-
-def _ensure_gate(session: Session, partner: str, now: int) -> None:
-    values: dict[str, Any] = {
-        "partner": partner,
-        "circuit": "closed",
-        "failures": 0,
-        "blocked_until": 0,
-        "next_slot_at": 0,
-        "changed_at": now,
-    }
-    insert = sqlite.insert if session.dialect == "sqlite" else postgresql.insert
-    session.execute(insert(partner_gate).values(values).on_conflict_do_nothing(index_elements=["partner"]))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, literal, literal_column, or_, select
 
 from bridge.store.clock import Clock, moment, stored
 from bridge.store.session import Session
 from bridge.store.statements import Prepared
-from bridge.store.tables import attempt, ordering_key, outbox, partner_gate
+from bridge.store.tables import attempt, ordering_key, outbox
 
 State = Literal["waiting", "sending", "in_doubt", "held", "delivered", "refused", "unreadable", "expired"]
 
@@ -90,18 +90,6 @@ class KeyState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartnerGate:
-    """Whether anything leaves for a partner."""
-
-    partner: str
-    circuit: Literal["closed", "open", "half_open"]
-    failures: int
-    blocked_until: datetime
-    reason: str | None
-    held_because: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try at sending. Without `ended_at` it is on its way, or its process has died."""
 
@@ -132,10 +120,10 @@ _FIRST = Prepared(
         outbox.c.partner == bindparam("of_partner"),
         outbox.c.ordering_key == bindparam("of_key"),
         _OPEN,
-        outbox.c.aside == literal(0, literal_execute=True),
+        outbox.c.aside == literal_column("0"),
     )
     .order_by(outbox.c.seq)
-    .limit(literal(1, literal_execute=True)),
+    .limit(literal_column("1")),
     "of_partner",
     "of_key",
 )
@@ -228,13 +216,6 @@ def keys_of(session: Session, entries: Iterable[OutboxEntry]) -> dict[tuple[str,
     wanted = sorted({(entry.partner, entry.ordering_key) for entry in entries if entry.settled_at is None})
     found = ((pair, key(session, *pair)) for pair in wanted)
     return {pair: state for pair, state in found if state is not None}
-
-
-def gates(session: Session) -> dict[str, PartnerGate]:
-    """The gates of all partners that have one, by their names."""
-    names = PartnerGate.__slots__
-    rows = session.execute(select(*(partner_gate.c[name] for name in names)))
-    return {row.partner: PartnerGate(**_times(row, "blocked_until")) for row in rows}
 
 
 def now(session: Session) -> datetime:
