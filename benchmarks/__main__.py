@@ -12,7 +12,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, calling, delivery, duplicate, durable, in_process, memory, over_http, start_up
+from benchmarks import (
+    big_contract,
+    calling,
+    delivery,
+    duplicate,
+    durable,
+    in_process,
+    memory,
+    over_http,
+    start_up,
+)
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Executable, bindparam, cast, func, literal_column, select, update
+from sqlalchemy import BigInteger, Executable, bindparam, cast, func, literal_column, null, select, update
 
 from bridge.store.clock import Clock
 from bridge.store.session import Session
@@ -89,7 +89,7 @@ _RELEASE = Prepared(
         _own,
         partner_gate.c.held_because.is_not(None) | (partner_gate.c.circuit != literal_column("'closed'")),
     )
-    .values(held_because=None, blocked_until=literal_column("0"), changed_at=bindparam("new_changed")),
+    .values(held_because=null(), blocked_until=literal_column("0"), changed_at=bindparam("new_changed")),
     "new_changed",
     "of_partner",
 )

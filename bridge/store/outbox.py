@@ -12,13 +12,12 @@ Functions take the session of the transaction they belong to.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.store.clock import Clock, moment
+from bridge.store.clock import Clock
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
 from bridge.store.tables import attempt, ordering_key, outbox
@@ -266,9 +265,6 @@ _DUE = Prepared(
     "of_length",
     "most",
 )
-_OLDEST = Prepared(
-    select(func.min(outbox.c.created_at)).where(outbox.c.settled_at.is_(None)),
-)
 
 
 def put(session: Session, entry: NewEntry) -> int:
@@ -395,9 +391,3 @@ def due_keys(session: Session, partner: str, *, lease: int, most: int) -> list[s
             the clock was set back.
     """
     return [row[0] for row in session.rows(_DUE, (partner, 2 * lease, most))]
-
-
-def oldest_open(session: Session) -> datetime | None:
-    """When the oldest open entry was put here; None where none is open."""
-    found = session.rows(_OLDEST)[0][0]
-    return None if found is None else moment(found)

@@ -21,6 +21,7 @@ from bridge.ops.meter import CODES, VERDICTS, Meter
 from bridge.ops.probe import Disk, StoreState
 from bridge.settings import Server, Settings, keys, load
 from bridge.shipped import contracts
+from bridge.store.backlog import Backlog
 from tests.unit.ops.conftest import ended
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,9 @@ DEPLOY = ROOT / "deploy"
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 VARIABLES = {key.variable for key in keys()} | {f"{key.variable}_FILE" for key in keys() if key.secret}
 COMMANDS = set(getattr(typer.main.get_command(app), "commands", {}))
+
+
+BACKLOG = Backlog("backoffice", {"waiting": 2, "sending": 0, "in_doubt": 1, "held": 0}, 1, "open", True)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,9 @@ def samples() -> dict[str, set[str]]:
     meter.observer(service)(ended(bridge.inbound(service)), 0.1)
     meter.sources.append(lambda: {"pid": 1})
     meter.publish()
-    text = exposition.text(meter, StoreState(True, {"request": 1.0}), [Disk("data", 1, 2)]).decode()
+    text = exposition.text(
+        meter, StoreState(True, {"request": 1.0}, (BACKLOG,)), [Disk("data", 1, 2)]
+    ).decode()
     return {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(text)

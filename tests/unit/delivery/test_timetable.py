@@ -145,7 +145,7 @@ def test_overlapping_lines_are_one() -> None:
 
 times = st.integers(0, 1439)
 lines = st.tuples(st.integers(0, 6), times, times).filter(lambda one: one[1] != one[2])
-moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31)).map(  # noqa: DTZ001 - below
+moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31)).map(
     lambda moment: moment.replace(tzinfo=UTC)
 )
 near_changes = st.tuples(
