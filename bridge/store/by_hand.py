@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, literal, literal_column, select, update
+from sqlalchemy import bindparam, func, literal, literal_column, null, select, update
 
 from bridge.store.clock import moment, stored
 from bridge.store.deliveries import OutboxEntry, entry_of
@@ -64,7 +64,7 @@ _AGAIN = Prepared(
         asked=literal_column("0"),
         since=bindparam("of_now"),
         changed_at=bindparam("of_time"),
-        settled_at=None,
+        settled_at=null(),
         cause=bindparam("new_cause"),
         reason=bindparam("new_reason"),
     ),
@@ -92,7 +92,7 @@ _SET_KEY = Prepared(
 _FENCE = Prepared(
     update(ordering_key)
     .where(*_KEY)
-    .values(lease_owner=None, lease_until=None, lease_no=ordering_key.c.lease_no + literal_column("1")),
+    .values(lease_owner=null(), lease_until=null(), lease_no=ordering_key.c.lease_no + literal_column("1")),
     "of_partner",
     "of_key",
 )
@@ -110,7 +110,7 @@ _LAST_ACT = Prepared(
     select(act.c.who, act.c.verb, act.c.at)
     .where(act.c.entry_id == bindparam("of_entry"))
     .order_by(act.c.id.desc())
-    .limit(literal_column("1")),
+    .suffix_with("LIMIT 1"),
     "of_entry",
 )
 

@@ -123,7 +123,7 @@ _FIRST = Prepared(
         outbox.c.aside == literal_column("0"),
     )
     .order_by(outbox.c.seq)
-    .limit(literal_column("1")),
+    .suffix_with("LIMIT 1"),
     "of_partner",
     "of_key",
 )
