@@ -33,6 +33,7 @@ MODULES: Final = {
     "contract": "contract",
     "journal": "journal",
     "duplicates": "duplicates",
+    "deliveries": "deliveries",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bridge.cli.bridges import open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
+from bridge.cli.selecting import moment
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def list_entries(
             reference=reference,
             partner=partner,
             direction=way,
-            since=_moment("--since", since),
-            until=_moment("--until", until),
+            since=moment("--since", since),
+            until=moment("--until", until),
             before=before,
             limit=limit,
         )
@@ -254,15 +255,3 @@ def _verdicts(given: list[str]) -> list[Any]:
     if wrong:
         raise SettingsError(f"There is no verdict {wrong[0]}.", advice=f"There are {', '.join(known)}.")
     return given
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"{option} is no time: {text!r}.", advice="Write 2026-11-22T08:00 or 2026-11-22."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

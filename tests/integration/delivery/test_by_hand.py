@@ -22,7 +22,7 @@ from bridge.store import Store
 from bridge.store.clock import SECOND
 from bridge.store.deliveries import Entries
 
-from .conftest import LEASE, MakeDrain, Outbox, ScriptedPartner
+from .conftest import LEASE, Outbox, ScriptedPartner
 
 MEI: dict[str, str] = {"who": "mei", "why": "seen at the desk"}
 
