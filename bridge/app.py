@@ -35,6 +35,7 @@ from bridge.store.cache import FileCache
 if TYPE_CHECKING:
     from bridge.delivery.acts import Deliveries
     from bridge.partners.soap import SoapPartner
+    from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -104,6 +105,20 @@ class Bridge:
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
         return Deliveries(self.store, self.settings, self.partner)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """A journaled request through today's code: `bridge.replay(exchange_id)` shows what would be answered and keeps
+        nothing; `dry_run=False` does it, with `who` and `why`.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.replay import Replay
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
+        return Replay(self.store, self.settings, self.services)
 
     @cached_property
     def cache(self) -> FileCache | None:

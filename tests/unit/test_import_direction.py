@@ -24,7 +24,10 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.delivery.worker bridge.ops",
     ),
     ("app", "bridge.app"),
-    ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
+    (
+        "stories",
+        "bridge.inbound bridge.replay bridge.outbound bridge.sync bridge.reconciliation bridge.process",
+    ),
     (
         "parts",
         "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.partners bridge.store bridge.erp bridge.delivery",
@@ -59,6 +62,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.console", "bridge.host"),
         ("bridge.cli", "bridge.ops"),  # `check` looks at disks
         ("bridge.host", "bridge.ops"),  # shows the figures, and has exchanges observed
+        ("bridge.replay", "bridge.inbound"),  # the same stages, twice
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),

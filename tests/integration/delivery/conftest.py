@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -140,6 +141,16 @@ class Outbox:
             transaction.session.execute(
                 ordering_key.update().where(ordering_key.c.ordering_key == key).values(lease_until=1)
             )
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """As the general one, but with one PostgreSQL database for all these tests, emptied: making one takes half a second."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("emptied_postgresql_url"))
+    url = str(request.getfixturevalue("sqlite_url"))
+    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), url.removeprefix("sqlite:///"))
+    return url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.delivery import gate as gates
+from bridge.delivery.accept import accept
 from bridge.delivery.acts import Deliveries
 from bridge.delivery.deeds import OneKey, Report, WholePartner
 from bridge.delivery.drain import Drain
@@ -21,6 +22,7 @@ from bridge.settings.keys import Delivery
 from bridge.store import Store
 from bridge.store.clock import SECOND
 from bridge.store.deliveries import Entries
+from bridge.store.outbox import NewEntry
 
 from .conftest import LEASE, Outbox, ScriptedPartner
 
@@ -185,18 +187,21 @@ def test_a_partner_is_held_and_let_go(box: Outbox, store: Store, desk: Deliverie
 
 
 def test_a_partner_that_is_let_go_gets_at_once_what_was_put_off(
-    box: Outbox, partner: ScriptedPartner, drain: Drain, desk: Deliveries
+    box: Outbox, store: Store, partner: ScriptedPartner, drain: Drain, desk: Deliveries
 ) -> None:
-    for number in range(250):
-        box.put(str(number), key=f"K-{number}")
-        if number % 50 == 0:
-            partner.script = ["Unavailable"]
-            drain(f"K-{number}")
+    partner.rules = Rules(first_delay=600, max_delay=600)
+    with store.transaction() as transaction:
+        for number in range(250):
+            entry = NewEntry(f"E-{number}", "erp", f"K-{number}", "Put", "x")
+            accept(store, transaction, entry)
+    tried = range(0, 250, 5)
+    for number in tried:
+        partner.script = ["Unavailable"]
+        drain(f"K-{number}")
     desk.hold(WholePartner("erp"), **MEI)
-    assert box.key("K-200").due_at > box.key("K-201").due_at
-    put_off = [box.key(f"K-{number}").due_at for number in range(0, 250, 50)]
+    put_off = [box.key(f"K-{number}").due_at for number in tried]
     desk.release(WholePartner("erp"), **MEI)
-    let_go = [box.key(f"K-{number}").due_at for number in range(0, 250, 50)]
+    let_go = [box.key(f"K-{number}").due_at for number in tried]
     assert all(after < before for before, after in zip(put_off, let_go, strict=True))
 
 
