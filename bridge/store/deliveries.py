@@ -119,8 +119,7 @@ _BRIEF = tuple(column for column in outbox.columns if column.name not in {"heade
 _KEY = tuple(column for column in ordering_key.columns if column.name != "next_seq")
 _OPEN = outbox.c.settled_at.is_(None)
 _NOT_DELIVERED = outbox.c.state != literal("delivered", literal_execute=True)
-# The planner is not to walk the whole table for the sake of the order where an index has the few rows that are wanted.
-_UNINDEXED = (outbox.c.id + literal(0, literal_execute=True)).desc()
+_MANY = 10_000
 
 _NOW = Prepared(select(Clock()))
 _NEXT_PARTNER = Prepared(
@@ -146,11 +145,6 @@ _LIVE = Prepared(
 )
 
 
-def chosen(session: Session, wanted: Entries) -> Select[Any]:
-    """The statement that finds `wanted`, in no order."""
-    return select(*_BRIEF).where(*_conditions(session, wanted))
-
-
 def newest(
     session: Session,
     wanted: Entries,
@@ -160,17 +154,29 @@ def newest(
     oldest_first: bool = False,
 ) -> tuple[OutboxEntry, ...]:
     """Entries, newest first, at most `limit`. `before`: the next page, the `id` of the last one seen."""
-    statement = chosen(session, wanted).limit(limit)
-    few = bool(wanted.open or wanted.needs_person or wanted.ordering_key or wanted.reference or wanted.ids)
-    if oldest_first:
-        statement = statement.order_by(outbox.c.id + literal(0, literal_execute=True) if few else outbox.c.id)
-        if before is not None:
-            statement = statement.where(outbox.c.id > before)
-    else:
-        statement = statement.order_by(_UNINDEXED if few else outbox.c.id.desc())
-        if before is not None:
-            statement = statement.where(outbox.c.id < before)
+    statement = listing(session, wanted, before=before, limit=limit, oldest_first=oldest_first)
     return tuple(entry_of(row) for row in session.execute(statement))
+
+
+def listing(
+    session: Session, wanted: Entries, *, before: int | None, limit: int, oldest_first: bool
+) -> Select[Any]:
+    """The statement of `newest`."""
+    # The planner is not to walk the whole table for the sake of the order where an index has the few rows that are wanted.
+    few = (
+        wanted.open
+        or wanted.needs_person
+        or wanted.ordering_key
+        or wanted.reference
+        or wanted.ids
+        or (wanted.cause and not wanted.states)
+        or (wanted.partner and not _is_busy(session, wanted.partner))
+    )
+    order: ColumnElement[int] = outbox.c.id + literal_column("0") if few else outbox.c.id
+    statement = select(*_BRIEF).where(*_conditions(session, wanted)).limit(limit)
+    if before is not None:
+        statement = statement.where(outbox.c.id > before if oldest_first else outbox.c.id < before)
+    return statement.order_by(order if oldest_first else order.desc())
 
 
 def show(session: Session, entry_id: str) -> OutboxEntry | None:
@@ -250,7 +256,7 @@ def live_leases(session: Session) -> int:
 
 
 def entry_of(row: Row[*tuple[Any, ...]]) -> OutboxEntry:
-    """A row of `chosen`."""
+    """A row of the table, without its payload."""
     fields = _times(row, "created_at", "since", "changed_at", "settled_at")
     return OutboxEntry(**(fields | {"aside": bool(fields["aside"])}))
 
@@ -277,7 +283,7 @@ def _conditions(session: Session, wanted: Entries) -> Sequence[ColumnElement[boo
     found: list[ColumnElement[bool]] = [
         column == value
         for column, value in (
-            (outbox.c.partner, wanted.partner),
+            (_partner_column(session, wanted), wanted.partner),
             (outbox.c.ordering_key, wanted.ordering_key),
             (outbox.c.operation, wanted.operation),
             (outbox.c.cause, wanted.cause),
@@ -302,6 +308,22 @@ def _conditions(session: Session, wanted: Entries) -> Sequence[ColumnElement[boo
     if wanted.needs_person:
         found.append(_needs_person())
     return found
+
+
+def _partner_column(session: Session, wanted: Entries) -> ColumnElement[str]:
+    """The partner's column; as an expression that no index has where most entries are this partner's: SQLite would sort them
+    all, when the newest are a few steps away."""
+    narrowed = wanted.ordering_key or wanted.open or wanted.needs_person or wanted.partner is None
+    if narrowed or not _is_busy(session, wanted.partner or ""):
+        return outbox.c.partner
+    return outbox.c.partner.concat(literal("", literal_execute=True))
+
+
+def _is_busy(session: Session, partner: str) -> bool:
+    """Whether a partner has more entries than are quickly sorted."""
+    some = select(literal_column("1")).where(outbox.c.partner == partner).limit(_MANY).subquery()
+    count: int = session.execute(select(func.count()).select_from(some)).scalar_one()
+    return count == _MANY
 
 
 def _needs_person() -> ColumnElement[bool]:
