@@ -14,6 +14,7 @@ import typer
 from bridge.cli import deliveries_by_hand, selecting
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
 from bridge.cli.selecting import Cause, Key, Operation, Partner, Reference, Since, States, Until
+from bridge.ids import entry_iri
 
 if TYPE_CHECKING:
     from bridge.delivery.acts import Deliveries
@@ -110,6 +111,7 @@ def show(
     config: ConfigFile = None,
 ) -> None:
     """One delivery: attempts, its key, what was done by hand, what happens next, what you can do."""
+    entry_id = entry_id.removeprefix(entry_iri(""))
     with opened(config) as deliveries:
         found = deliveries.show(entry_id)
         sent = deliveries.payload(entry_id) if payload else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -143,14 +142,9 @@ class Outbox:
             )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def store_url(request: pytest.FixtureRequest) -> str:
-    """As the general one, but with one PostgreSQL database for all these tests, emptied: making one takes half a second."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("emptied_postgresql_url"))
-    url = str(request.getfixturevalue("sqlite_url"))
-    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), url.removeprefix("sqlite:///"))
-    return url
+@pytest.fixture
+def postgresql_url(emptied_postgresql_url: str) -> str:
+    return emptied_postgresql_url
 
 
 @pytest.fixture
