@@ -18,6 +18,7 @@ from bridge.ids import entry_iri
 
 if TYPE_CHECKING:
     from bridge.delivery.acts import Deliveries
+    from bridge.delivery.gate import GateState
     from bridge.delivery.standing import Situation, Waiting
     from bridge.store.by_hand import Act
 
@@ -89,14 +90,18 @@ def list_deliveries(
             limit=limit,
             oldest_first=sort == "oldest",
         )
+        held = deliveries.held_partners()
     if found and not as_json:
         table(_COLUMNS, map(_row, found))
         say()
+    for one in held if not as_json else ():
+        say(f"Nothing leaves for {one.partner}: {one.held_because}", "yellow")
     finish(
-        _after_list(found, limit, needs_person),
+        _after_list(found, held, limit, needs_person),
         as_json=as_json,
         content={
-            "deliveries": [_plain(asdict(waiting.entry)) | {"because": waiting.because} for waiting in found]
+            "heldPartners": [{"partner": one.partner, "because": one.held_because} for one in held],
+            "deliveries": [_plain(asdict(waiting.entry)) | {"because": waiting.because} for waiting in found],
         },
     )
 
@@ -204,7 +209,11 @@ def _row(waiting: Waiting) -> tuple[object, ...]:
     )
 
 
-def _after_list(found: tuple[Waiting, ...], limit: int, needs_person: bool) -> str:
+def _after_list(
+    found: tuple[Waiting, ...], held: tuple[GateState, ...], limit: int, needs_person: bool
+) -> str:
+    if held and (needs_person or not found):
+        return f"Once the cause is mended: soapbridge deliveries release --partner {held[0].partner} --why …"
     if not found:
         return "Nothing needs a person." if needs_person else "No delivery is like that."
     if any(waiting.because.endswith("no runner seems to run") for waiting in found):

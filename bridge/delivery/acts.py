@@ -128,6 +128,11 @@ class Deliveries:
             for entry in found
         )
 
+    def held_partners(self) -> tuple[GateState, ...]:
+        """Partners for which nothing leaves before a person lets them go."""
+        with self._store.reading() as session:
+            return tuple(state for state in gate.states(session) if state.held_because is not None)
+
     def show(self, entry_id: str) -> Situation | None:
         """Everything about one entry but its payload; None where there is none of that id."""
         with self._store.reading() as session:

@@ -269,8 +269,10 @@ def hurry(transaction: Transaction, *, partner: str, after: str) -> str | None:
     session = transaction.session
     now = stored(deliveries.now(session))
     names = by_hand.waiting_keys(session, partner, after=after, now=now, most=BATCH)
-    for name in names:
-        by_hand.set_key(session, partner, name, "active", due_at=now)
+    for name in sorted(names):  # as producers lock them, whatever order the database has them in
+        row = outbox.lock(session, partner, name)
+        if row is not None and row.state == "active":
+            by_hand.set_key(session, partner, name, "active", due_at=min(row.due_at, now))
     if names:
         outbox.notify(session, partner)
     return names[-1] if len(names) == BATCH else None

@@ -216,7 +216,7 @@ def held_in(session: Session, partner: str, name: str) -> list[OutboxEntry]:
 
 
 def waiting_keys(session: Session, partner: str, *, after: str, now: int, most: int) -> list[str]:
-    """Keys of a partner, in their order, that are to be looked at later than now. Locked."""
+    """Keys of a partner that are to be looked at later than now, those after `after`; not locked."""
     statement = (
         select(ordering_key.c.ordering_key)
         .where(
@@ -227,6 +227,5 @@ def waiting_keys(session: Session, partner: str, *, after: str, now: int, most: 
         )
         .order_by(ordering_key.c.ordering_key)
         .limit(most)
-        .with_for_update()
     )
     return list(session.execute(statement).scalars())

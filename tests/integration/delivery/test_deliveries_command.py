@@ -60,7 +60,12 @@ def test_an_empty_outbox_is_well(desk: Desk) -> None:
     assert ended(desk("list")) == (0, "No delivery is like that.")
     assert ended(desk("list", "--needs-person")) == (0, "Nothing needs a person.")
     assert ended(desk("acts")) == (0, "Nothing was done by hand.")
-    assert desk.json("list") == {"ok": True, "deliveries": [], "next": "No delivery is like that."}
+    assert desk.json("list") == {
+        "ok": True,
+        "heldPartners": [],
+        "deliveries": [],
+        "next": "No delivery is like that.",
+    }
 
 
 def test_the_list_shows_what_waits_and_why(
@@ -155,6 +160,11 @@ def test_a_key_and_a_partner_are_held_and_let_go(box: Outbox, desk: Desk) -> Non
         assert desk("release", *where, "--why", "counted").exit_code == 0
         assert desk("release", *where, "--why", "counted").exit_code == 1
     assert [act["verb"] for act in desk.json("acts")["acts"]] == ["release", "hold"] * 2
+    desk("hold", *whole, "--who", "mei", "--why", "stocktaking")
+    listed = desk("list", "--needs-person")
+    assert "Nothing leaves for erp: Held by hand by mei: stocktaking" in listed.stdout
+    assert last_line(listed).endswith("soapbridge deliveries release --partner erp --why …")
+    assert desk.json("list")["heldPartners"][0]["partner"] == "erp"
     shown = desk("acts").stdout
     assert "key K of erp" in shown
     assert "partner erp" in shown
