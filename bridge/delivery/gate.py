@@ -36,12 +36,16 @@ log = logging.getLogger(__name__)
 FIRST_WAIT: Final = 0.05
 LONGEST_WAIT: Final = 1.0
 """Seconds. A key that found no place looks again after the first, then after twice that, up to the longest."""
-HELD_WAIT: Final = 5.0
-"""Seconds after which a key looks again whether its partner is still held."""
+HELD_WAIT: Final = 2.0
+"""Seconds after which is looked again whether a partner is still held, which may be for days."""
 LONGEST_REST: Final = 1.0
-"""Seconds that what another process may change is believed."""
+"""Seconds that anything else is believed which another process may change."""
+CLOSED_REST: Final = 60.0
+"""Seconds that a timetable is believed, which nobody but a clock that jumps may change."""
 CATCH_UP: Final = 0.25
 """Seconds by which documents may be late and still be made up for, so that the rate is kept on average."""
+BELIEVED: Final = 0.1
+"""Seconds for which a key that is being drained goes on without another look at the gate that was found open."""
 SETTLING: Final = 30.0
 """Seconds that may pass between the end of an attempt and its being written down, before another one tries."""
 
@@ -94,19 +98,26 @@ class Gate:
         self._well = False
         self._turned_away = 0
         self._rests_until = 0.0
+        self._open_until = 0.0
 
     def admit(self, session: Session, now: int, *, new: bool) -> int | None:
         """Whether an attempt may begin: None, or the moment (microseconds since 1970) to look again.
 
         In the transaction that begins the attempt, with its key locked. `new`: nobody drains the key yet, so it needs a place.
+        A key that has one notices within a tenth of a second that another process has shut the gate.
         """
         if (closed := self._closed_until(now)) is not None:
-            return self._later(closed, now)
-        row = self._row(session, changes=new or self.options.rate > 0)
+            return self._later(closed, now, rest=CLOSED_REST)
+        changes = new or self.options.rate > 0
+        if not changes and time.monotonic() < self._open_until:
+            return None
+        row = self._row(session, changes=changes)
         before = _circuit(row)
         self._well = before == CLOSED
+        is_open = before.state == "closed" and row.held_because is None
+        self._open_until = time.monotonic() + BELIEVED if is_open else 0.0
         if row.held_because is not None:
-            return self._later(now + round(HELD_WAIT * SECOND), now)
+            return self._later(now + round(HELD_WAIT * SECOND), now, rest=HELD_WAIT)
         if (blocked := circuit.waits_until(before, self.options.circuit, now)) is not None:
             return self._blocked(before, blocked, now)
         if new and gates.leased(session, self.partner, lease=self.options.lease) >= self.options.concurrency:
@@ -140,7 +151,7 @@ class Gate:
         row = gates.lock(session, self.partner)
         before = _circuit(row)
         after = circuit.ended(before, self.options.circuit, now, reached=reached)
-        self._well = after == CLOSED
+        self._well, self._open_until = after == CLOSED, 0.0
         if after == before:
             return
         self._write(session, row, after, now, reason=None if reached else reason)
@@ -150,20 +161,23 @@ class Gate:
 
     def hold(self, session: Session, now: int, because: str) -> None:
         """Let nothing leave for the partner until `release`, whoever wants it."""
+        self._open_until = 0.0
         hold(session, self.partner, now, because)
 
     def release(self, session: Session, now: int) -> None:
         """Let documents leave again, at once."""
+        self._rests_until = 0.0
         release(session, self.partner, now)
 
     def rest(self) -> float:
         """Seconds for which no further key of the partner need be tried by this process, as it would be turned away; 0.0:
-        try. A hint, a second long at most: one tried all the same is turned away once more."""
+        try. A hint, for as long as it is true in all likelihood: one tried all the same is turned away once more."""
         return max(0.0, self._rests_until - time.monotonic())
 
     def left(self) -> None:
-        """A key that this process drained was left, so that there is a place again."""
-        self._turned_away, self._rests_until = 0, 0.0
+        """A key that this process drained was left: where places were what was missing, there is one."""
+        if self._turned_away:
+            self._turned_away, self._rests_until = 0, 0.0
 
     # -- why not
 
@@ -195,8 +209,8 @@ class Gate:
         # Processes that were turned away together do not come back together.
         return self._later(now + round(wait * random.uniform(0.5, 1.0) * SECOND), now)  # noqa: S311 - not a secret
 
-    def _later(self, at: int, now: int) -> int:
-        self._rests_until = time.monotonic() + min((at - now) / SECOND, LONGEST_REST)
+    def _later(self, at: int, now: int, *, rest: float = LONGEST_REST) -> int:
+        self._rests_until = time.monotonic() + min((at - now) / SECOND, rest)
         return at
 
     # -- rate

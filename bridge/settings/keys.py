@@ -134,7 +134,11 @@ class Server:
         most=3600,
     )
     grace: float = setting(
-        30.0, "On SIGTERM, requests in flight have this long to finish.", unit="seconds", least=1, most=3600
+        30.0,
+        "On SIGTERM, requests in flight, and documents that are being sent, have this long to finish.",
+        unit="seconds",
+        least=1,
+        most=3600,
     )
 
 
@@ -220,7 +224,13 @@ class Idempotency:
 class Delivery:
     """How documents for partners leave (docs/delivery.md)."""
 
-    threads: int = setting(8, "Documents sent at the same time by one process.", least=1, most=256)
+    threads: int = setting(
+        8,
+        "Documents sent at the same time by one process. Each partner has one of these to itself, and each after the first "
+        "brings one more: whoever does not answer never takes the last one of another.",
+        least=1,
+        most=256,
+    )
     lease: float = setting(
         150.0,
         "A process that has died leaves the keys it was busy with to others after this time. More than twice every "

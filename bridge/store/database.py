@@ -20,6 +20,7 @@ from bridge.store.postgresql import PostgresqlDatabase
 from bridge.store.session import Link, Row, Session, Transaction
 from bridge.store.sqlite import SqliteDatabase
 from bridge.store.statements import Parameters, Prepared
+from bridge.store.watch import Watch
 
 T = TypeVar("T")
 
@@ -49,6 +50,8 @@ class Database(Protocol):
     def may_run_again(self, error: BaseException) -> bool: ...
 
     def warnings(self) -> list[str]: ...
+
+    def watch(self, channel: str) -> Watch: ...
 
     def close(self) -> None: ...
 
@@ -182,6 +185,16 @@ class Store:
     def warnings(self) -> list[str]:
         """What `soapbridge check` should tell an operator about this database; empty when all is well."""
         return self._database.warnings()
+
+    def watch(self, channel: str) -> Watch:
+        """A connection of its own that tells of commits, by whatever process; `bridge.store.watch` says what it can tell.
+
+        Raises:
+            StoreError, or the driver's error: the database cannot be reached.
+        """
+        if not self._checked:
+            self._check_once()
+        return self._database.watch(channel)
 
     def close(self) -> None:
         """Close the connections. The store may be used again; it then connects anew."""

@@ -249,15 +249,18 @@ _LAST_ATTEMPT = Prepared(
     "of_id",
 )
 _STATE_OF = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("of_id")), "of_id")
+_now = select(
+    Clock()
+).scalar_subquery()  # asked once: the index finds what is due, and no other key is looked at
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(
         ordering_key.c.partner == bindparam("of_partner"),
         ordering_key.c.state == literal_column("'active'"),
-        ordering_key.c.due_at <= Clock(),
+        ordering_key.c.due_at <= _now,
         (ordering_key.c.lease_until.is_(None))
-        | (ordering_key.c.lease_until < Clock())
-        | (ordering_key.c.lease_until > Clock() + cast(bindparam("of_length"), BigInteger)),
+        | (ordering_key.c.lease_until < _now)
+        | (ordering_key.c.lease_until > _now + cast(bindparam("of_length"), BigInteger)),
     )
     .order_by(ordering_key.c.due_at)
     .suffix_with(text("LIMIT :most")),

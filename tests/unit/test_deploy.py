@@ -98,8 +98,9 @@ def directives(name: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_unit_starts_a_command_of_ours_with_settings_of_ours() -> None:
-    unit = directives("soapbridge.service")
+@pytest.mark.parametrize("name", ["soapbridge", "soapbridge-worker"])
+def test_a_unit_starts_a_command_of_ours_with_settings_of_ours(name: str) -> None:
+    unit = directives(f"{name}.service")
     one = dict(unit)
     assert Path(one["ExecStart"].split()[0]).name == "soapbridge"
     assert one["ExecStart"].split()[1] in COMMANDS
@@ -108,7 +109,10 @@ def test_the_unit_starts_a_command_of_ours_with_settings_of_ours() -> None:
     assert variables["SOAPBRIDGE_DATA_FOLDER"] == f"/var/lib/{one['StateDirectory']}"
     assert one["WorkingDirectory"] == variables["SOAPBRIDGE_DATA_FOLDER"]
     assert int(one["TimeoutStopSec"]) > Server().grace
-    assert one["Requires"] == "soapbridge.socket"
+
+
+def test_the_bridge_answers_on_the_socket_that_stays() -> None:
+    assert dict(directives("soapbridge.service"))["Requires"] == "soapbridge.socket"
     (address,) = [value for key, value in directives("soapbridge.socket") if key == "ListenStream"]
     assert address == f"{Server().host}:{Server().port}"
 

@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     (
         "pure",
         "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
-        "bridge.delivery.by_hand bridge.delivery.sender bridge.delivery.circuit",
+        "bridge.delivery.by_hand bridge.delivery.sender bridge.delivery.circuit bridge.delivery.turns",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are. bridge.delivery.timetable reads a form that settings have checked.

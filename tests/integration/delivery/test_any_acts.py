@@ -124,7 +124,7 @@ class World:
 
 
 @pytest.mark.parametrize("keeps_id", [False, True])
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(then=st.sampled_from(["hold", "continue"]), done=st.lists(steps, min_size=1, max_size=14))
 def test_any_sequence_of_acts_leaves_what_can_be_brought_to_an_end(
     store: Store, keeps_id: bool, then: str, done: list[tuple[str, Any]]

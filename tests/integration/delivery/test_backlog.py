@@ -100,33 +100,30 @@ def replace_text(prepared: object, store: Store, text: str) -> object:
     return made
 
 
-STATEMENTS = {
-    "ix_outbox_open": (backlog._OPEN_OF, ("erp",)),
-    "ix_outbox_not_delivered": (backlog._FIRST["waiting"], ()),
-    "ix_outbox_not_delivered ": (backlog._FEW_BY_STATE["in_doubt"], ()),
-    "ix_ordering_key_held": (backlog._HELD_KEYS, ()),
-}
+STATEMENTS = [
+    ("ix_outbox_open", backlog._OPEN_OF, ("erp",)),
+    ("ix_outbox_not_delivered", backlog._FIRST["waiting"], ()),
+    ("ix_outbox_not_delivered", backlog._FEW_BY_STATE["in_doubt"], ()),
+    ("ix_ordering_key_held", backlog._HELD_KEYS, ()),
+]
 
 
-@pytest.mark.parametrize("index", STATEMENTS)
-def test_figures_go_by_the_indexes_of_what_is_open(store: Store, index: str) -> None:
-    prepared, parameters = STATEMENTS[index]
-    text = prepared.text(store.dialect)
+def test_figures_go_by_the_indexes_of_what_is_open(store: Store) -> None:
+    explain = "EXPLAIN QUERY PLAN " if store.dialect == "sqlite" else "EXPLAIN "
     with store.transaction() as transaction:
         connection = transaction.session.connection()
-        if store.dialect == "sqlite":
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
-        else:
+        if store.dialect == "postgresql":  # which looks at how much there is
             connection.exec_driver_sql(
                 "INSERT INTO ordering_key (partner, ordering_key, next_seq, state, due_at, lease_no) "
-                "SELECT 'erp', n::text, 1, 'idle', 0, 0 FROM generate_series(1, 20000) n"
+                "SELECT 'erp', n::text, 1, 'idle', 0, 0 FROM generate_series(1, 5000) n"
             )
             connection.exec_driver_sql(
                 "INSERT INTO outbox (entry_id, partner, ordering_key, seq, operation, state, aside, attempts, tries, asked, "
                 "created_at, since, changed_at, settled_at, payload) SELECT n::text, 'erp', n::text, 1, 'Put', 'delivered', "
-                "0, 1, 1, 0, 0, 0, 0, 1, 'a' FROM generate_series(1, 20000) n"
+                "0, 1, 1, 0, 0, 0, 0, 1, 'a' FROM generate_series(1, 5000) n"
             )
             connection.exec_driver_sql("ANALYZE")
-            plan = connection.exec_driver_sql(f"EXPLAIN {text}", parameters)
-        assert index.strip() in str(plan.all())
+        for index, prepared, parameters in STATEMENTS:
+            plan = connection.exec_driver_sql(explain + prepared.text(store.dialect), parameters)
+            assert index in str(plan.all())
         transaction.rollback()
