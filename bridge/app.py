@@ -35,11 +35,8 @@ from bridge.store import Store, Transaction, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from bridge.delivery.acts import Deliveries
-=======
     from bridge.delivery.runner import Destination
->>>>>>> main
     from bridge.partners.soap import SoapPartner
     from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
