@@ -39,8 +39,10 @@ from bridge.store import Store, Transaction, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
+    from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
 
 _DAY = 86_400.0
@@ -102,6 +104,33 @@ class Bridge:
                 f"The data folder {folder} cannot be made: {error.strerror or error}.",
                 advice="Set data.folder to one that this user may make and write.",
             ) from error
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.delivery.acts import Deliveries
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
+        return Deliveries(self.store, self.settings, self.partner)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """A journaled request through today's code: `bridge.replay(exchange_id)` shows what would be answered and keeps
+        nothing; `dry_run=False` does it, with `who` and `why`.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.replay import Replay
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
+        return Replay(self.store, self.settings, self.services)
 
     @cached_property
     def cache(self) -> FileCache | None:

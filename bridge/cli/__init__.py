@@ -35,6 +35,7 @@ MODULES: Final = {
     "contract": "contract",
     "journal": "journal",
     "duplicates": "duplicates",
+    "deliveries": "deliveries",
     "schedules": "schedules",
     "retention": "retention",
 }

@@ -67,6 +67,9 @@ class OpenGate:
     def note(self, session: Session, now: int, delivery: Delivery) -> None:
         self.noted.append(delivery.outcome)
 
+    def reached(self, session: Session, now: int, *, reached: bool) -> None:
+        self.noted.append("reached" if reached else "not reached")
+
     def hold(self, session: Session, now: int, because: str) -> None:
         self.held = because
 
