@@ -13,7 +13,8 @@ application = bridge.wsgi()
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,17 +22,19 @@ from typing import TYPE_CHECKING, Any
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
+from bridge.delivery.accept import accept
 from bridge.errors import BridgeError, HandlerError, SettingsError
-from bridge.handlers import Service, called_out, calling_out
+from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
-from bridge.store import Store
+from bridge.store import Store, Transaction
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
     from bridge.partners.soap import SoapPartner
+    from bridge.store.outbox import NewEntry
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -145,8 +148,37 @@ class Bridge:
             journal=journal if self._with_store else None,
             before_call=calling_out,
             after_call=called_out,
+            accept=self._accept if self._with_store else None,
         )
         return self.partners.setdefault(name, made)
+
+    def _accept(self, entry: NewEntry) -> None:
+        store = self.store
+        assert store is not None
+        transaction, exchange_id = writing()
+        accept(store, transaction, entry._replace(exchange_id=exchange_id))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction for scripts: what is written through its `session`, and the documents that partners `send` inside,
+        are kept together when the block ends, or not at all.
+
+            with bridge.transaction() as transaction:
+                transaction.session.execute(...)
+                backoffice.send("CreateSalesOrder", order, ordering_key=order.Customer)
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+            StoreError: the store cannot be used.
+        """
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="Give it one: `store.url`.")
+        with self.store.transaction() as transaction:
+            token = current_transaction.set(transaction)
+            try:
+                yield transaction
+            finally:
+                current_transaction.reset(token)
 
     def _no_partner(self, name: str, *, known: bool) -> SettingsError:
         if known:

@@ -120,10 +120,16 @@ class Call:
             HandlerError: the bridge runs without a store.
             StoreBusy: other writers held the store for too long.
         """
+        return self.begun.session
+
+    @property
+    def begun(self) -> Transaction:
+        """This request's transaction, begun: as `session`."""
         transaction = self._store_transaction()
         if self._once is not None and not transaction.is_open:
             self._once.claim(transaction.session)
-        return transaction.session
+        transaction.session  # noqa: B018 - begins it
+        return transaction
 
     @property
     def reading(self) -> Session:
@@ -211,12 +217,41 @@ current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
 """The request that this thread answers, while its handler runs."""
 
 
+current_transaction: ContextVar[Transaction | None] = ContextVar("current_transaction", default=None)
+"""The transaction of the innermost `with bridge.transaction()` block that this thread is in."""
+
+
+def writing() -> tuple[Transaction, str | None]:
+    """The transaction that documents for partners belong to, begun, and the exchange that it is of, if any.
+
+    Raises:
+        HandlerError: this thread is neither in a `with bridge.transaction()` block nor in a handler.
+    """
+    transaction = current_transaction.get()
+    if transaction is not None:
+        transaction.session  # noqa: B018 - begins it
+        return transaction, None
+    call = current_call.get()
+    if call is None:
+        raise HandlerError(
+            "A document for a partner is put into the outbox in a transaction, and there is none.",
+            advice="Send from a handler, or inside `with bridge.transaction():`.",
+        )
+    return call.begun, call.exchange_id
+
+
 def calling_out() -> None:
     """A partner is about to be called: tells the request that this thread answers, where it answers one.
 
     Raises:
-        CallInsideTransaction: its handler has begun to write.
+        CallInsideTransaction: its handler, or the block that it is in, has begun to write.
     """
+    transaction = current_transaction.get()
+    if transaction is not None and transaction.is_open:
+        raise CallInsideTransaction(
+            "Another system is called inside `with bridge.transaction()`, after it began to write.",
+            advice="Call before the block or after it: others wait for the store meanwhile.",
+        )
     call = current_call.get()
     if call is not None:
         call.before_calling_out()

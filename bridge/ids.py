@@ -26,3 +26,8 @@ def new_exchange_id() -> str:
 def exchange_iri(exchange_id: str) -> str:
     """The id as WS-Addressing wants it, an IRI."""
     return f"urn:soapbridge:exchange:{exchange_id}"
+
+
+def entry_iri(entry_id: str) -> str:
+    """The id of an outbox's entry as an IRI: the same for every attempt, so that the partner can tell a repeat."""
+    return f"urn:soapbridge:entry:{entry_id}"

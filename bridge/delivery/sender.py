@@ -1,12 +1,14 @@
-"""What delivery asks of a partner, whatever kind it is."""
+"""What delivery asks of a partner, whatever kind it is. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bridge.delivery.policy import Answer, Outcome, Rules
-from bridge.store import ExchangeRecord
+
+if TYPE_CHECKING:
+    from bridge.store import ExchangeRecord
 
 
 class Document(NamedTuple):

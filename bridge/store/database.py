@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from bridge.store import address, idempotency, schema
+from sqlalchemy.exc import DBAPIError
+
+from bridge.errors import StoreError
+from bridge.store import address, idempotency, outbox, schema
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
 from bridge.store.session import Link, Row, Session, Transaction
@@ -24,6 +27,9 @@ Oldest = Callable[[Session], datetime | None]
 
 RUN_AGAIN = 3
 """How often work is run again after the database ended it for another's sake."""
+
+
+_FAILURES = frozenset({"OperationalError", "InterfaceError", "InternalError"})
 
 
 def _oldest_request(session: Session) -> datetime | None:
@@ -70,8 +76,10 @@ class Store:
             self._database = PostgresqlDatabase(parsed, wait=wait, pool=pool)
         self.file = self._database.file if isinstance(self._database, SqliteDatabase) else None
         """SQLite's file; None on PostgreSQL."""
-        self.unsettled: dict[str, Oldest] = {"request": _oldest_request}
+        self.unsettled: dict[str, Oldest] = {"request": _oldest_request, "delivery": outbox.oldest_open}
         """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
+        self.wakers: list[Callable[[str], object]] = []
+        """Called with a partner's name when entries for it were committed in this process. They are quick, and raise nothing."""
         self._checked = False
         self._checking = threading.Lock()
         self.journal = Journal(self.reading)
@@ -116,6 +124,14 @@ class Store:
                 # Two that collided would collide again if they came back in step.
                 time.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**again)  # noqa: S311 - not a secret
         raise AssertionError("unreachable: the last round returns or raises")
+
+    def has_failed(self, error: BaseException) -> bool:
+        """Whether this tells of a database that cannot be used now, which may pass, and not of a mistake in what was asked."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # The names are the drivers' own, from PEP 249.
+        return isinstance(error, StoreError) or any(
+            kind.__name__ in _FAILURES for kind in type(cause).__mro__
+        )
 
     def migrate(self) -> None:
         """Make or upgrade the schema, in one transaction; does nothing when it is up to date.

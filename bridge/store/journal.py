@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Row, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Row, bindparam, func, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from bridge.store.clock import moment, stored
 from bridge.store.session import Session
-from bridge.store.statements import insertion
+from bridge.store.statements import Prepared, insertion
 from bridge.store.tables import journal as table
 
 Direction = Literal["in", "out"]
@@ -116,6 +116,14 @@ def record(session: Session, exchange: ExchangeRecord) -> None:
             exchange.duplicate_of,
         ),
     )
+
+
+_RECORDED = Prepared(select(table.c.id).where(table.c.exchange_id == bindparam("of_exchange")), "of_exchange")
+
+
+def is_recorded(session: Session, exchange_id: str) -> bool:
+    """Whether an exchange is in the journal."""
+    return bool(session.rows(_RECORDED, (exchange_id,)))
 
 
 def _storable(text: str) -> str:

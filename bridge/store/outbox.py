@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, select, update
+from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.store.clock import Clock, moment
@@ -48,6 +48,7 @@ class KeyRow(NamedTuple):
 
     state: str
     due_at: int
+    held_because: str | None
     lease_owner: str | None
     lease_no: int
     lease_until: int | None
@@ -139,6 +140,8 @@ def _place(dialect: DialectName) -> Any:
     )
 
 
+# Core's own limit says OFFSET on SQLite, with a parameter that nobody gave.
+_ONE = text("LIMIT 1")
 _key = (
     ordering_key.c.partner == bindparam("of_partner"),
     ordering_key.c.ordering_key == bindparam("of_key"),
@@ -163,7 +166,7 @@ _NEXT = Prepared(
         outbox.c.aside == literal_column("0"),
     )
     .order_by(outbox.c.seq)
-    .limit(literal_column("1")),
+    .suffix_with(_ONE),
     *_OF_KEY,
 )
 _lease_end = Clock() + cast(bindparam("of_length"), BigInteger)
@@ -187,8 +190,8 @@ _LEAVE = Prepared(
         state=bindparam("new_state"),
         due_at=bindparam("new_due"),
         held_because=bindparam("new_because"),
-        lease_owner=None,
-        lease_until=None,
+        lease_owner=null(),
+        lease_until=null(),
     ),
     "new_state",
     "new_due",
@@ -243,9 +246,10 @@ _LAST_ATTEMPT = Prepared(
     select(attempt.c.exchange_id, attempt.c.ended_at)
     .where(attempt.c.outbox_id == bindparam("of_id"))
     .order_by(attempt.c.number.desc())
-    .limit(literal_column("1")),
+    .suffix_with(_ONE),
     "of_id",
 )
+_STATE_OF = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("of_id")), "of_id")
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(
@@ -257,7 +261,7 @@ _DUE = Prepared(
         | (ordering_key.c.lease_until > Clock() + cast(bindparam("of_length"), BigInteger)),
     )
     .order_by(ordering_key.c.due_at)
-    .limit(bindparam("most")),
+    .suffix_with(text("LIMIT :most")),
     "of_partner",
     "of_length",
     "most",
@@ -360,6 +364,11 @@ def last_attempt(session: Session, entry_id: int) -> tuple[str, int | None] | No
     """(exchange id, when it ended) of the entry's last attempt."""
     rows = session.rows(_LAST_ATTEMPT, (entry_id,))
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def state_of(session: Session, entry_id: int) -> str:
+    """The state of an entry, by its number."""
+    return str(session.rows(_STATE_OF, (entry_id,))[0][0])
 
 
 def set_state(

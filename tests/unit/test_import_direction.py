@@ -31,7 +31,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ),
     (
         "pure",
-        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy",
+        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
+        "bridge.delivery.sender",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are.
@@ -66,6 +67,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.delivery", "bridge.store"),
         ("bridge.soap", "bridge.contract"),  # a fault's detail carries violations
         ("bridge.delivery.policy", "bridge.delivery.states"),
+        ("bridge.delivery.sender", "bridge.delivery.policy"),
         ("bridge.mapping", "bridge.contract"),
         ("bridge.starter", "bridge.contract"),
         ("bridge.settings", "bridge.errors"),

@@ -72,6 +72,13 @@ class Method:
     wsa_action: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A payload that is encoded already: what an outbox kept."""
+
+    payload: str
+
+
 class Conversation(zeep.Client):
     """One call on its way through zeep's chain, and what became of it so far.
 
@@ -118,9 +125,11 @@ class Conversation(zeep.Client):
         """The envelope. EncodeError for values that do not fit."""
         element = self.method.operation.input
         if element is None:
-            if values:
+            if values and values != Ready(""):
                 raise EncodeError(f"{self.method.operation.name} takes nothing.", advice="Give None.")
             payload = ""
+        elif isinstance(values, Ready):
+            payload = values.payload
         else:
             payload = self.contract.codec.encode(element, {} if values is None else values)
         self.sealed = seal(self.version, payload, headers)

@@ -3,12 +3,15 @@
     backoffice = SoapPartner("wsdl/crm/events-1.wsdl", endpoint="http://crm.example/services/events")
     reply = backoffice.call("OrderStatusChanged", {"order": "PO-1", "status": "confirmed"})
 
+    entry = backoffice.send("OrderStatusChanged", {…}, ordering_key="PO-1")     # into the outbox; `deliver` calls later
+
 The order of a call, written once:
 
     choose    the operation, its action
     headers   declared header blocks to text, checked
     call      zeep's chain (`calling`): encode, validate, sign; [before_call]; send; read, verify, validate, decode
-    settle    [after_call], log, journal: what became of it, in a transaction of its own
+    settle    [after_call], log, journal: what became of it, in a transaction of its own; a delivery's is written by who
+              settles it
 """
 
 from __future__ import annotations
@@ -30,24 +33,30 @@ from urllib.parse import urlsplit
 
 from bridge import contract as contracts
 from bridge.contract import Contract
+from bridge.delivery.policy import Answer as PolicyAnswer
+from bridge.delivery.policy import Rules
+from bridge.delivery.sender import Delivery, Document
 from bridge.errors import (
     HandlerError,
     InDoubt,
+    NotSent,
     PartnerError,
     SettingsError,
     Unavailable,
     Unpresentable,
 )
-from bridge.ids import exchange_iri, new_exchange_id
+from bridge.ids import entry_iri, exchange_iri, new_exchange_id
 from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
 from bridge.partners.soap.connection import Endpoint
+from bridge.partners.soap.documents import delivery_of, headers_of, payload_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
 from bridge.store import ExchangeRecord
+from bridge.store.outbox import NewEntry
 
 if TYPE_CHECKING:
     from zeep.wsdl.bindings.soap import SoapBinding
@@ -84,15 +93,32 @@ class Pong:
     seconds: float
 
 
+Asks = Callable[[Document], bool | None]
+"""Finds out whether a document was processed: True, False, or None where nobody can tell."""
+
+
 @dataclass(slots=True)
 class _Course:
-    """What is known of one call while it is on its way."""
+    """What is known of one call while it is on its way. `document` is what is delivered, None for a call."""
 
     id: str
     operation: str
     deadline: float
+    document: Document | None = None
     started: float = field(default_factory=time.perf_counter)
     moment: float = field(default_factory=time.time)
+
+
+@dataclass(slots=True)
+class _Ended:
+    """What became of a call. `gone`: a byte may have left. `error` is what was raised, `outcome` what it means."""
+
+    talk: Conversation
+    gone: bool = False
+    value: Any = None
+    error: BaseException | None = None
+    outcome: PartnerError | None = None
+    seconds: float = 0.0
 
 
 class SoapPartner:
@@ -102,6 +128,7 @@ class SoapPartner:
         contract: loaded, or the WSDL's file.
         name: how errors, journal and logs call it; the contract's name unless given.
         settings: address, credentials, time limits …; single ones may be given by name: `endpoint="http://…"`.
+        accept: puts what `send` is given into the outbox; None: there is none.
         operation: only ports that offer it (a key) are looked at.
         limits: of the size and shape of replies, beside `max_reply_bytes`.
         journal: where exchanges are written down; None: nowhere.
@@ -123,6 +150,7 @@ class SoapPartner:
         journal: OutgoingJournal | None = None,
         before_call: Callable[[], None] | None = None,
         after_call: Callable[[PartnerError | None], None] | None = None,
+        accept: Callable[[NewEntry], None] | None = None,
         operation: str = "",
         **options: Any,
     ) -> None:
@@ -135,6 +163,8 @@ class SoapPartner:
         self._journal = journal
         self._before = before_call
         self._after = after_call
+        self._accept = accept
+        self._ask: Asks | None = None
         self._wsse: Any = None  # signing and tokens: zeep's interface, a later step
         self._parts = urlsplit(self.target.address)
         self._wire = Wire(
@@ -191,52 +221,133 @@ class SoapPartner:
         deadline: float | None = None,
     ) -> Outgoing:
         """As `call`, with reply headers, envelopes and the exchange's id."""
-        from bridge.partners.soap.calling import Conversation
-
-        method, binding = self._method(operation)
+        method, _ = self._method(operation)
         if deadline is not None and not deadline > 0:
             raise HandlerError(
                 f"A deadline of {deadline} seconds leaves no time.", advice="Give more than 0."
             )
         course = _Course(new_exchange_id(), method.operation.key, deadline or self.settings.deadline)
-        gone = False
 
-        def send(http: Mapping[str, str], body: bytes) -> Answer:
-            nonlocal gone
-            head = self._head(course, http, body)
-            if self._before is not None:
-                self._before()
-            gone = True
-            return self._wire.exchange(head, body, self._times(course))
+        def present() -> tuple[Any, str]:
+            secret = self.settings.secret_headers
+            return values, header_blocks(self.contract, method.operation, headers or {}, secret=secret)
 
-        talk = Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
-        error: PartnerError | None = None
-        try:
-            blocks = header_blocks(
-                self.contract, method.operation, headers or {}, secret=self.settings.secret_headers
-            )
-            if method.wsa_action:
-                blocks += addressing_headers(method.wsa_action, self.target.address, exchange_iri(course.id))
-            value = talk.call(binding, self.target.address, values, blocks)
-        except PartnerError as problem:
-            error = problem
-            error.partner, error.operation, error.exchange_id = self.name, course.operation, course.id
-            raise
-        except BaseException as problem:
-            if gone:  # interrupted, or a mistake of ours: whoever keeps a claim must not take it for done
-                error = InDoubt(f"The call was broken off: {problem!r}"[:300], exchange_id=course.id)
-            raise
-        finally:
-            if gone and self._after is not None:
-                self._after(error)
-            if gone or error is not None:
-                self._settle(course, talk, error)
-        answer = talk.answer
+        ended = self._converse(course, present)
+        if self._journal is not None and (ended.gone or isinstance(ended.error, PartnerError)):
+            self._journal.write(self._record(course, ended))
+        if ended.error is not None:
+            raise ended.error
+        talk, answer = ended.talk, ended.talk.answer
         assert answer is not None
-        seconds = time.perf_counter() - course.started
         return Outgoing(
-            course.id, value, talk.headers, talk.request, answer.content, answer.status_code, seconds
+            course.id,
+            ended.value,
+            talk.headers,
+            talk.request,
+            answer.content,
+            answer.status_code,
+            ended.seconds,
         )
+
+    def send(
+        self,
+        operation: str,
+        values: Any = None,
+        *,
+        mapping: Callable[[Any], Any] | None = None,
+        ordering_key: str | None = None,
+        reference: str | None = None,
+        headers: Mapping[str, Any] | None = None,
+    ) -> Document:
+        """Put a document into the outbox, in the transaction of the handler, or of the `with bridge.transaction()` block,
+        that calls this. It is sent after the commit, and never where there is none. `id` of what is returned is the entry's.
+
+        Args:
+            operation: its key in the contract.
+            values: as for `call`.
+            mapping: makes the values that the operation takes out of `values`.
+            ordering_key: documents with the same one reach the partner one after the other, in this order. None: in no order.
+            reference: the document's number, by which people find it.
+            headers: as for `call`, without credentials.
+
+        Raises:
+            Unpresentable: what is to be sent breaks the contract; nothing was accepted.
+            HandlerError: there is no such operation, no transaction, or no outbox.
+            TypeError: the values are of another contract's class.
+        """
+        if self._accept is None:
+            raise HandlerError(
+                f"The partner {self.name} has no outbox.",
+                advice="Take it from a bridge with a store: bridge.partner(NAME).",
+            )
+        method, _ = self._method(operation)
+        given = values if mapping is None else mapping(values)
+        entry_id = new_exchange_id()
+        document = Document(
+            entry_id,
+            self.name,
+            entry_id if ordering_key is None else ordering_key,
+            method.operation.key,
+            payload_of(self.contract, method.operation, given),
+            headers_of(self.contract, method.operation, headers or {}, self.settings),
+            reference,
+        )
+        self._accept(
+            NewEntry(
+                entry_id=document.id,
+                partner=document.partner,
+                ordering_key=document.ordering_key,
+                operation=document.operation,
+                payload=document.payload,
+                headers=document.headers,
+                reference=document.reference,
+            )
+        )
+        return document
+
+    def asks(self, function: Asks) -> Asks:
+        """Decorator: `function` finds out what became of a document in doubt, and answers True, False or None (unknown)."""
+        self._ask = function
+        return function
+
+    # -- what delivery asks of a partner (`bridge.delivery.sender.Sender`)
+
+    @property
+    def rules(self) -> Rules:
+        """What decides about its deliveries."""
+        return rules_of(self.settings, can_ask=self._ask is not None)
+
+    def deliver(self, document: Document, *, exchange_id: str) -> Delivery:
+        """Send a document of the outbox, once. Its id goes with it: `Idempotency-Key`, and wsa:MessageID where addressing is
+        on. Nothing is journaled here: the record is in the answer."""
+        from bridge.partners.soap.calling import Ready
+
+        course = _Course(exchange_id, document.operation, self.settings.deadline, document)
+        try:
+            ended = self._converse(course, lambda: (Ready(document.payload), document.headers or ""))
+        except HandlerError as error:  # the contract was changed after this was accepted
+            return delivery_of(Unpresentable(f"{error.message} Nothing was sent.", advice=error.advice), None)
+        broken = ended.error
+        if broken is not None and not isinstance(broken, PartnerError):
+            if not isinstance(broken, Exception):
+                raise broken
+            log.error("exchange %s: delivery failed in our own code", exchange_id, exc_info=broken)
+            if ended.outcome is None:
+                ended.outcome = NotSent(f"A mistake of ours before anything was sent: {broken!r}"[:300])
+        record = self._record(course, ended) if self._journal is not None else None
+        return delivery_of(ended.outcome, record)
+
+    def ask(self, document: Document) -> PolicyAnswer:
+        """What the function that `asks` was given finds out; "unknown" where it fails."""
+        assert self._ask is not None
+        try:
+            found = self._ask(document)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was found out
+            log.warning(
+                "partner %s could not be asked about %s: %s", self.name, document.id, type(error).__name__
+            )
+            return "unknown"
+        return "unknown" if found is None else ("done" if found else "not_there")
 
     def ping(self, *, deadline: float | None = None) -> Pong:
         """Whether the partner can be reached: a connection, TLS, and any HTTP answer to a GET of its address.
@@ -277,6 +388,50 @@ class SoapPartner:
 
     # -- parts of a call ----------------------------------------------------------------------------------------
 
+    def _converse(self, course: _Course, present: Callable[[], tuple[Any, str]]) -> _Ended:
+        """One call through zeep's chain. Its error is in what is returned; HandlerError where there is no such operation.
+
+        Args:
+            present: gives the values and the header blocks; what it raises ends the call.
+        """
+        from bridge.partners.soap.calling import Conversation
+
+        method, binding = self._method(course.operation)
+        ended: _Ended
+
+        def send(http: Mapping[str, str], body: bytes) -> Answer:
+            head = self._head(course, http, body)
+            if self._before is not None:
+                self._before()
+            ended.gone = True
+            return self._wire.exchange(head, body, self._times(course))
+
+        ended = _Ended(
+            Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
+        )
+        try:
+            values, blocks = present()
+            if method.wsa_action:
+                document = course.document
+                message_id = exchange_iri(course.id) if document is None else entry_iri(document.id)
+                blocks += addressing_headers(method.wsa_action, self.target.address, message_id)
+            ended.value = ended.talk.call(binding, self.target.address, values, blocks)
+        except PartnerError as problem:
+            ended.error = ended.outcome = problem
+            problem.partner, problem.operation, problem.exchange_id = self.name, course.operation, course.id
+        except BaseException as problem:  # noqa: BLE001 - raised again by who asked
+            ended.error = problem
+            if (
+                ended.gone
+            ):  # interrupted, or a mistake of ours: whoever keeps a claim must not take it for done
+                ended.outcome = InDoubt(f"The call was broken off: {problem!r}"[:300], exchange_id=course.id)
+        ended.seconds = time.perf_counter() - course.started
+        if ended.gone and self._after is not None:
+            self._after(ended.outcome)
+        if ended.gone or isinstance(ended.error, PartnerError):
+            self._log(course, ended)
+        return ended
+
     def _method(self, name: str) -> tuple[Method, SoapBinding]:
         """The operation with its action, and zeep's binding for it; made at its first call."""
         binding = self._bindings.get(name)
@@ -315,6 +470,8 @@ class SoapPartner:
 
     def _head(self, course: _Course, http: Mapping[str, str], body: bytes) -> bytes:
         headers = {**self._fixed_headers, **http, "X-Exchange-Id": course.id}
+        if course.document is not None:
+            headers["Idempotency-Key"] = f'"{course.document.id}"'
         try:
             return request_head("POST", self._path or "/", headers, len(body))
         except ValueError as error:
@@ -327,39 +484,39 @@ class SoapPartner:
     def _times(self, course: _Course) -> Times:
         return Times(self.settings.connect_timeout, self.settings.read_timeout, course.deadline)
 
-    def _settle(self, course: _Course, talk: Conversation, error: PartnerError | None) -> None:
-        """Log and journal. Neither ever holds a credential, the log no payload."""
-        seconds = time.perf_counter() - course.started
-        outcome = "accepted" if error is None else error.outcome
-        verdict = verdict_of(error)
+    def _log(self, course: _Course, ended: _Ended) -> None:
+        """What became of it: never a credential, and no payload."""
+        error = ended.outcome
         log.log(
             logging.INFO if error is None else logging.WARNING,
             "exchange %s: %s of partner %s: %s (%.0f ms)",
-            course.id, course.operation, self.name, outcome, seconds * 1000,
+            course.id, course.operation, self.name, "accepted" if error is None else error.outcome, ended.seconds * 1000,
         )  # fmt: skip
-        if self._journal is None:
-            return
+
+    def _record(self, course: _Course, ended: _Ended) -> ExchangeRecord:
+        """The journal's row, without credentials."""
+        assert self._journal is not None
+        error, answer = ended.outcome, ended.talk.answer
+        verdict = verdict_of(error)
         keeps = self._journal.keeps(accepted=error is None)
-        answer = talk.answer
-        self._journal.write(
-            ExchangeRecord(
-                exchange_id=course.id,
-                received_at=datetime.fromtimestamp(course.moment, UTC),
-                duration_us=int(seconds * 1e6),
-                verdict=verdict,
-                direction="out",
-                contract=self.contract.name,
-                operation=course.operation,
-                soap_version=self.target.version,
-                partner=self.name,
-                remote=self._parts.netloc,
-                http_status=answer.status_code if answer else (error.status if error else None),
-                fault_code=None if error is None else (error.code if verdict == "fault" else error.outcome),
-                fault_reason=None if error is None else str(error),
-                violations=violations_of(error),
-                request=self._kept(talk.request or talk.sealed, ours=True) if keeps else None,
-                reply=self._kept(answer.content) if keeps and answer else None,
-            )
+        return ExchangeRecord(
+            exchange_id=course.id,
+            received_at=datetime.fromtimestamp(course.moment, UTC),
+            duration_us=int(ended.seconds * 1e6),
+            verdict=verdict,
+            direction="out",
+            contract=self.contract.name,
+            operation=course.operation,
+            soap_version=self.target.version,
+            partner=self.name,
+            remote=self._parts.netloc,
+            http_status=answer.status_code if answer else (error.status if error else None),
+            fault_code=None if error is None else (error.code if verdict == "fault" else error.outcome),
+            fault_reason=None if error is None else str(error),
+            violations=violations_of(error),
+            reference=None if course.document is None else course.document.reference,
+            request=self._kept(ended.talk.request or ended.talk.sealed, ours=True) if keeps else None,
+            reply=self._kept(answer.content) if keeps and answer else None,
         )
 
     def _kept(self, envelope: bytes, *, ours: bool = False) -> bytes:

@@ -1,0 +1,112 @@
+"""Documents for a partner: from values to what the outbox keeps, and from what became of an attempt to what delivery knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.contract import Contract, Operation
+from bridge.delivery.policy import Rules
+from bridge.delivery.sender import Delivery
+from bridge.errors import (
+    EncodeError,
+    HandlerError,
+    InvalidRequest,
+    PartnerError,
+    Refused,
+    Unavailable,
+    Unpresentable,
+)
+from bridge.partners.journal import is_secret
+from bridge.partners.soap.headers import header_blocks
+from bridge.settings import Partner
+from bridge.soap.xml import read_own
+from bridge.store import ExchangeRecord
+
+LONGEST = 4000
+"""Characters of a reason that are kept."""
+
+
+def rules_of(settings: Partner, *, can_ask: bool) -> Rules:
+    """What of a partner's settings decides about its deliveries."""
+    return Rules(
+        keeps_id=settings.keeps_id,
+        can_ask=can_ask,
+        asks=settings.asks,
+        first_delay=settings.first_delay,
+        max_delay=settings.max_delay,
+        max_age=settings.max_age * 3600,
+        after_failure=settings.after_failure,
+        after_doubt=settings.after_doubt,
+    )
+
+
+def payload_of(contract: Contract, operation: Operation, values: Any) -> str:
+    """The document as text, encoded and found valid; "" for an operation that takes nothing.
+
+    Raises:
+        Unpresentable: it breaks the contract.
+        TypeError: values of another contract's class.
+    """
+    element = operation.input
+    try:
+        if element is None:
+            if values:
+                raise EncodeError(f"{operation.name} takes nothing.", advice="Give None.")
+            return ""
+        payload = contract.codec.encode(element, {} if values is None else values)
+        source = payload.encode()
+        contract.guard.check(element, read_own(source), source=source, error=InvalidRequest)
+    except TypeError:  # the caller's code
+        raise
+    except EncodeError as error:
+        place = f"{error.path}: " if error.path else ""
+        raise Unpresentable(
+            f"{place}{error.message} Nothing was accepted.", advice=error.advice or "Correct the values."
+        ) from error
+    except InvalidRequest as error:
+        raise Unpresentable(
+            f"{error.message} Nothing was accepted.",
+            violations=error.violations,
+            advice="Correct the values.",
+        ) from error
+    return payload
+
+
+def headers_of(
+    contract: Contract, operation: Operation, given: Mapping[str, Any], settings: Partner
+) -> str | None:
+    """Declared header blocks as text, None without any.
+
+    Raises:
+        Unpresentable: as `header_blocks`.
+        HandlerError: one holds credentials, which are not for keeping.
+    """
+    secret = [name for name in given if is_secret(name, settings.secret_headers)]
+    if secret:
+        raise HandlerError(
+            f"The header {secret[0]} holds credentials, and what is sent later is kept until then.",
+            advice="Use `call`, which keeps nothing of it.",
+        )
+    return header_blocks(contract, operation, given) or None
+
+
+def delivery_of(error: PartnerError | None, record: ExchangeRecord | None) -> Delivery:
+    """What became of an attempt, for delivery."""
+    if error is None:
+        return Delivery(outcome="Delivered", record=record)
+    return Delivery(
+        outcome=error.outcome,  # type: ignore[arg-type] # the subclasses of PartnerError are the outcomes
+        cause=f"{error.outcome} {_kind(error)}".strip(),
+        reason=str(error)[:LONGEST],
+        retry_after=error.retry_after if isinstance(error, Unavailable) else None,
+        answered=error.status is not None,
+        record=record,
+    )
+
+
+def _kind(error: PartnerError) -> str:
+    """What failed alike has the same: the declared fault's name, the fault's code, the HTTP status."""
+    if isinstance(error, Refused) and error.name:
+        return error.name
+    return error.code or ("" if error.status is None else str(error.status))
