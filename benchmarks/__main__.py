@@ -12,7 +12,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import big_contract, calling, duplicate, durable, in_process, memory, over_http, start_up
+from benchmarks import (
+    big_contract,
+    calling,
+    delivery,
+    duplicate,
+    durable,
+    in_process,
+    memory,
+    over_http,
+    start_up,
+)
 from benchmarks.page import Result, budget_table, render, verdict
 
 SUITE = {
@@ -21,6 +31,7 @@ SUITE = {
     "durable": ("Durable", durable),
     "duplicate": ("Duplicates", duplicate),
     "calling": ("Calling a partner", calling),
+    "delivery": ("Delivery", delivery),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
     "start_up": ("Start-up", start_up),

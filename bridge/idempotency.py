@@ -25,7 +25,6 @@ from typing import Final
 from lxml import etree
 
 from bridge.errors import BridgeError, Refusal, RequestInDoubt
-from bridge.exchange import Exchange
 from bridge.handlers import DeclaredFault, Service
 from bridge.settings import Idempotency as Options
 from bridge.settings import Service as ServiceSettings
@@ -432,17 +431,6 @@ def _again(session: Session, met: Record) -> Record | None:
     """The record as it is now. Another request's is None: the number of one that was not kept is given anew."""
     found = records.by_id(session, met.id)
     return found if found is not None and found.exchange_id == met.exchange_id else None
-
-
-def answer_again(exchange: Exchange, first: Record) -> None:
-    """What was answered the first time; the envelope around it is made anew. Raises the declared fault it was."""
-    exchange.duplicate_of = first.exchange_id
-    exchange.reference = first.reference
-    if first.fault is not None:
-        exchange.detail = first.answer or ""
-        raise DeclaredFault(first.fault, None)
-    exchange.payload = first.answer or ""
-    exchange.reply_headers = first.headers or ""
 
 
 def _bounded(key: str) -> str:

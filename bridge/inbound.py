@@ -28,9 +28,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from bridge.answering import answer_once
 from bridge.contract import Operation
 from bridge.errors import (
-    BridgeError,
     EncodeError,
     HandlerError,
     InvalidReply,
@@ -40,7 +40,7 @@ from bridge.errors import (
 )
 from bridge.exchange import Exchange, Plan, record_of, verdict_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
-from bridge.idempotency import Duplicates, Once, Repeated, answer_again, key_paths
+from bridge.idempotency import Duplicates, Once, key_paths
 from bridge.ids import exchange_iri
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD
@@ -216,88 +216,21 @@ class Inbound:
     def answer(self, exchange: Exchange) -> None:
         """Handler to committed reply. Raises whatever the handler does, and InvalidReply; then nothing was kept."""
         if self.store is None:
-            self._answer(exchange, None, None)
+            self._answer(exchange, None)
             return
-        once = exchange.once
-        try:
-            try:
-                self.store.run(lambda transaction: self._answer(exchange, transaction, once))
-            except DeclaredFault as fault:
-                if once is None or exchange.detail is not None or not once.keeps_faults:
-                    raise
-                if not self._keep_fault(exchange, once, fault):
-                    raise
-        except DeclaredFault:
-            raise
-        except (Exception, SystemExit):
-            if once is not None:
-                self._release(once, exchange)
-            raise
+        if exchange.once is None:
+            self.store.run(lambda transaction: self._answer(exchange, transaction))
+        else:
+            answer_once(self.store, exchange, exchange.once, self)
         exchange.recorded = True
 
-    def _answer(self, exchange: Exchange, transaction: Transaction | None, once: Once | None) -> None:
+    def _answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
         exchange.payload = exchange.reply_headers = ""
-        if once is None:
-            self.handle(exchange, transaction)
-        else:
-            assert transaction is not None
-            self._handle_once(exchange, transaction, once)
-        self._record_answer(exchange, transaction)
+        self.handle(exchange, transaction)
+        self.record_answer(exchange, transaction)
 
-    def _handle_once(self, exchange: Exchange, transaction: Transaction, once: Once) -> None:
-        """The handler's answer, or the first one where this request was made before."""
-        found = None if exchange.found is None else once.first(exchange.found)
-        while True:
-            if found is not None:
-                answer_again(exchange, found)
-                return
-            try:
-                once.begin()
-                self.handle(exchange, transaction, once)
-                once.keep(
-                    transaction,
-                    answer=exchange.payload,
-                    headers=exchange.reply_headers,
-                    reference=exchange.reference,
-                )
-                return
-            except Repeated as repeated:
-                transaction.rollback()
-                found = once.first_after(repeated)
-
-    def _release(self, once: Once, exchange: Exchange) -> None:
-        """Gives up the claim. Never raises: why the request failed is what the caller has to learn."""
-        try:
-            once.release()
-        except Exception:  # its lease ends it
-            about = {"exchange": exchange.id}
-            log.exception("exchange %s: its claim could not be given up", exchange.id, extra=about)
-
-    def _keep_fault(self, exchange: Exchange, once: Once, fault: DeclaredFault) -> bool:
-        """Keeps a declared fault as the answer. Whether another answer was there already, which then stands."""
-        try:
-            detail = self._declared(exchange, fault).detail
-        except BridgeError:
-            self._release(once, exchange)
-            return False  # it breaks the contract; `fail` says so
-        store = self.store
-        assert store is not None
-
-        def keep(transaction: Transaction) -> bool:
-            try:
-                once.keep(transaction, answer=detail, fault=fault.name, reference=exchange.reference)
-            except Repeated as repeated:
-                transaction.rollback()
-                first = once.first_after(repeated)
-                if first is not None:
-                    answer_again(exchange, first)
-                    self._record_answer(exchange, transaction)
-                    return True
-            return False
-
-        return store.run(keep)
-
-    def _record_answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
+    def record_answer(self, exchange: Exchange, transaction: Transaction | None) -> None:
+        """The bytes that leave, and what the journal is told of them in the same transaction."""
         self.seal(exchange)
         if transaction is not None:
             record(
@@ -392,7 +325,7 @@ class Inbound:
         """The fault, and what journal and log are told. A declared one that breaks the contract is our failure."""
         if isinstance(error, DeclaredFault):
             try:
-                answer = self._declared(exchange, error)
+                answer = self.declared(exchange, error)
             except (EncodeError, InvalidReply, HandlerError) as wrong:
                 error = wrong
             else:
@@ -413,7 +346,7 @@ class Inbound:
             exchange.fault_reason = f"{error}\n\n{trace}"
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
 
-    def _declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
+    def declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
         """A fault of the contract, its detail checked like every reply. Its reason is what the contract says of it."""
         plan = exchange.plan
         assert plan is not None

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.partners bridge.store bridge.erp bridge.delivery",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.partners bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
@@ -59,7 +59,10 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
-        ("bridge.idempotency", "bridge.exchange"),
+        ("bridge.answering", "bridge.exchange"),
+        ("bridge.answering", "bridge.handlers"),
+        ("bridge.answering", "bridge.idempotency"),
+        ("bridge.answering", "bridge.store"),
         ("bridge.idempotency", "bridge.handlers"),
         ("bridge.idempotency", "bridge.store"),
         ("bridge.partners", "bridge.store"),
