@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from tests.crash.control import Number, Trigger
@@ -62,10 +63,8 @@ def prepare(words: list[str]) -> list[str]:
 
 def main() -> None:
     words = prepare(sys.argv[1:])
-    if words[0] == "script":
-        from tests.crash.script import main as run_script
-
-        run_script(words[1:])
+    if words[0] in ("script", "person"):
+        import_module(f"tests.crash.{words[0]}").main(words[1:])
         return
     from bridge.cli import main as run_command
 

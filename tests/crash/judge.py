@@ -38,8 +38,8 @@ NOT_DONE: Final = frozenset({"NotSent", "Unpresentable", "Unavailable", "Unautho
 DONE: Final = frozenset({"Delivered", "DeliveredUnreadable"})
 SETTLED: Final = frozenset({"delivered", "refused", "unreadable", "expired"})
 FIRST: Final = "first"
-AFTER_DOUBT: Final = ("act", "asked")
-"""How decisions begin that may send again what is in doubt."""
+AFTER_DOUBT: Final = ("by hand", "after NotThere")
+"""How decisions begin that may send again what is in doubt: a person's, or the partner's answer that it has it not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +156,13 @@ def _whether_all_arrived(case: _Case, verdict: Verdict) -> None:
         if not entries:
             verdict.found("lost", name, f"accepted as {case.receipts[name].entry}, and not in the outbox")
         elif any(entry.state == "delivered" for entry in entries):
-            verdict.found("unexplained", name, f"{entries[0].entry} counts as delivered, the partner never did it")
+            verdict.found(
+                "unexplained", name, f"{entries[0].entry} counts as delivered, the partner never did it"
+            )
         elif all(entry.state in SETTLED for entry in entries):
-            verdict.found("lost", name, f"{entries[0].entry} ended as {entries[0].state}, the partner never did it")
+            verdict.found(
+                "lost", name, f"{entries[0].entry} ended as {entries[0].state}, the partner never did it"
+            )
         # else it is still open, which `_whether_all_ended` judges
 
 
@@ -178,7 +182,9 @@ def _whether_only_what_was_put(case: _Case, verdict: Verdict) -> None:
     for receipt in case.receipts.values():
         known = {entry.entry for entry in case.of_document.get(receipt.document, [])}
         if known and receipt.entry and receipt.entry not in known:
-            verdict.found("twice put", receipt.document, f"told as {receipt.entry}, put as {', '.join(known)}")
+            verdict.found(
+                "twice put", receipt.document, f"told as {receipt.entry}, put as {', '.join(known)}"
+            )
     for name in sorted(case.applied.keys() - case.of_document.keys()):
         verdict.found("unasked", name, "done by the partner, and no entry was ever put")
 
@@ -192,18 +198,28 @@ def _attempts(case: _Case, verdict: Verdict) -> None:
         made = (one.entry, one.exchange)
         attempt = attempts.get(made)
         if attempt is None:
-            verdict.found("unwritten", one.document, f"came as exchange {one.exchange}: no such attempt of {one.entry}")
+            verdict.found(
+                "unwritten", one.document, f"came as exchange {one.exchange}: no such attempt of {one.entry}"
+            )
         elif made in seen:
             verdict.found("unwritten", one.document, f"exchange {one.exchange} came twice")
         elif one.applied and attempt.outcome in NOT_DONE:
-            verdict.found("misjudged", one.document, f"done in exchange {one.exchange}, which counts as {attempt.outcome}")
+            verdict.found(
+                "misjudged",
+                one.document,
+                f"done in exchange {one.exchange}, which counts as {attempt.outcome}",
+            )
         seen.add(made)
     for entry in case.entries:
         for attempt in entry.attempts:
             if attempt.number > 1 and attempt.decision in ("", FIRST):
                 verdict.found("undecided", entry.document, f"attempt {attempt.number} of {entry.entry}")
             if attempt.outcome in DONE and (entry.entry, attempt.exchange) not in seen:
-                verdict.found("unexplained", entry.document, f"{attempt.outcome} in exchange {attempt.exchange}, which never came")
+                verdict.found(
+                    "unexplained",
+                    entry.document,
+                    f"{attempt.outcome} in exchange {attempt.exchange}, which never came",
+                )
 
 
 def _order(case: _Case, verdict: Verdict) -> None:
@@ -219,7 +235,11 @@ def _order(case: _Case, verdict: Verdict) -> None:
             if place is None:
                 continue  # lost, refused or unfinished: said elsewhere
             if place < behind:
-                verdict.found("out of order", receipt.document, f"number {receipt.number} of {key}/{stream} came after a later one")
+                verdict.found(
+                    "out of order",
+                    receipt.document,
+                    f"number {receipt.number} of {key}/{stream} came after a later one",
+                )
             behind = max(behind, place)
 
 
@@ -241,7 +261,9 @@ def _doubts(case: _Case, verdict: Verdict) -> None:
                     f"attempt {after.number} of {entry.entry} because of {after.decision!r}, {before.number} being in doubt",
                 )
         if case.applied[entry.document] > 1 and not entry.was_in_doubt:
-            verdict.found("unnoticed", entry.document, f"done {case.applied[entry.document]} times, never in doubt")
+            verdict.found(
+                "unnoticed", entry.document, f"done {case.applied[entry.document]} times, never in doubt"
+            )
 
 
 def _counts(case: _Case) -> dict[str, int]:
@@ -255,7 +277,10 @@ def _counts(case: _Case) -> dict[str, int]:
         "done twice": _sum(times > 1 for times in case.applied.values()),
         "by hand": _sum(bool(entry.by_hand) for entry in case.entries),
         **{f"entries {state}": count for state, count in sorted(states.items())},
-        **{f"answers {answer}": count for answer, count in sorted(Counter(one.answer for one in case.receptions).items())},
+        **{
+            f"answers {answer}": count
+            for answer, count in sorted(Counter(one.answer for one in case.receptions).items())
+        },
     }
 
 

@@ -45,7 +45,7 @@ Put = Callable[[Document], tuple[str, bool]]
 
 def plan(stream: str, count: int, seed: int) -> list[Document]:
     """The documents of a stream, the same for the same seed: numbered per key, every key about as often, the hot one more."""
-    chance = random.Random(f"{seed}/{stream}")  # noqa: S311 - not a secret
+    chance = random.Random(f"{seed}/{stream}")
     numbers: dict[str, int] = {}
     planned = []
     for _ in range(count):
@@ -85,7 +85,9 @@ class Producer:
             while self._budget.value <= self._rank[document.id]:
                 time.sleep(0.02)
             entry, undone = self._until_answered(document)
-            self._log.write(Receipt(document.id, document.key, document.stream, document.number, entry, undone))
+            self._log.write(
+                Receipt(document.id, document.key, document.stream, document.number, entry, undone)
+            )
 
     def _until_answered(self, document: Document) -> tuple[str, bool]:
         wait = 0.02
@@ -107,7 +109,7 @@ class OverHttp:
     def __call__(self, document: Document) -> tuple[str, bool]:
         connection = getattr(self._own, "connection", None)
         if connection is None:
-            turn = self._own.turn = getattr(self._own, "turn", random.randrange(len(self._ports))) + 1  # noqa: S311
+            turn = self._own.turn = getattr(self._own, "turn", random.randrange(len(self._ports))) + 1
             port = self._ports[turn % len(self._ports)]
             connection = self._own.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         try:
@@ -136,7 +138,9 @@ class OverHttp:
             return answer[0].text or "", False
         if answer.find(f"detail/{{{NAMESPACE}}}Undone") is not None:
             return "", True
-        if answer.findtext("faultcode", "").endswith(":Server"):  # its store is gone, or full: nothing was kept
+        if answer.findtext("faultcode", "").endswith(
+            ":Server"
+        ):  # its store is gone, or full: nothing was kept
             raise Unanswered(answer.findtext("faultstring", ""))
         raise SystemExit(f"{document.id} was refused: {etree.tostring(answer).decode()}")
 

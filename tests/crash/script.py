@@ -16,7 +16,8 @@ from bridge.store.tables import outbox
 from tests.crash import producer
 from tests.crash.documents import Document
 from tests.crash.producer import Unanswered
-from tests.crash.service import bridge, document, keep_and_send
+from tests.crash.service import bridge, keep_and_send
+from tests.crash.table import document
 
 
 class ChangedItsMind(Exception):
@@ -28,7 +29,9 @@ def put(one: Document) -> tuple[str, bool]:
         with bridge.transaction() as transaction:
             session = transaction.session
             if session.scalar(select(document.c.id).where(document.c.id == one.id)) is not None:
-                return str(session.scalar(select(outbox.c.entry_id).where(outbox.c.reference == one.id))), False
+                return str(
+                    session.scalar(select(outbox.c.entry_id).where(outbox.c.reference == one.id))
+                ), False
             entry = keep_and_send(session, one)
             if one.undo:
                 raise ChangedItsMind

@@ -1,24 +1,12 @@
-"""The bridge of the kit, as a user would write it: a document that comes in leaves for the desk, in the transaction that keeps it.
-
-`document` is the user's own table; it is made by the kit before the first process starts.
-"""
+"""The bridge of the kit, as a user would write it: a document that comes in leaves for the desk, in the transaction that keeps it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text
-
 from bridge import Bridge
 from tests.crash.documents import CONTRACT, Document
-
-document = Table(
-    "crash_document",
-    MetaData(),
-    Column("id", Text, primary_key=True),
-    Column("ordering_key", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-)
+from tests.crash.table import document
 
 bridge = Bridge.load()
 documents = bridge.serve(CONTRACT, idempotency_key="id")

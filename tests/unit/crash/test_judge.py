@@ -120,17 +120,17 @@ def test_keys_and_streams_do_not_wait_for_each_other(case: Case) -> None:
 
 
 def test_a_late_repeat_that_the_partner_recognised_is_in_order(case: Case) -> None:
-    case.sent_twice("k1-1", decision="in doubt", applied=False)
+    case.sent_twice("k1-1", decision="in doubt, and the partner keeps our id", applied=False)
     assert case.found() == []
 
 
 def test_done_twice_is_found_where_the_partner_keeps_our_id(case: Case) -> None:
-    case.sent_twice("k1-1", decision="in doubt", applied=True)
+    case.sent_twice("k1-1", decision="in doubt, and the partner keeps our id", applied=True)
     assert ("applied twice", "k1-1") in case.found()
 
 
 def test_done_twice_after_a_recorded_act_is_only_counted_where_it_keeps_none(case: Case) -> None:
-    case.sent_twice("k1-1", decision="act: resend", applied=True)
+    case.sent_twice("k1-1", decision="by hand", applied=True)
     verdict = case.verdict("keeps-none")
     assert verdict.kept
     assert verdict.counts["done twice"] == 1
@@ -139,12 +139,12 @@ def test_done_twice_after_a_recorded_act_is_only_counted_where_it_keeps_none(cas
 
 @pytest.mark.parametrize("outcome", ["InDoubt", None])
 def test_sent_again_in_doubt_without_a_decision_is_found(case: Case, outcome: str | None) -> None:
-    case.sent_twice("k1-1", decision="again", outcome=outcome, applied=False)
+    case.sent_twice("k1-1", decision="after InDoubt", outcome=outcome, applied=False)
     assert case.found("keeps-none") == [("sent again", "k1-1")]
 
 
 def test_done_twice_without_ever_being_in_doubt_is_found(case: Case) -> None:
-    case.sent_twice("k1-1", decision="again", outcome="Unavailable", applied=True)
+    case.sent_twice("k1-1", decision="after Unavailable", outcome="Unavailable", applied=True)
     assert case.found("keeps-none") == [("misjudged", "k1-1"), ("unnoticed", "k1-1")]
 
 
