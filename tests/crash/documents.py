@@ -68,9 +68,12 @@ Line = TypeVar("Line", Receipt, Reception)
 
 
 class Log:
-    """A file of JSON lines, each on the disk before `write` returns."""
+    """A file of JSON lines, each on the disk before `write` returns. What a writer that was killed left torn is cut off: it was
+    never told to anybody."""
 
     def __init__(self, file: Path) -> None:
+        if file.exists():
+            os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
         self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lock = threading.Lock()
 
@@ -82,11 +85,9 @@ class Log:
 
 
 def read(file: Path, kind: type[Line]) -> list[Line]:
-    """The lines of a log. Its last one may be torn where its writer was killed: then it was never told to anybody."""
-    if not file.exists():
-        return []
-    lines = file.read_bytes().split(b"\n")[:-1]
-    return [kind(**json.loads(line)) for line in lines if line.endswith(b"}")]
+    """The lines of a log, which may be being written: a last one that is not whole does not count."""
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    return [kind(**json.loads(line)) for line in lines]
 
 
 def request(document: Document) -> bytes:

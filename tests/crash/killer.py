@@ -6,12 +6,16 @@ import random
 import time
 from typing import Final
 
+from bridge.delivery.points import POINTS
 from tests.crash.members import Member
 from tests.crash.plan import Disturbance, disturbances
 from tests.crash.stage import Stage
 
 PATIENCE: Final = 6.0
 """Seconds until a process that does not come by its named point is killed where it is."""
+
+KEPT_BACK: Final = 0.85
+"""The share of the documents that are put while the plan is carried out; the others are for points that nobody came by."""
 
 MORE_AFTER: Final = 0.5
 """Seconds that nobody comes by it before more documents are let in."""
@@ -24,7 +28,8 @@ class Killer:
         self._stage = stage
         self._report = stage.report
         self._chance = random.Random(f"{stage.options.seed}/moments")
-        self._share = 0.0
+        self._share = self._most = 0.0
+        self._hit: set[str] = set()
 
     def work(self, *, until: float) -> None:
         """All that is planned, or as much as can be done until then (monotonic)."""
@@ -33,12 +38,19 @@ class Killer:
             if time.monotonic() > until:
                 self._report.others["not done: time was up"] = len(planned) - number + 1
                 break
-            self._share = number / (len(planned) + 1)
-            self._most = (number + 2) / (len(planned) + 1)
+            self._share, self._most = (
+                KEPT_BACK * number / len(planned),
+                KEPT_BACK * (number + 2) / len(planned),
+            )
             self._stage.raise_budget(self._share)
             time.sleep(self._chance.uniform(0.02, 0.3))
             self._do(disturbance)
             self._stage.tend()
+        self._most = 1.0
+        for point in POINTS:
+            if point not in self._hit and any(point in one.passes for one in self._stage.members):
+                self._kill_at_point(point, 1)
+                self._stage.tend()
 
     def _do(self, disturbance: Disturbance) -> None:
         stage, what, count = self._stage, disturbance.what, disturbance.count
@@ -81,6 +93,7 @@ class Killer:
         for one in killed:
             assert one.process is not None
             one.process.wait()
+            self._hit.add(point)
             self._count(f"at {point}", one)
         if not killed:
             self._kill_anywhere(candidates[0].role if candidates else "host")
