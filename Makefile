@@ -44,7 +44,7 @@ $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 run: $(VENV)/.installed
-	@$(BIN)/soapbridge serve --host $(HOST) --port $(PORT)
+	@$(BIN)/soapbridge up --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.installed-dev
 # A file stays in one process with what it shares; in the order found, the long ones (tests/acceptance) first.

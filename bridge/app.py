@@ -23,18 +23,23 @@ from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
 from bridge.delivery.accept import accept
+from bridge.delivery.background import Background
+from bridge.delivery.drain import Drain
 from bridge.errors import BridgeError, HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
-from bridge.store import Store, Transaction
+from bridge.store import Store, Transaction, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
     from bridge.store.outbox import NewEntry
+
+_DAY = 86_400.0
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -77,7 +82,8 @@ class Bridge:
         url = self.settings.store_url
         if url.startswith("sqlite:"):
             self._make_data_folder()
-        store = Store(url, wait=self.settings.store.wait, pool=self.settings.server.threads + 4)
+        pool = self.settings.server.threads + self.settings.delivery.threads + len(self.settings.partners) + 4
+        store = Store(url, wait=self.settings.store.wait, pool=pool)
         store.prepare()
         return store
 
@@ -179,6 +185,56 @@ class Bridge:
                 yield transaction
             finally:
                 current_transaction.reset(token)
+
+    def background(self) -> list[Background]:
+        """What runs beside requests, in any number of processes: the runner that delivers to partners. Nothing is started yet.
+
+        Raises:
+            SettingsError: the bridge runs without a store.
+        """
+        from bridge.delivery.runner import Runner
+
+        if self.store is None:
+            raise SettingsError(
+                "A bridge without a store delivers nothing.", advice="Give it one: `store.url`."
+            )
+        destinations = [self._destination(self.store, name) for name in self.settings.partners]
+        return [Runner(self.store, destinations, self.settings.delivery)]
+
+    def _destination(self, store: Store, name: str) -> Destination:
+        from bridge.delivery.gate import Gate, GateOptions
+        from bridge.delivery.runner import Destination
+
+        own = self.settings.partners[name]
+        gate = Gate(name, GateOptions.of(self.settings, name))
+
+        # Its contract is loaded when the first document for it is due.
+        def drains(
+            *, owner: str, lease: int, stopping: Callable[[], bool], crowded: Callable[[], bool]
+        ) -> Drain:
+            sender = self.partner(name)
+            return Drain(store, sender, gate, owner=owner, lease=lease, stopping=stopping, crowded=crowded)
+
+        return Destination(
+            name=name,
+            concurrency=own.concurrency,
+            # What a partner asks for, what an open circuit pauses, or a timetable from one week to the next.
+            furthest=10 * max(own.max_delay, own.circuit_pause) + 8 * _DAY,
+            gate=gate,
+            drains=drains,
+        )
+
+    def waiting_for_nobody(self) -> list[str]:
+        """A sentence for each partner that documents wait for and the settings do not name."""
+        if self.store is None:
+            return []
+        with self.store.reading() as session:
+            names = set(runners.open_partners(session)) - self.settings.partners.keys()
+        return [
+            f"Documents wait for the partner {name}, which is not in the settings: add [partners.{name}] again, or settle "
+            "them by hand."
+            for name in sorted(names)
+        ]
 
     def _no_partner(self, name: str, *, known: bool) -> SettingsError:
         if known:

@@ -19,7 +19,9 @@ import typer
 from bridge.errors import BridgeError
 
 MODULES: Final = {
+    "up": "up",
     "serve": "serve",
+    "worker": "worker",
     "init": "init",
     "check": "check",
     "validate": "validate",

@@ -21,7 +21,7 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         if bridge.store is not None:
             from bridge.ops.probe import folder_warnings
 
-            warnings = bridge.store.warnings()
+            warnings = bridge.store.warnings() + bridge.waiting_for_nobody()
             warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
     except SettingsError as error:
         mistakes = list(error.mistakes)

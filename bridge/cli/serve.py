@@ -20,20 +20,34 @@ if TYPE_CHECKING:
     from bridge.contract import Operation
     from bridge.handlers import Service
 
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes any free one.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes; more than one needs PostgreSQL.")]
+
 
 def serve(
     target: Target = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="Port to listen on; 0 takes any free one.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes; more than one needs PostgreSQL.")
-    ] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
     """Answer the shipped ERP contracts, or a bridge of your own, until SIGTERM or Ctrl-C."""
+    run(target, host, port, workers, as_json=as_json, config=config, delivers=False)
+
+
+def run(
+    target: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    *,
+    as_json: bool,
+    config: str | None,
+    delivers: bool,
+) -> None:
+    """Answers, and where it `delivers` also sends what waits for partners."""
     from bridge import log
     from bridge.host import platform, server
 
@@ -48,12 +62,13 @@ def serve(
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json)
     if bridge.settings.server.workers == 1:
-        server.serve(lambda: bridge, bridge.settings, ready=announce)
+        server.serve(lambda: bridge, bridge.settings, ready=announce, delivers=delivers)
         return
     announce(bridge.settings.server.port)
     if bridge.store is not None:
         bridge.store.close()  # each process makes its own connections
-    server.serve(functools.partial(_in_process, target, config, given), bridge.settings)
+    make = functools.partial(_in_process, target, config, given)
+    server.serve(make, bridge.settings, delivers=delivers)
 
 
 def _in_process(target: str | None, config: str | None, given: dict[str, Any]) -> Bridge:

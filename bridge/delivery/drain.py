@@ -102,6 +102,7 @@ class Drain:
         owner: this process among all that share the store, never used again by another.
         lease: microseconds. An attempt takes less than half of it.
         stopping: tells that no further attempt is to be begun.
+        crowded: tells that others wait for this thread; what was begun is settled, and the key left for its next turn.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Drain:
         owner: str,
         lease: int,
         stopping: Callable[[], bool],
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -120,13 +122,16 @@ class Drain:
         self._owner = owner
         self._lease = lease
         self._stopping = stopping
+        self._crowded = crowded
 
-    def __call__(self, ordering_key: str) -> None:
+    def __call__(self, ordering_key: str) -> bool:
         """Send what is open of a key, until there is nothing to do, somebody else has it, or it is not to be gone on with now.
+        Whether anything was begun.
 
         Raises as the store does; what was under way is then in doubt when the lease has run out.
         """
         step = self._take(ordering_key)
+        begun = step is not None
         while step is not None:
             if isinstance(step, Sending):
                 points.reached("taken")
@@ -137,6 +142,7 @@ class Drain:
                 answer = self._sender.ask(self._document(ordering_key, step.entry))
                 step = self._settle_question(ordering_key, step, answer)
         points.reached("left")
+        return begun
 
     # -- take
 
@@ -201,7 +207,8 @@ class Drain:
                 if self._apply(turn, entry, person, entry.cause, entry.reason):
                     continue
                 return None
-            later = turn.now if self._stopping() else self._gate.admit(turn.session, turn.now, new=turn.fresh)
+            enough = self._stopping() or (not turn.fresh and self._crowded())
+            later = turn.now if enough else self._gate.admit(turn.session, turn.now, new=turn.fresh)
             if later is not None:
                 self._leave(turn, "active", due_at=later)
                 return None

@@ -12,7 +12,8 @@ import asyncio
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from uvicorn.server import ServerState
 from uvicorn.supervisors import Multiprocess
 
 from bridge.app import Bridge
+from bridge.delivery import background
+from bridge.delivery.background import Background
 from bridge.errors import SettingsError
 from bridge.host.http import Connection, Entrance, HttpLimits, Request
 from bridge.host.platform import Notifier, inherited, listen
@@ -39,8 +42,13 @@ CERTIFICATE_CHECK = 2.0
 START = 10
 """Seconds that a process may take to answer its supervisor, which it cannot before it has imported what it needs."""
 FIGURES = PATH.encode()
+LEAST_GRACE = 1.0
+"""Seconds for what runs beside requests, where these have used up the whole of `grace`."""
 FEW = 4
 """Requests for figures that may wait for their thread: they come one at a time."""
+
+Beside = Callable[[WsgiApplication], Sequence[Background]]
+"""Gives what runs beside the requests of an application. Picklable: a function of a module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +156,7 @@ class _Config(uvicorn.Config):
         make: Callable[[], WsgiApplication],
         options: ServerOptions,
         metrics: socket.socket | None = None,
+        beside: Beside | None = None,
     ) -> None:
         super().__init__(
             "bridge.host.server:run",  # never called: connections talk to `make()` themselves
@@ -165,11 +174,14 @@ class _Config(uvicorn.Config):
         self.make = make
         self.options = options
         self.metrics = metrics
+        self.beside = beside
 
     def load(self) -> None:
         super().load()
         self.ssl = self.options.tls.context() if self.options.tls else None
-        self.doors = _Doors(self.make(), self.options, self.ssl, self.metrics)
+        application = self.make()
+        beside = self.beside(application) if self.beside is not None else ()
+        self.doors = _Doors(application, self.options, self.ssl, self.metrics, beside)
         self.http_protocol_class = self.doors  # type: ignore[assignment]
         self.lifespan_class = _Lifespan
         self.notifier = Notifier()
@@ -195,6 +207,7 @@ class _Lifespan:
 
     async def shutdown(self) -> None:
         self.doors.close()
+        await self.doors.end_beside()
 
 
 @runtime_checkable
@@ -220,8 +233,11 @@ class _Doors:
         options: ServerOptions,
         tls: ssl.SSLContext | None,
         metrics: socket.socket | None,
+        beside: Sequence[Background] = (),
     ) -> None:
         self.application = application
+        self.beside_requests = beside
+        self.grace_ends: float | None = None
         self.root = application if isinstance(application, HasFigures) else None
         self.options = options
         self.tls = tls
@@ -231,6 +247,7 @@ class _Doors:
 
     async def open(self) -> None:
         """Starts the threads, and what else runs beside requests."""
+        background.start(self.beside_requests)
         options, tls = self.options, self.options.tls
         if tls is not None and self.tls is not None:
             self.renewal = asyncio.create_task(_renew_certificate(tls, self.tls))
@@ -260,6 +277,19 @@ class _Doors:
             self.server.close()
             for connection in list(self.beside.connections):
                 connection.shutdown()
+
+    def begin_stop(self) -> None:
+        """The last requests are being answered: nothing new begins beside them, and all has one grace to end in."""
+        self.entrance.stopping = True
+        self.grace_ends = time.monotonic() + self.options.grace
+        for one in self.beside_requests:
+            one.rest()
+
+    async def end_beside(self) -> None:
+        """After the last request: waits for what was begun beside them."""
+        if self.beside_requests:
+            left = (self.grace_ends or 0.0) - time.monotonic()
+            await asyncio.to_thread(background.stop, self.beside_requests, max(LEAST_GRACE, left))
 
     def submit(self, request: Request) -> bool:
         pool = self.pool
@@ -325,13 +355,17 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         config: Any = self.config
         config.notifier.stopping()
-        config.doors.entrance.stopping = True
+        config.doors.begin_stop()
         await super().shutdown(sockets=sockets)
         self._captured_signals.clear()  # else uvicorn raises them again, and we end by the signal
 
 
 def serve(
-    make: Callable[[], Bridge], settings: Settings, *, ready: Callable[[int], None] | None = None
+    make: Callable[[], Bridge],
+    settings: Settings,
+    *,
+    ready: Callable[[int], None] | None = None,
+    delivers: bool = False,
 ) -> None:
     """Serves a bridge as its settings say, until SIGTERM or SIGINT; in the main thread.
 
@@ -340,6 +374,8 @@ def serve(
             it must be picklable: a function of a module, or functools.partial of one.
         settings: section `server` and the limits.
         ready: called with the port once connections are accepted (with one process only).
+        delivers: each process that answers delivers to partners as well (`Bridge.background`): from before its first
+            request until after its last.
 
     Raises:
         SettingsError: the address cannot be listened on, TLS cannot start, or several processes on SQLite.
@@ -350,11 +386,19 @@ def serve(
             advice="Use PostgreSQL (`store.url`), or one process with more threads (`server.threads`).",
         )
     options = ServerOptions.of(settings)
+    beside = _beside if delivers else None
     if options.workers == 1:
-        run(partial(_application, make, None), options, ready=ready)
+        run(partial(_application, make, None), options, ready=ready, beside=beside)
         return
     with tempfile.TemporaryDirectory(prefix="soapbridge-figures-") as folder:
-        run(partial(_application, make, Path(folder)), options)
+        run(partial(_application, make, Path(folder)), options, beside=beside)
+
+
+def _beside(application: WsgiApplication) -> Sequence[Background]:
+    from bridge.host.root import Root
+
+    assert isinstance(application, Root)
+    return application.bridge.background()
 
 
 def _application(make: Callable[[], Bridge], figures: Path | None) -> WsgiApplication:
@@ -369,6 +413,7 @@ def run(
     options: ServerOptions,
     *,
     ready: Callable[[int], None] | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, in the main thread.
 
@@ -377,6 +422,7 @@ def run(
             (a function of a module, or functools.partial of one).
         options: how to listen; port 0 takes any free one. A socket that was handed over (LISTEN_FDS) comes first.
         ready: called with the port once connections are accepted (`workers` = 1 only).
+        beside: gives what runs beside requests in each of these processes; picklable as `make` is.
 
     Raises:
         SettingsError: the address cannot be listened on, or TLS cannot start.
@@ -384,7 +430,7 @@ def run(
     if options.tls is not None:
         options.tls.context()  # fails here, not in each process
     handed = inherited()
-    config = _Config(make, options, _metrics_socket(options))
+    config = _Config(make, options, _metrics_socket(options), beside)
     try:
         if options.workers > 1:
             Multiprocess(config, sockets=handed or [config.bind_socket()]).run()

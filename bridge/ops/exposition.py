@@ -16,6 +16,7 @@ from prometheus_client.utils import floatToGoString
 
 from bridge.ops.meter import BUCKETS, Meter, Row
 from bridge.ops.probe import Disk, StoreState
+from bridge.store.backlog import Backlog
 
 PLACE = ("service", "operation", "partner")
 BOUNDS = [*map(floatToGoString, BUCKETS), "+Inf"]
@@ -139,6 +140,35 @@ def _store(state: StoreState) -> Iterator[Metric]:
     for kind, age in state.unsettled.items():
         unsettled.add_metric([kind], age)
     yield unsettled
+    if state.reachable:
+        yield from _backlog(state.backlog)
+
+
+def _backlog(found: Iterable[Backlog]) -> Iterator[Metric]:
+    entries = GaugeMetricFamily(
+        "soapbridge_deliveries_open",
+        "Documents that must still leave or whose end is not known, by state; 100000 are counted at most.",
+        labels=["partner", "state"],
+    )
+    held_keys = GaugeMetricFamily(
+        "soapbridge_keys_held", "Ordering keys that wait for a person.", labels=["partner"]
+    )
+    circuit = GaugeMetricFamily(
+        "soapbridge_partner_circuit",
+        "1 for the state of the partner's circuit, 0 for the others; closed is well.",
+        labels=["partner", "state"],
+    )
+    held = GaugeMetricFamily(
+        "soapbridge_partner_held", "1 when nothing leaves for it until a person lets it.", labels=["partner"]
+    )
+    for one in found:
+        for state, count in one.entries.items():
+            entries.add_metric([one.partner, state], count)
+        held_keys.add_metric([one.partner], one.held_keys)
+        for state in ("closed", "open", "half_open"):
+            circuit.add_metric([one.partner, state], one.circuit == state)
+        held.add_metric([one.partner], one.is_held)
+    yield from (entries, held_keys, circuit, held)
 
 
 def _disks(disks: list[Disk]) -> Iterator[Metric]:

@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.store import Store
+from bridge.store.backlog import Backlog
 
 log = logging.getLogger(__name__)
 
@@ -22,17 +23,24 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """`unsettled` is the age in seconds of the oldest entry of each kind, 0.0 where there is none."""
+    """`unsettled` is the age in seconds of the oldest entry of each kind, 0.0 where there is none; `backlog` what must still
+    leave, by partner."""
 
     reachable: bool
     unsettled: dict[str, float]
+    backlog: tuple[Backlog, ...] = ()
 
 
 class StoreProbe:
-    """Asks the store in a thread of its own; while a question hangs, no second one is asked."""
+    """Asks the store in a thread of its own; while a question hangs, no second one is asked.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        partners: those to tell of even where nothing was ever sent to them.
+    """
+
+    def __init__(self, store: Store, partners: Iterable[str] = ()) -> None:
         self.store = store
+        self.partners = tuple(partners)
         self._lock = threading.Lock()
         self._asked: Future[StoreState] | None = None
 
@@ -58,11 +66,12 @@ class StoreProbe:
                 kind: 0.0 if since is None else max(0.0, now - since.timestamp())
                 for kind, since in self.store.oldest_unsettled().items()
             }
+            backlog = tuple(self.store.backlog(self.partners))
         except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be used
             log.warning("the store cannot be used: %s", type(error).__name__)
             asked.set_result(StoreState(False, {}))
         else:
-            asked.set_result(StoreState(True, ages))
+            asked.set_result(StoreState(True, ages, backlog))
 
 
 @dataclass(frozen=True, slots=True)

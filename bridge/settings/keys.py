@@ -134,7 +134,11 @@ class Server:
         most=3600,
     )
     grace: float = setting(
-        30.0, "On SIGTERM, requests in flight have this long to finish.", unit="seconds", least=1, most=3600
+        30.0,
+        "On SIGTERM, requests in flight, and documents that are being sent, have this long to finish.",
+        unit="seconds",
+        least=1,
+        most=3600,
     )
 
 
@@ -220,7 +224,13 @@ class Idempotency:
 class Delivery:
     """How documents for partners leave (docs/delivery.md)."""
 
-    threads: int = setting(8, "Documents sent at the same time by one process.", least=1, most=256)
+    threads: int = setting(
+        8,
+        "Documents sent at the same time by one process. Each partner has one of these to itself, and each after the first "
+        "brings one more: whoever does not answer never takes the last one of another.",
+        least=1,
+        most=256,
+    )
     lease: float = setting(
         150.0,
         "A process that has died leaves the keys it was busy with to others after this time. More than twice every "
@@ -422,12 +432,15 @@ class Partner:
     )
     rate: float = setting(
         0.0,
-        "Documents sent to it at most, over all processes; 0: as many as can be.",
+        "Documents sent to it at most, over all processes; 0: as many as can be. After a lull a quarter of a second's worth "
+        "at once.",
         unit="per second",
         least=0,
     )
     open: tuple[str, ...] = setting(
-        (), "When it takes deliveries: `Mon-Fri 06:00-22:00`, `Sat 08:00-12:00`. Empty: always."
+        (),
+        "When it takes deliveries, by the clock on its wall: `Mon-Fri 06:00-22:00`, `Sat Sun 08:00-12:00 13:00-16:00`, "
+        "`22:00-06:00` (every day, over midnight). Empty: always.",
     )
     zone: str = setting("", "Time zone of `open`. Empty: `contracts.zone`.")
     circuit_failures: int = setting(
@@ -437,7 +450,11 @@ class Partner:
         most=1000,
     )
     circuit_pause: float = setting(
-        30.0, "How long; doubled each time, up to ten times.", unit="seconds", least=0.01, most=3600
+        30.0,
+        "How long at first; twice as long each time that the one that tries fails, up to ten times the first.",
+        unit="seconds",
+        least=0.01,
+        most=3600,
     )
 
 
@@ -478,6 +495,11 @@ class Settings:
     def zone(self, service: str) -> tzinfo:
         """The zone of dates and times without one in a contract that we answer, by its name."""
         own = self.services.get(service)
+        return zone_of(own.zone if own is not None and own.zone else self.contracts.zone)
+
+    def partner_zone(self, partner: str) -> tzinfo:
+        """The zone of a partner's hours (`open`), by its name."""
+        own = self.partners.get(partner)
         return zone_of(own.zone if own is not None and own.zone else self.contracts.zone)
 
     def value(self, key: Key) -> Any:

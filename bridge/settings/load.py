@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.delivery import timetable
 from bridge.errors import SettingsError
 from bridge.settings.keys import (
     ENVIRONMENT_PREFIX,
@@ -369,6 +370,25 @@ def _unfit_tls(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
         yield f"{_place(sources, 'tls.client_ca')}: tls.client_ca needs tls.certificate and tls.key"
 
 
+def _unfit_deliveries(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    lease = settings.delivery.lease
+    for name, partner in settings.partners.items():
+        path = f"partners.{name}.open"
+        for line in partner.open:
+            try:
+                timetable.parse(line)
+            except ValueError as error:
+                yield f"{_place(sources, path)}: {path}: {error}"
+        path = f"partners.{name}.deadline"
+        if lease <= 2 * partner.deadline:
+            set_here = "delivery.lease" if sources.get(path, "default") == "default" else path
+            yield (
+                f"{_place(sources, set_here)}: delivery.lease ({lease:g} s) must be more than twice {path} "
+                f"({partner.deadline:g} s), else others take a key over whose document is still being sent: set delivery.lease "
+                f"above {2 * partner.deadline:g}, or a shorter deadline"
+            )
+
+
 def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """Values that are right one by one and wrong together, or of a form that only code can tell."""
     server = settings.server
@@ -387,11 +407,13 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
             )
     zones = {"contracts.zone": settings.contracts.zone}
     zones |= {f"services.{name}.zone": one.zone for name, one in settings.services.items() if one.zone}
+    zones |= {f"partners.{name}.zone": one.zone for name, one in settings.partners.items() if one.zone}
     for path, zone in zones.items():
         try:
             zone_of(zone)
         except ValueError as error:
             yield f"{_place(sources, path)}: {path}: {error}"
+    yield from _unfit_deliveries(settings, sources)
     for path, networks in (
         ("server.trusted_proxies", server.trusted_proxies),
         ("metrics.allow", settings.metrics.allow),

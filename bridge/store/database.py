@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -13,12 +13,14 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from bridge.errors import StoreError
-from bridge.store import address, idempotency, outbox, schema
+from bridge.store import address, backlog, idempotency, schema
+from bridge.store.backlog import Backlog
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
 from bridge.store.session import Link, Row, Session, Transaction
 from bridge.store.sqlite import SqliteDatabase
 from bridge.store.statements import Parameters, Prepared
+from bridge.store.watch import Watch
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class Database(Protocol):
 
     def warnings(self) -> list[str]: ...
 
+    def watch(self, channel: str) -> Watch: ...
+
     def close(self) -> None: ...
 
 
@@ -76,7 +80,12 @@ class Store:
             self._database = PostgresqlDatabase(parsed, wait=wait, pool=pool)
         self.file = self._database.file if isinstance(self._database, SqliteDatabase) else None
         """SQLite's file; None on PostgreSQL."""
-        self.unsettled: dict[str, Oldest] = {"request": _oldest_request, "delivery": outbox.oldest_open}
+        self.unsettled: dict[str, Oldest] = {
+            "request": _oldest_request,
+            "delivery": backlog.oldest_open,
+            "delivery_in_doubt": backlog.oldest_in_doubt,
+            "delivery_held": backlog.oldest_held,
+        }
         """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self.wakers: list[Callable[[str], object]] = []
         """Called with a partner's name when entries for it were committed in this process. They are quick, and raise nothing."""
@@ -168,9 +177,24 @@ class Store:
         with self.reading() as session:
             return {kind: oldest(session) for kind, oldest in self.unsettled.items()}
 
+    def backlog(self, partners: Iterable[str] = ()) -> list[Backlog]:
+        """What is open for each of these partners, and for every other that was ever sent to."""
+        with self.reading() as session:
+            return backlog.by_partner(session, partners)
+
     def warnings(self) -> list[str]:
         """What `soapbridge check` should tell an operator about this database; empty when all is well."""
         return self._database.warnings()
+
+    def watch(self, channel: str) -> Watch:
+        """A connection of its own that tells of commits, by whatever process; `bridge.store.watch` says what it can tell.
+
+        Raises:
+            StoreError, or the driver's error: the database cannot be reached.
+        """
+        if not self._checked:
+            self._check_once()
+        return self._database.watch(channel)
 
     def close(self) -> None:
         """Close the connections. The store may be used again; it then connects anew."""

@@ -12,13 +12,12 @@ Functions take the session of the transaction they belong to.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.store.clock import Clock, moment
+from bridge.store.clock import Clock
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
 from bridge.store.tables import attempt, ordering_key, outbox
@@ -250,24 +249,24 @@ _LAST_ATTEMPT = Prepared(
     "of_id",
 )
 _STATE_OF = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("of_id")), "of_id")
+_now = select(
+    Clock()
+).scalar_subquery()  # asked once: the index finds what is due, and no other key is looked at
 _DUE = Prepared(
     select(ordering_key.c.ordering_key)
     .where(
         ordering_key.c.partner == bindparam("of_partner"),
         ordering_key.c.state == literal_column("'active'"),
-        ordering_key.c.due_at <= Clock(),
+        ordering_key.c.due_at <= _now,
         (ordering_key.c.lease_until.is_(None))
-        | (ordering_key.c.lease_until < Clock())
-        | (ordering_key.c.lease_until > Clock() + cast(bindparam("of_length"), BigInteger)),
+        | (ordering_key.c.lease_until < _now)
+        | (ordering_key.c.lease_until > _now + cast(bindparam("of_length"), BigInteger)),
     )
     .order_by(ordering_key.c.due_at)
     .suffix_with(text("LIMIT :most")),
     "of_partner",
     "of_length",
     "most",
-)
-_OLDEST = Prepared(
-    select(func.min(outbox.c.created_at)).where(outbox.c.settled_at.is_(None)),
 )
 
 
@@ -395,9 +394,3 @@ def due_keys(session: Session, partner: str, *, lease: int, most: int) -> list[s
             the clock was set back.
     """
     return [row[0] for row in session.rows(_DUE, (partner, 2 * lease, most))]
-
-
-def oldest_open(session: Session) -> datetime | None:
-    """When the oldest open entry was put here; None where none is open."""
-    found = session.rows(_OLDEST)[0][0]
-    return None if found is None else moment(found)

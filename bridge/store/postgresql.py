@@ -20,12 +20,21 @@ from bridge.errors import CommitInDoubt, StoreBusy, StoreError
 from bridge.store import address
 from bridge.store.session import Cursor
 from bridge.store.statements import DialectName, Parameters
+from bridge.store.watch import PostgresqlWatch
 
 _TRANSIENT = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock: PostgreSQL has rolled back, the same work may succeed now."""
 
 _UNTESTED_SECONDS = 20.0
 """A connection that lay in the pool for longer is tried first: the server may have been restarted meanwhile."""
+
+_KEPT_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""For a connection on which nothing may come for hours: that the network was cut is found out within half a minute."""
 
 
 class PostgresqlDatabase:
@@ -97,6 +106,12 @@ class PostgresqlDatabase:
     def warnings(self) -> list[str]:
         """What an operator should know about this database; nothing so far."""
         return []
+
+    def watch(self, channel: str) -> PostgresqlWatch:
+        """Tells what is said on this channel, on a connection beside the pool. Raises the driver's error."""
+        words, options = self._engine.dialect.create_connect_args(self._engine.url)
+        connect: Any = self._engine.dialect.loaded_dbapi.connect
+        return PostgresqlWatch(connect(*words, **{**_KEPT_ALIVE, **options}, autocommit=True), channel)
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -39,6 +39,7 @@ from bridge.store import address, clock
 from bridge.store.fifo import FifoLock
 from bridge.store.session import Cursor
 from bridge.store.statements import DialectName, Parameters
+from bridge.store.watch import SqliteWatch
 
 fcntl: ModuleType | None
 try:
@@ -142,6 +143,11 @@ class SqliteDatabase:
             f"beside it, use a Python with SQLite {fixed} or later, or PostgreSQL."
         )
         return [warning]
+
+    def watch(self, channel: str) -> SqliteWatch:
+        """Tells that something was committed, here or in another process; never what."""
+        lane = self._open_reader()
+        return SqliteWatch(lambda: int(lane.dbapi.execute("PRAGMA data_version").fetchone()[0]), lane.close)
 
     def close(self) -> None:
         """Close every idle connection; the last one of all processes folds the WAL into the file."""

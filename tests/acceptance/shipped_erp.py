@@ -46,6 +46,7 @@ class ErpProcess:
         self.port = 0
         self.announced: dict[str, Any] = {}
         self.program: tuple[str, ...] = (sys.executable, "-m", "bridge")
+        self.verb = "serve"
         self.pass_fds: tuple[int, ...] = ()
         self.process: subprocess.Popen[str] | None = None
 
@@ -61,7 +62,7 @@ class ErpProcess:
         """Returns once it has announced its addresses, on the port it had before if it had one."""
         with (self.folder / "serve.log").open("ab") as errors:
             self.process = subprocess.Popen(
-                [*self.program, "serve", *self.words, "--port", str(self.port), "--json"],
+                [*self.program, self.verb, *self.words, "--port", str(self.port), "--json"],
                 cwd=self.folder,
                 env=environment(**self.variables),
                 stdout=subprocess.PIPE,

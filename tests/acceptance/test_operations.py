@@ -111,7 +111,7 @@ def test_who_started_it_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Pa
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 def test_systemd_understands_the_units_and_finds_little_exposed(tmp_path: Path) -> None:
-    for name in ("soapbridge.service", "soapbridge.socket"):
+    for name in ("soapbridge.service", "soapbridge-worker.service", "soapbridge.socket"):
         text = (ROOT / "deploy" / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace("/opt/soapbridge/bin/soapbridge", sys.executable))
 
@@ -122,9 +122,10 @@ def test_systemd_understands_the_units_and_finds_little_exposed(tmp_path: Path) 
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    said = analyze("verify", "./soapbridge.service", "./soapbridge.socket")
+    said = analyze("verify", "./soapbridge.service", "./soapbridge-worker.service", "./soapbridge.socket")
     assert "soapbridge" not in said, said
-    analyze("security", "--offline=true", "--threshold=20", "./soapbridge.service")
+    for unit in ("./soapbridge.service", "./soapbridge-worker.service"):
+        analyze("security", "--offline=true", "--threshold=20", unit)
 
 
 BAD = (SAMPLES / "purchasing/CreatePurchaseOrder/bad-three-fields-soap11.xml").read_bytes()

@@ -21,6 +21,7 @@ from bridge.ops.meter import CODES, VERDICTS, Meter
 from bridge.ops.probe import Disk, StoreState
 from bridge.settings import Server, Settings, keys, load
 from bridge.shipped import contracts
+from bridge.store.backlog import Backlog
 from tests.unit.ops.conftest import ended
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,9 @@ DEPLOY = ROOT / "deploy"
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 VARIABLES = {key.variable for key in keys()} | {f"{key.variable}_FILE" for key in keys() if key.secret}
 COMMANDS = set(getattr(typer.main.get_command(app), "commands", {}))
+
+
+BACKLOG = Backlog("backoffice", {"waiting": 2, "sending": 0, "in_doubt": 1, "held": 0}, 1, "open", True)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,9 @@ def samples() -> dict[str, set[str]]:
     meter.observer(service)(ended(bridge.inbound(service)), 0.1)
     meter.sources.append(lambda: {"pid": 1})
     meter.publish()
-    text = exposition.text(meter, StoreState(True, {"request": 1.0}), [Disk("data", 1, 2)]).decode()
+    text = exposition.text(
+        meter, StoreState(True, {"request": 1.0}, (BACKLOG,)), [Disk("data", 1, 2)]
+    ).decode()
     return {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(text)
@@ -92,8 +98,9 @@ def directives(name: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_unit_starts_a_command_of_ours_with_settings_of_ours() -> None:
-    unit = directives("soapbridge.service")
+@pytest.mark.parametrize("name", ["soapbridge", "soapbridge-worker"])
+def test_a_unit_starts_a_command_of_ours_with_settings_of_ours(name: str) -> None:
+    unit = directives(f"{name}.service")
     one = dict(unit)
     assert Path(one["ExecStart"].split()[0]).name == "soapbridge"
     assert one["ExecStart"].split()[1] in COMMANDS
@@ -102,7 +109,10 @@ def test_the_unit_starts_a_command_of_ours_with_settings_of_ours() -> None:
     assert variables["SOAPBRIDGE_DATA_FOLDER"] == f"/var/lib/{one['StateDirectory']}"
     assert one["WorkingDirectory"] == variables["SOAPBRIDGE_DATA_FOLDER"]
     assert int(one["TimeoutStopSec"]) > Server().grace
-    assert one["Requires"] == "soapbridge.socket"
+
+
+def test_the_bridge_answers_on_the_socket_that_stays() -> None:
+    assert dict(directives("soapbridge.service"))["Requires"] == "soapbridge.socket"
     (address,) = [value for key, value in directives("soapbridge.socket") if key == "ListenStream"]
     assert address == f"{Server().host}:{Server().port}"
 

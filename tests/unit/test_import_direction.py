@@ -32,11 +32,14 @@ LAYERS: tuple[tuple[str, str], ...] = (
     (
         "pure",
         "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
-        "bridge.delivery.sender",
+        "bridge.delivery.circuit bridge.delivery.sender bridge.delivery.turns",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
-    # bridge.shipped is where the contracts' files are.
-    ("ground", "bridge.errors bridge.ids bridge.settings bridge.log bridge.soap.limits bridge.shipped"),
+    # bridge.shipped is where the contracts' files are. bridge.delivery.timetable reads a form that settings have checked.
+    (
+        "ground",
+        "bridge.errors bridge.ids bridge.settings bridge.log bridge.soap.limits bridge.shipped bridge.delivery.timetable",
+    ),
 )
 
 # Neighbours in one layer that may import each other: (importer, imported).
@@ -75,6 +78,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.starter", "bridge.contract"),
         ("bridge.settings", "bridge.errors"),
         ("bridge.settings", "bridge.soap.limits"),
+        ("bridge.settings", "bridge.delivery.timetable"),
         ("bridge.log", "bridge.settings"),
         ("bridge.log", "bridge.errors"),
     }

@@ -224,3 +224,43 @@ def test_a_time_zone_that_is_none_is_a_mistake_with_its_place(zone: str) -> None
     assert "bridge.toml:2: contracts.zone:" in found[0]
     assert "bridge.toml:4: services.orders.zone:" in found[1]
     assert all("Asia/Shanghai" in mistake for mistake in found)
+
+
+def test_the_hours_of_a_partner_are_by_its_own_zone_else_the_one_of_all() -> None:
+    file = written(
+        '[contracts]\nzone = "Europe/Berlin"\n[partners.erp]\nzone = "Asia/Shanghai"\n[partners.crm]\n'
+    )
+    settings = load(file, environ={})
+    assert str(settings.partner_zone("erp")) == "Asia/Shanghai"
+    assert str(settings.partner_zone("crm")) == "Europe/Berlin"
+
+
+def test_hours_that_cannot_be_read_are_told_together_each_with_its_line_and_how_to_write_it() -> None:
+    found = mistakes(
+        '[partners.erp]\nopen = ["Mon-Fri 06:00-22:00", "Mon-Fry 06:00-22:00", "Sat"]\nzone = "Europe/Atlantis"\n'
+        '[partners.crm]\nopen = "25:00-26:00"\n'
+    )
+    assert [one.partition(": ")[0] for one in found] == ["bridge.toml:3"] + ["bridge.toml:2"] * 2 + [
+        "bridge.toml:5"
+    ]
+    assert "partners.erp.open: 'Fry' is no day; did you mean Fri?" in found[1]
+    assert "partners.erp.open: 'Sat' has no times: write it like Mon-Fri 06:00-22:00" in found[2]
+    assert "partners.crm.open: '25:00-26:00' has a time that no clock shows" in found[3]
+
+
+def test_several_hours_may_come_from_the_environment() -> None:
+    environ = {"SOAPBRIDGE_PARTNERS_ERP_OPEN": "Mon-Fri 06:00-22:00, Sat Sun 08:00-12:00"}
+    settings = load(written("[partners.erp]\n"), environ=environ)
+    assert settings.partners["erp"].open == ("Mon-Fri 06:00-22:00", "Sat Sun 08:00-12:00")
+
+
+def test_a_lease_that_an_attempt_may_outlive_is_refused_where_it_was_set() -> None:
+    (found,) = mistakes("[delivery]\nlease = 100\n[partners.erp]\n[partners.crm]\ndeadline = 49.9\n")
+    assert found == (
+        "bridge.toml:2: delivery.lease (100 s) must be more than twice partners.erp.deadline (60 s), else others take a key "
+        "over whose document is still being sent: set delivery.lease above 120, or a shorter deadline"
+    )
+    (found,) = mistakes("[partners.erp]\ndeadline = 75\n")
+    assert found.startswith(
+        "bridge.toml:2: delivery.lease (150 s) must be more than twice partners.erp.deadline (75 s)"
+    )
