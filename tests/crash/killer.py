@@ -11,7 +11,7 @@ from tests.crash.members import Member
 from tests.crash.plan import Disturbance, disturbances
 from tests.crash.stage import Stage
 
-PATIENCE: Final = 6.0
+PATIENCE: Final = 15.0
 """Seconds until a process that does not come by its named point is killed where it is."""
 
 KEPT_BACK: Final = 0.85

@@ -87,12 +87,9 @@ class Member:
         _signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def term(self) -> int | None:
-        """SIGTERM, and wait; its exit status, or None where it had to be killed because it did not end."""
-        if self.process is None:
-            return 0
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+    def wait(self) -> int | None:
+        """Its exit status, or None where it had to be killed because it did not end in time."""
+        assert self.process is not None
         try:
             return self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
@@ -106,7 +103,7 @@ def end_all(members: Sequence[Member]) -> dict[str, int | None]:
     for member in running:
         assert member.process is not None
         member.process.send_signal(signal.SIGTERM)
-    return {member.name: member.term() for member in running}
+    return {member.name: member.wait() for member in running}
 
 
 def kill_all(members: Sequence[Member]) -> None:
