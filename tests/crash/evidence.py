@@ -53,7 +53,7 @@ def states(url: str) -> dict[str, int]:
     """How many entries are in which state."""
     with looking(url) as connection:
         found = connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
-        return dict(found.tuples().all())
+        return {row[0]: row[1] for row in found}
 
 
 def dump(url: str, file: Path) -> None:

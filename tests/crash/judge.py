@@ -109,7 +109,7 @@ def judge(
 
     Args:
         receptions: in the order in which the partner handled them.
-        final: people have settled what was in doubt; else in doubt and held are endings for a partner that keeps no id.
+        final: people have settled what was in doubt; else in doubt and held are endings, for a partner that keeps no id.
     """
     case = _Case(receipts, receptions, entries, kind)
     verdict = Verdict()

@@ -31,6 +31,9 @@ TOPOLOGIES: Final[dict[StoreKind, tuple[tuple[str, ...], ...]]] = {
 AT_ACCEPTING: Final = ("accepted", "committed")
 """Points that a process passes which takes documents; the others are passed where documents leave."""
 
+SHORT: Final = 20
+"""Kills below which a run is a short one."""
+
 JUMP: Final = 3600
 """Seconds that a clock jumps, either way."""
 
@@ -96,12 +99,16 @@ def disturbances(options: Options) -> list[Disturbance]:
 
 
 def _between(kills: list[Disturbance], options: Options, chance: random.Random) -> list[Disturbance]:
-    """The kills with what is not one spread among them: each topology's end, two full disks, jumps of the clock and back."""
-    changes = topologies(options)[1:]
+    """The kills with what is not one spread among them: each topology's end, full disks, jumps of the clock and back; half as
+    much of it in a short run."""
+    short = options.kills < SHORT
     others = [
-        *(Disturbance("term") for _ in changes),
-        *(Disturbance("full", count=chance.randint(10, 30)) for _ in range(2)),
-        *(Disturbance("clock", count=offset) for offset in (JUMP, 0, -JUMP, 0)),
+        *(Disturbance("term") for _ in topologies(options)[1:]),
+        *(
+            Disturbance("full", count=chance.randint(10, 15 if short else 30))
+            for _ in range(1 if short else 2)
+        ),
+        *(Disturbance("clock", count=offset) for offset in (JUMP, 0, -JUMP, 0)[: 2 if short else 4]),
     ]
     if not kills:
         return others

@@ -53,8 +53,9 @@ def _leave_in_peace(stage: Stage) -> None:
     stage.clock.value = 0
     stage.raise_budget(2.0)
     url = stage.database.url
+    ended = SETTLED if stage.options.partner == "keeps-id" or stage.has_person else SETTLED | {"in_doubt"}
     _until(stage, "producers", lambda: all(one.finished for one in stage.producers))
-    _until(stage, "deliveries", lambda: evidence.states(url).keys() <= SETTLED)
+    _until(stage, "deliveries", lambda: evidence.states(url).keys() <= ended)
 
 
 def _until(stage: Stage, what: str, done: Callable[[], bool]) -> None:
@@ -71,7 +72,8 @@ def _until(stage: Stage, what: str, done: Callable[[], bool]) -> None:
 def _judge(stage: Stage) -> None:
     url, report = stage.database.url, stage.report
     receptions = read(stage.folder / "received.jsonl", Reception)
-    found = judge(stage.receipts(), receptions, evidence.entries(url), kind=stage.options.partner)
+    entries, kind = evidence.entries(url), stage.options.partner
+    found = judge(stage.receipts(), receptions, entries, kind=kind, final=stage.has_person)
     found.violations[:0] = report.verdict.violations
     report.verdict = found
     if not found.kept:

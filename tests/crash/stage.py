@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGTERM
 from typing import Final
@@ -22,6 +23,9 @@ from tests.ports import free_port
 
 STREAMS: Final = {"producer": 0.6, "script": 0.4}
 """The producers, and their share of the documents."""
+
+START: Final = 60.0
+"""Seconds until the first document must be accepted."""
 
 Say = Callable[[str], object]
 
@@ -75,17 +79,33 @@ class Stage:
         """All that may be killed."""
         return [*self.bridge, *self.producers, *self.person]
 
+    @property
+    def has_person(self) -> bool:
+        """Whether somebody settles what is in doubt: where the partner keeps no id, and there are commands to do it with."""
+        return self.options.partner == "keeps-none" and find_spec("bridge.delivery.acts") is not None
+
     def start(self) -> None:
+        """Returns when the first document is accepted; from then on things may be killed.
+
+        Raises:
+            RuntimeError: none is.
+        """
         self.partner.start()
         self._write_settings(_first_line(self.partner))
         self._prepare_store()
         self.producers = [self._producer(name) for name in STREAMS]
-        if self.options.partner == "keeps-none":
+        if self.has_person:
             words = ("person", "--received", self.folder / "received.jsonl")
             self.person = [Member("person", "person", words, self.folder)]
         self.next_topology()
         for member in (*self.producers, *self.person):
             member.start()
+        self.raise_budget(0.0)
+        until = time.monotonic() + START
+        while not self.receipts():
+            if time.monotonic() > until:
+                raise RuntimeError(f"nothing was accepted in {START:.0f} s: see the logs in {self.folder}")
+            time.sleep(0.1)
 
     def _partner(self) -> Member:
         options = self.options
