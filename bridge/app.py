@@ -22,10 +22,14 @@ from typing import TYPE_CHECKING, Any
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
+from bridge.delivery import retention
 from bridge.delivery.accept import accept
 from bridge.delivery.background import Background
 from bridge.delivery.drain import Drain
+from bridge.delivery.due import Cron, Every
+from bridge.delivery.schedules import Schedule, Scheduler, Work
 from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
@@ -35,8 +39,10 @@ from bridge.store import Store, Transaction, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
+    from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
 
 _DAY = 86_400.0
@@ -58,6 +64,8 @@ class Bridge:
         """By path, in the order they were added."""
         self.partners: dict[str, SoapPartner] = {}
         """By name: those that were asked for."""
+        self.schedules: dict[str, Schedule] = {}
+        """By name: those that were declared with `schedule`."""
         self._with_store = store
 
     @classmethod
@@ -96,6 +104,33 @@ class Bridge:
                 f"The data folder {folder} cannot be made: {error.strerror or error}.",
                 advice="Set data.folder to one that this user may make and write.",
             ) from error
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.delivery.acts import Deliveries
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
+        return Deliveries(self.store, self.settings, self.partner)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """A journaled request through today's code: `bridge.replay(exchange_id)` shows what would be answered and keeps
+        nothing; `dry_run=False` does it, with `who` and `why`.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.replay import Replay
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
+        return Replay(self.store, self.settings, self.services)
 
     @cached_property
     def cache(self) -> FileCache | None:
@@ -187,7 +222,8 @@ class Bridge:
                 current_transaction.reset(token)
 
     def background(self) -> list[Background]:
-        """What runs beside requests, in any number of processes: the runner that delivers to partners. Nothing is started yet.
+        """What runs beside requests, in any number of processes: the runner that delivers to partners, and
+        what runs by the clock. Nothing is started yet.
 
         Raises:
             SettingsError: the bridge runs without a store.
@@ -199,7 +235,9 @@ class Bridge:
                 "A bridge without a store delivers nothing.", advice="Give it one: `store.url`."
             )
         destinations = [self._destination(self.store, name) for name in self.settings.partners]
-        return [Runner(self.store, destinations, self.settings.delivery)]
+        runner = Runner(self.store, destinations, self.settings.delivery)
+        lease = self.settings.delivery.lease
+        return [runner, Scheduler(self.store, self.all_schedules(), owner=runner.owner, lease=lease)]
 
     def _destination(self, store: Store, name: str) -> Destination:
         from bridge.delivery.gate import Gate, GateOptions
@@ -249,6 +287,45 @@ class Bridge:
             advice=f"{guess}There are: {', '.join(names) or 'none'}. Add [partners.{name}] with its wsdl.",
         )
 
+    def schedule(
+        self, name: str, *, cron: str = "", every: float | None = None, zone: str = ""
+    ) -> Callable[[Work], Work]:
+        """Has a function run by the clock, in whatever process works (`soapbridge up`, `soapbridge worker`), once each time:
+
+            @bridge.schedule("nightly", cron="30 2 * * *", zone="Asia/Shanghai")     # or every=300 (seconds)
+            def nightly(firing): ...                                                 # firing.name, firing.due_at
+
+        Args:
+            name: what it is known by in the store: the same in all processes, and in the next version.
+            cron: minute, hour, day, month, day of the week.
+            zone: the time zone of `cron`; `contracts.zone` where none is given.
+
+        Raises:
+            HandlerError: it is not said when, or not so that it can be read; the name is taken.
+        """
+        if name in (*self.schedules, retention.NAME):
+            raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
+        if bool(cron) == (every is not None):
+            raise HandlerError(
+                f"The schedule {name} is not said when to run.", advice="Give it either cron or every."
+            )
+        try:
+            rule = Cron(cron, zone or self.settings.contracts.zone) if every is None else Every(every)
+        except ValueError as error:
+            raise HandlerError(f"The schedule {name}: {error}.") from None
+
+        def declare(work: Work) -> Work:
+            self.schedules[name] = Schedule(name, rule, work)
+            return work
+
+        return declare
+
+    def all_schedules(self) -> tuple[Schedule, ...]:
+        """What runs by the clock in a process that works: retention, and what was declared."""
+        store = self.store
+        built_in = () if store is None else (retention.schedule(store, self.settings),)
+        return (*built_in, *self.schedules.values())
+
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:
         """A shipped contract by its name, a URL, or a file beside the settings."""
         folder = self.settings.file.parent if self.settings.file is not None else None
@@ -281,6 +358,7 @@ class Bridge:
             if complete or not service.handlers:
                 mistakes += _unanswered(service)
             mistakes += key_paths(service, self.settings)[1]
+            mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
         mistakes += self._unknown_services()
         for name in self.settings.partners:
             try:

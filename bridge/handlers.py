@@ -13,7 +13,11 @@ what it does outside `call.session` must bear that.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
+import json
+import math
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
@@ -32,7 +36,11 @@ from bridge.errors import (
 )
 
 if TYPE_CHECKING:
+    from lxml import etree
+
+    from bridge.forwarding import Fault
     from bridge.idempotency import Once
+    from bridge.partners.soap import SoapPartner
     from bridge.store import Session, Transaction
 
 Handler = Callable[[Any, "Call"], Any]
@@ -67,13 +75,15 @@ class Call:
     `exchange_id` names the exchange in journal, logs and answers. `headers` are the declared SOAP headers that came,
     decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown;
     `language` what they would rather read (BCP 47), "en" where they do not say. A handler may set `reference`, the
-    number of the document it made or read: `soapbridge journal list --reference` finds the exchange by it.
+    number of the document it made or read: `soapbridge journal list --reference` finds the exchange by it. `payload` is the
+    Body's child as it came, found valid; None for an empty Body.
     """
 
     __slots__ = (
         "_accept_language",
         "_now",
         "_once",
+        "_overdue",
         "_service",
         "_transaction",
         "_zone",
@@ -82,6 +92,7 @@ class Call:
         "headers",
         "operation",
         "partner",
+        "payload",
         "reference",
         "reply_headers",
     )
@@ -97,6 +108,8 @@ class Call:
         accept_language: str = "",
         once: Once | None = None,
         zone: tzinfo = UTC,
+        payload: etree._Element | None = None,
+        overdue: float = math.inf,
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -104,6 +117,8 @@ class Call:
         self.reply_headers: dict[str, Any] = {}
         self.reference: str | None = None
         self.partner: Final = partner
+        self.payload: Final = payload
+        self._overdue = overdue
         self._accept_language = accept_language
         self._service = service
         self._transaction = transaction
@@ -159,6 +174,23 @@ class Call:
         """The day of this request where the business is: in the contract's zone (`contracts.zone`)."""
         return self.now.astimezone(self._zone).date()
 
+    @property
+    def seconds_left(self) -> float:
+        """How long this request may still take: until `server.stuck_after` is over since it came in; then below 0."""
+        return self._overdue - time.perf_counter()
+
+    @property
+    def onward_id(self) -> str:
+        """An id of this request for a system that it is handed on to: no other request has it, a repeat has the same one.
+
+        Where nothing tells a repeat from a new request, the exchange's.
+        """
+        if self._once is None:
+            return self.exchange_id
+        # Not the caller's own id: to the next system, all our callers are one.
+        text = json.dumps(self._once.identity).encode()
+        return hashlib.blake2b(text, digest_size=20).hexdigest()
+
     def moment(self, value: datetime | XsdDateTime) -> datetime:
         """A point in time out of a message, fit to be compared with every other; to the microsecond.
 
@@ -191,6 +223,11 @@ class Call:
         """What became of it: `done` unless it is certain that nothing was."""
         if self._once is not None and done:
             self._once.reached = True
+
+    def may_call_again(self) -> None:
+        """Whatever became of the last call, a repeat of this request may make it again: the other system knows the repeat."""
+        if self._once is not None:
+            self._once.reached = False
 
     def fault(self, name: str, value: Any = None, /, **fields: Any) -> DeclaredFault:
         """A declared fault of this operation, to be raised. Fields by name, or a ready `value`.
@@ -327,6 +364,56 @@ class Service:
             )
         _check_signature(operation, handler)
         self.handlers[operation.key] = handler
+
+    def forward(
+        self,
+        name: str,
+        *,
+        to: SoapPartner,
+        operation: str = "",
+        mapping: Callable[[Any], Any] | None = None,
+        reply: Callable[..., Any] | None = None,
+        faults: Mapping[str, Fault] | None = None,
+        headers: Callable[[Any], Mapping[str, Any]] | None = None,
+        ordering_key: str | Callable[[Any], object] | None = None,
+        deadline: float | None = None,
+        durable: bool = False,
+    ) -> None:
+        """Hands the operation `name` on to a partner (docs/forwarding.md). `[services.NAME] forward` goes before `durable`.
+
+        Args:
+            to: `bridge.partner(NAME)`.
+            operation: the partner's, by its key; the same name unless given.
+            mapping: makes what the partner takes out of the request's values; not needed where both take the same element.
+            reply: makes our reply: out of the partner's, `reply(answer)`; durable, `reply(values, entry)` with the request's
+                values and what was stored, by its `id`. One that can be called both ways serves both.
+            faults: which of our declared faults one of the partner's becomes, by its name: `"UnknownOrder"`, or with a function
+                for the detail `("UnknownOrder", f)`. Those of the same name and element need none.
+            headers: makes the partner's headers out of the declared ones that came; without it none are handed on.
+            ordering_key: durable: where the payload has it (`order/Number`, `order/@id`), or a function of the values.
+            deadline: synchronous: seconds for the partner's answer, where less than its own setting.
+            durable: answer once stored, instead of after the partner has answered.
+
+        Raises:
+            HandlerError: whatever can be known to be wrong: misspelt names, elements that differ and nothing that maps them.
+            OperationUnavailable: one of the operations cannot be hosted, or called.
+        """
+        from bridge.forwarding import forward
+
+        made = forward(
+            self,
+            name,
+            to=to,
+            operation=operation,
+            mapping=mapping,
+            reply=reply,
+            faults=faults,
+            headers=headers,
+            ordering_key=ordering_key,
+            deadline=deadline,
+            durable=durable,
+        )
+        self.bind(made.ours, made)
 
     def fault(self, name: str, value: Any = None, /, **fields: Any) -> DeclaredFault:
         """A declared fault of this contract, to be raised: `raise orders.fault("OrderRejected", Reason="…")`.

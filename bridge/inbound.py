@@ -35,10 +35,12 @@ from bridge.errors import (
     HandlerError,
     InvalidReply,
     InvalidRequest,
+    PartnerError,
     Refusal,
     RequestInDoubt,
 )
 from bridge.exchange import Exchange, Plan, record_of, verdict_of
+from bridge.forwarding import handlers_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, key_paths
 from bridge.ids import exchange_iri
@@ -89,6 +91,7 @@ class Inbound:
         self.limits = settings.limits
         self.zone = settings.zone(service.path.removeprefix("/services/"))
         self.store = store
+        self.stuck_after = settings.server.stuck_after
         self.journal = None
         if store is not None:
             self.journal = RefusalJournal(store, most=settings.journal.refused_per_minute)
@@ -108,9 +111,8 @@ class Inbound:
         self.keep_accepted = settings.journal.keep_bodies == "all"
         self.guard = contract.guard  # compiles the schemas now, not at the first request
         self.codec = contract.codec
-        self.plans = {
-            key: Plan.of(found, service.handlers.get(key)) for key, found in contract.operations.items()
-        }
+        handlers, _ = handlers_of(service, settings, has_store=store is not None)
+        self.plans = {key: Plan.of(found, handlers.get(key)) for key, found in contract.operations.items()}
         found_by: dict[str | None, list[Plan]] = {}
         for plan in self.plans.values():
             found_by.setdefault(plan.operation.input, []).append(plan)
@@ -262,6 +264,8 @@ class Inbound:
             exchange.language,
             once,
             self.zone,
+            None if exchange.envelope is None else exchange.envelope.body,
+            exchange.started + self.stuck_after,
         )
         token = current_call.set(call)
         try:
@@ -343,7 +347,7 @@ class Inbound:
             about = {"exchange": exchange.id}
             log.error("exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=error)
             trace = "".join(traceback.format_exception(error))
-            exchange.fault_reason = f"{error}\n\n{trace}"
+            exchange.fault_reason = f"{error}{_with_partner(error)}\n\n{trace}"
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
 
     def declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
@@ -426,6 +430,13 @@ def _action(exchange: Exchange) -> str | None:
     if exchange.version == "1.1":
         return read_soap_action(exchange.soap_action)
     return read_content_type(exchange.content_type).action
+
+
+def _with_partner(error: BaseException) -> str:
+    """Which exchange with a partner it was that failed."""
+    if not isinstance(error, PartnerError) or not error.exchange_id:
+        return ""
+    return f" [{error.operation} of partner {error.partner}: exchange {error.exchange_id}]"
 
 
 def _header_refused(message: str) -> Refusal:

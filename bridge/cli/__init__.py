@@ -35,6 +35,9 @@ MODULES: Final = {
     "contract": "contract",
     "journal": "journal",
     "duplicates": "duplicates",
+    "deliveries": "deliveries",
+    "schedules": "schedules",
+    "retention": "retention",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -15,7 +15,7 @@ from bridge.settings import FILE_VARIABLE, Settings, load, override
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
-    from bridge.erp.shipped import Rules
+    from bridge.erp.shipped import Rules, Tell
     from bridge.store import Store
 
 Target = Annotated[
@@ -55,8 +55,34 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
     services = {
         name: bridge.serve(path, idempotency_key="requestId") for name, path in contracts("erp").items()
     }
-    shipped.bind(services, _rules(settings))
+    shipped.bind(services, _rules(settings), _tell(bridge))
     return bridge
+
+
+EVENTS = ("PurchaseOrderStatusChanged", "GoodsReceived", "StockLevelChanged")
+
+
+def _tell(bridge: Bridge) -> Tell | None:
+    """Puts events into the outbox for the partner that the settings name; None where they name none.
+
+    Raises:
+        SettingsError: there is no such partner, or its contract is another one.
+    """
+    name = bridge.settings.erp.events_to
+    if not name or not bridge.has_store:
+        return None
+    partner = bridge.partner(name)
+    missing = [event for event in EVENTS if event not in partner.target.operations]
+    if missing:
+        raise SettingsError(
+            f"erp.events_to names the partner {name}, whose contract has no operation {', '.join(missing)}.",
+            advice=f'Give it the contract of the events: wsdl = "events" under [partners.{name}].',
+        )
+
+    def tell(event_name: str, event: Any, ordering_key: str) -> None:
+        partner.send(event_name, event, ordering_key=ordering_key, reference=ordering_key)
+
+    return tell
 
 
 def apply_shipped_rules(bridge: Bridge) -> None:

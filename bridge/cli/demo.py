@@ -1,7 +1,8 @@
 """`soapbridge demo`: a bridge, a CRM that is a mock, and an afternoon between them in a few seconds.
 
-The bridge is a process of its own, as `soapbridge serve` starts it, in a folder that is gone afterwards. Whatever is shown
-was done over HTTP, and the demo checks it: it ends with 1 where something did not go as it should.
+The bridge is a process of its own, as `soapbridge up` starts it, in a folder that is gone afterwards. Whatever is shown
+was done over HTTP, the events by the bridge itself, and the demo checks it: it ends with 1 where something did not go as
+it should.
 """
 
 from __future__ import annotations
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
     from bridge.cli.demo_story import Story
 
 _START_SECONDS = 60
+_SETTINGS = """\
+[erp]
+events_to = "crm"
+
+[partners.crm]
+wsdl = "events"
+endpoint = "{crm}"
+deadline = 0.5                  # the CRM answers too late, once
+keeps_id = true
+first_delay = 0.1
+
+[delivery]
+lease = 10
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,12 @@ def demo(
         happened.append(happening)
 
     crm_contract = contracts("crm")["events"]
-    with _folder(keep) as folder, _silence(), _bridge(folder) as urls, Mock(crm_contract) as crm:
+    with (
+        _folder(keep) as folder,
+        _silence(),
+        Mock(crm_contract) as crm,
+        _bridge(folder, crm.url) as urls,
+    ):
         if not as_json:
             say(
                 "The bridge answers the ERP's contracts; the CRM is a mock of wsdl/crm/events-1.wsdl.", "bold"
@@ -164,8 +184,9 @@ def _silence() -> Iterator[None]:
 
 
 @contextmanager
-def _bridge(folder: Path) -> Iterator[dict[str, str]]:
-    """`soapbridge serve` in a process of its own; the addresses of its services by name."""
+def _bridge(folder: Path, crm: str) -> Iterator[dict[str, str]]:
+    """`soapbridge up` in a process of its own, which tells the CRM; the addresses of its services by name."""
+    (folder / "bridge.toml").write_text(_SETTINGS.format(crm=crm), encoding="utf-8")
     # This package wherever it is, and no settings but the demo's own.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SOAPBRIDGE_")}
     place = str(Path(__file__).parents[2])
@@ -173,7 +194,7 @@ def _bridge(folder: Path) -> Iterator[dict[str, str]]:
     kept |= {"SOAPBRIDGE_DATA_FOLDER": str(folder.absolute()), "SOAPBRIDGE_LOG_LEVEL": "error"}
     with (folder / "bridge.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge", "serve", "--port", "0", "--json"],
+            [sys.executable, "-m", "bridge", "up", "--port", "0", "--json"],
             cwd=folder,
             env=kept,
             stdout=subprocess.PIPE,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bridge.cli.bridges import open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
+from bridge.cli.replay import replay
+from bridge.cli.selecting import moment
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
     from bridge.store import Entry
 
 app = typer.Typer(help="Read the journal: every envelope in and out with its verdict.", no_args_is_help=True)
+app.command("replay")(replay)
 
 Most = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many, the newest.")]
 Before = Annotated[
@@ -56,12 +59,12 @@ def list_entries(
         found = store.journal.list(
             contract=contract,
             operation=operation,
-            verdicts=_verdicts(verdict or []),
+            verdicts=verdicts(verdict or []),
             reference=reference,
             partner=partner,
             direction=way,
-            since=_moment("--since", since),
-            until=_moment("--until", until),
+            since=moment("--since", since),
+            until=moment("--until", until),
             before=before,
             limit=limit,
         )
@@ -181,11 +184,11 @@ def _print(entry: Entry) -> None:
     ):
         say(f"\n{name}" + (f", {size} bytes" if size is not None else ", not kept"), "bold")
         if envelope:
-            say(_text(envelope))
+            say(as_text(envelope))
     say()
 
 
-def _text(envelope: bytes) -> str:
+def as_text(envelope: bytes) -> str:
     """Bytes from the wire as a terminal can take them: decoded as they say, control characters made visible."""
     from bridge.errors import Refusal
     from bridge.soap.charset import to_utf8
@@ -207,7 +210,10 @@ def _advice(entry: Entry) -> str:
         case "refused" | "invalid_request":
             return "The sender mends the request and sends it again."
         case "invalid_reply" | "failed":
-            return "Ours to mend: nothing of this exchange was kept, so the sender may repeat it unchanged."
+            return (
+                "Ours to mend: nothing of this exchange was kept, so the sender may repeat it unchanged. With today's code: "
+                f"soapbridge journal replay {entry.exchange_id}"
+            )
         case "fault":
             return "Answered with a fault that the contract declares: the sender decides."
         case _ if entry.duplicate_of:
@@ -240,11 +246,12 @@ def _as_json(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
     request, reply = content.pop("request"), content.pop("reply")
     content["received_at"] = entry.received_at.isoformat()
     if whole:
-        content |= {"request": request and _text(request), "reply": reply and _text(reply)}
+        content |= {"request": request and as_text(request), "reply": reply and as_text(reply)}
     return content
 
 
-def _verdicts(given: list[str]) -> list[Any]:
+def verdicts(given: list[str]) -> list[Any]:
+    """Raises SettingsError for one that there is not."""
     from typing import get_args
 
     from bridge.store import Verdict
@@ -254,15 +261,3 @@ def _verdicts(given: list[str]) -> list[Any]:
     if wrong:
         raise SettingsError(f"There is no verdict {wrong[0]}.", advice=f"There are {', '.join(known)}.")
     return given
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"{option} is no time: {text!r}.", advice="Write 2026-11-22T08:00 or 2026-11-22."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,7 +6,11 @@ timetable  when a partner takes deliveries                                   pur
 circuit    a partner that does not answer is left in peace for a while       pure
 gate       whether anything may leave for a partner now, over all processes
 drain      one key: lease, attempt, send, settle, next
-turns      whose turn it is among the keys and partners of one process pure
+by_hand    what people may do to an entry, and what becomes of its key       pure
+hands      those acts upon entries, keys and partners, under their locks
+acts       `bridge.deliveries`: look, and act upon one or many
+standing   why an entry waits, what happens next, what to do                 pure
+turns      whose turn it is among the keys and partners of one process         pure
 runner     the threads of one process; leases, wake: two of them
 background what runs beside requests: a runner, started and stopped with the process
 """

@@ -53,6 +53,10 @@ class Gate(Protocol):
         """What became of an attempt."""
         ...
 
+    def reached(self, session: Session, now: int, *, reached: bool) -> None:
+        """Whether the partner was there when it was asked."""
+        ...
+
     def hold(self, session: Session, now: int, because: str) -> None:
         """Let nothing leave until a person says so."""
         ...
@@ -85,7 +89,7 @@ class _Work(Protocol):
 
 class _Turn(NamedTuple):
     """A transaction in which the locked key is ours. `fresh`: its lease has still to be taken. `exchange_id` is for the
-    next attempt, should there be one."""
+    next attempt, should there be one. `held`: why a person has held the key since it was taken."""
 
     session: Session
     ordering_key: str
@@ -93,6 +97,7 @@ class _Turn(NamedTuple):
     lease_no: int
     fresh: bool
     exchange_id: str
+    held: str | None = None
 
 
 class Drain:
@@ -189,6 +194,9 @@ class Drain:
 
     def _choose(self, turn: _Turn) -> Step | None:
         """The next step of a key, written down; None when it was left."""
+        if turn.held is not None:
+            self._leave(turn, "held")
+            return None
         while True:
             entry = outbox.next_open(turn.session, self._sender.name, turn.ordering_key)
             if entry is None:
@@ -257,6 +265,8 @@ class Drain:
     def _leave(
         self, turn: _Turn, state: str, *, due_at: int = outbox.AT_ONCE, because: str | None = None
     ) -> None:
+        if turn.held is not None:
+            state, because = "held", turn.held
         outbox.leave_key(
             turn.session, self._sender.name, turn.ordering_key, state, due_at=due_at, because=because
         )
@@ -309,7 +319,7 @@ class Drain:
             if delivery.record is not None:
                 record(session, delivery.record)
             self._gate.note(session, row.now, delivery)
-            turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id)
+            turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id, row.held_because)
             if not ours:
                 self._settle_late(turn, step, delivery, row)
                 return None
@@ -349,7 +359,7 @@ class Drain:
             return  # nothing that its new owner does not decide itself
         self._set(turn, entry, decision.state, delivery.cause, delivery.reason)
         if row.state == "held" and entry.entry_id in (row.held_because or "") and decision.then == "continue":
-            self._leave(turn, "active", due_at=turn.now)
+            self._leave(turn._replace(held=None), "active", due_at=turn.now)
             outbox.notify(session, self._sender.name)
 
     def _settle_question(self, ordering_key: str, step: Asking, answer: Answer) -> Step | None:
@@ -362,7 +372,7 @@ class Drain:
                 return None
             if again and (begun := self._begun(session, ordering_key, exchange_id, row)):
                 return begun
-            turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id)
+            turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id, row.held_because)
             if outbox.state_of(session, step.entry.id) != "in_doubt":
                 return self._choose(turn)  # settled meanwhile: by a late answer, or by hand
             decision = policy.after_asking(

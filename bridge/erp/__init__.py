@@ -5,7 +5,8 @@
     suppliers.py    UpsertSupplier, GetSupplier
     shipped.py      binds these to the contracts' operations
     states.py       pure: which state of an order allows what; state_page.py draws it
-    events.py       what happened, as events of wsdl/crm/events-1.wsdl
+    events.py       pure: what happened, as events of wsdl/crm/events-1.wsdl
+    telling.py      which handler tells which of them, in its own transaction
     ledger.py       posts planned legs as one stock document; every operation that moves stock calls it
     holds.py        what reservations hold, beside the balances
     reservation_states.py   pure: which state of a reservation allows what

@@ -3,7 +3,7 @@
 An event's id is made of what it is about, so that whoever tells it again tells it under the same id. Its sequence is
 that of its object: when the order last changed, how often the balance was written.
 
-Nothing here calls anybody. Events are told after the transaction that they speak of, never from inside a handler.
+Nothing here calls anybody: `telling.py` has them told.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.erp.documents import day_of, without_none
 from bridge.erp.figures import quantity
 from bridge.erp.ledger import BalanceRow, DocumentRow, document_number
 from bridge.erp.posting import Leg
-from bridge.erp.purchasing.content import Line
-from bridge.erp.purchasing.rows import Order
 from bridge.erp.states import State
 from bridge.store.clock import moment
+
+if TYPE_CHECKING:  # whose handlers have these told
+    from bridge.erp.purchasing.content import Line
+    from bridge.erp.purchasing.rows import Order
 
 Event = dict[str, Any]
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, literal_column, select, update
 
@@ -34,6 +34,9 @@ from bridge.erp.tables import stock_balance, stock_document, stock_movement
 from bridge.store import Session
 from bridge.store.clock import moment, stored
 from bridge.store.statements import ByKeys, Prepared, insertion
+
+if TYPE_CHECKING:
+    from bridge.erp.telling import Levels
 
 
 class DocumentRow(NamedTuple):
@@ -138,8 +141,14 @@ def heading(
     )
 
 
-def post(document: DocumentRow, planned: Sequence[Leg], call: Call, rules: Rules) -> int:
-    """Post all legs as one document, or none of them; the document's id.
+def post(
+    document: DocumentRow,
+    planned: Sequence[Leg],
+    call: Call,
+    rules: Rules,
+    levels: Levels | None = None,
+) -> int:
+    """Post all legs as one document, or none of them; the document's id. `levels` sees the balances before.
 
     Raises:
         the fault KeyReused: this sender's request id has made a stock document before.
@@ -155,7 +164,8 @@ def post(document: DocumentRow, planned: Sequence[Leg], call: Call, rules: Rules
         raise call.fault("KeyReused", requestId=document.request_id, firstUsedAt=moment(first_used_at))
     document_id: int = made[0][0]
     references = References(session, planned, call, rules)
-    balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses, call.now)
+    places = {leg.place for leg in planned}
+    balances = lock_balances(session, places, references.warehouses, call.now, levels)
     holds = holds_of(session, planned, call)
     outcome = apply(planned, balances, holds)
     refuse(outcome.shortages, outcome.overflows, call)
@@ -177,7 +187,11 @@ def document_number(document_id: int, document: DocumentRow) -> str:
 
 
 def lock_balances(
-    session: Session, places: Iterable[Place], may_be_negative: Mapping[str, bool], now: datetime
+    session: Session,
+    places: Iterable[Place],
+    may_be_negative: Mapping[str, bool],
+    now: datetime,
+    levels: Levels | None = None,
 ) -> dict[Place, Balance]:
     """These balances, locked until the transaction ends, without what reservations hold whose time has run out by `now`.
 
@@ -185,14 +199,17 @@ def lock_balances(
 
     Args:
         may_be_negative: of every warehouse among the places.
+        levels: sees them as they were.
     """
     ordered = sorted(set(places))
     session.run_many(
         _INSERT_BALANCE, [BalanceRow(sku, code, int(may_be_negative[code]), 0, 0, 0) for sku, code in ordered]
     )
     balances: dict[Place, Balance] = {}
-    for row in session.rows_for(_LOCKED_BALANCES, ordered):
-        found = BalanceRow(*row)
+    rows = [BalanceRow(*row) for row in session.rows_for(_LOCKED_BALANCES, ordered)]
+    if levels is not None:
+        levels.saw(rows)
+    for found in rows:
         balances[found.sku, found.warehouse] = Balance(
             found.on_hand, found.reserved, bool(found.may_be_negative)
         )

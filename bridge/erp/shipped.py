@@ -25,8 +25,9 @@ from bridge.erp.purchasing import (
 )
 from bridge.erp.references import Rules, apply_rules
 from bridge.erp.suppliers import get_supplier, upsert_supplier
+from bridge.erp.telling import Tell
 
-__all__ = ["Rules", "apply_rules", "bind", "handlers"]
+__all__ = ["Rules", "Tell", "apply_rules", "bind", "handlers"]
 
 Handler = Callable[[Any, Any], Any]
 
@@ -37,39 +38,44 @@ class Service(Protocol):
     def operation(self, name: str, /) -> Callable[[Handler], object]: ...
 
 
-def handlers(rules: Rules) -> Mapping[str, Mapping[str, Handler]]:
+def handlers(rules: Rules, tell: Tell | None = None) -> Mapping[str, Mapping[str, Handler]]:
     """What answers each operation, by contract and operation."""
     return {
         "purchasing": {
-            "CreatePurchaseOrder": partial(create_purchase_order, rules=rules),
+            "CreatePurchaseOrder": partial(create_purchase_order, rules=rules, tell=tell),
             "GetPurchaseOrder": get_purchase_order,
-            "ChangePurchaseOrder": partial(change_purchase_order, rules=rules),
-            "CancelPurchaseOrder": cancel_purchase_order,
+            "ChangePurchaseOrder": partial(change_purchase_order, rules=rules, tell=tell),
+            "CancelPurchaseOrder": partial(cancel_purchase_order, tell=tell),
             "ListPurchaseOrders": list_purchase_orders,
-            "ReceiveGoods": partial(receive_goods, rules=rules),
+            "ReceiveGoods": partial(receive_goods, rules=rules, tell=tell),
         },
         "suppliers": {
             "UpsertSupplier": upsert_supplier,
             "GetSupplier": get_supplier,
         },
         "inventory": {
-            "UpdateStock": partial(update_stock, rules=rules),
+            "UpdateStock": partial(update_stock, rules=rules, tell=tell),
             "GetStock": get_stock,
-            "ReserveStock": partial(reserve_stock, rules=rules),
-            "ReleaseStock": release_stock,
+            "ReserveStock": partial(reserve_stock, rules=rules, tell=tell),
+            "ReleaseStock": partial(release_stock, tell=tell),
             "GetReservation": get_reservation,
-            "CountStock": partial(count_stock, rules=rules),
+            "CountStock": partial(count_stock, rules=rules, tell=tell),
             "ListStockMovements": list_stock_movements,
         },
     }
 
 
-def bind(services: Mapping[str, Service], rules: Rules = Rules()) -> None:  # noqa: B008 - frozen
+def bind(
+    services: Mapping[str, Service],
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> None:
     """Bind a handler to every operation of every shipped contract. `rules` go to `apply_rules` too, once at start.
 
     Args:
         services: the service of each shipped contract, by the contract's name.
+        tell: has what happened told to a CRM; None: nobody is told.
     """
-    for contract, operations in handlers(rules).items():
+    for contract, operations in handlers(rules, tell).items():
         for name, handler in operations.items():
             services[contract].operation(name)(handler)

@@ -249,6 +249,44 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long is kept what has ended; then it is removed, a little at a time while serving (docs/operations.md). 0: for ever.
+    Never removed: what is open, in doubt or held, and what people did by hand."""
+
+    journal: float = setting(
+        400.0,
+        "Exchanges with their envelopes. A year and a month: what was ordered a year ago can still be shown when its accounts are "
+        "closed. Longer than `idempotency.keep`, or a repeat with other prefixes is not known again.",
+        unit="days",
+        least=0,
+        most=36_500,
+    )
+    delivered: float = setting(
+        90.0,
+        "Documents that were delivered, with their attempts: until then one can be sent again by hand. A quarter: longer than a "
+        "partner takes to miss one.",
+        unit="days",
+        least=0,
+        most=36_500,
+    )
+    undelivered: float = setting(
+        400.0,
+        "Documents that were refused, could not be read or have expired. As long as the journal: what did not arrive is asked "
+        "about latest.",
+        unit="days",
+        least=0,
+        most=36_500,
+    )
+    firings: float = setting(
+        30.0,
+        "Runs of schedules; the last one of each stays. A month: long enough to see since when one fails.",
+        unit="days",
+        least=0,
+        most=36_500,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contracts:
     """Where contracts find the documents they import."""
 
@@ -291,6 +329,11 @@ class Erp:
         False,
         "Refuse orders, and changes of orders, whose supplier UpsertSupplier has not made known. "
         "A blocked supplier is refused in any case.",
+    )
+    events_to: str = setting(
+        "",
+        'The partner (`[partners.NAME]`, with `wsdl = "events"`) that is told of orders, receipts and stock levels: each event is '
+        "stored with what it tells of, then delivered. Empty: nobody is told.",
     )
 
 
@@ -345,6 +388,11 @@ class Service:
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
     zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
+    forward: Mapping[str, str] = setting(
+        {},
+        'How operations that are handed on to a partner are: `{ CancelOrder = "durable" }` is answered once stored, '
+        '`"synchronous"` after the partner has answered. Goes before what the code says.',
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,6 +521,7 @@ class Settings:
     journal: Journal = field(default_factory=Journal)
     idempotency: Idempotency = field(default_factory=Idempotency)
     delivery: Delivery = field(default_factory=Delivery)
+    retention: Retention = field(default_factory=Retention)
     contracts: Contracts = field(default_factory=Contracts)
     erp: Erp = field(default_factory=Erp)
     log: Log = field(default_factory=Log)
@@ -518,6 +567,7 @@ SECTIONS: Mapping[str, type] = {
     "journal": Journal,
     "idempotency": Idempotency,
     "delivery": Delivery,
+    "retention": Retention,
     "contracts": Contracts,
     "erp": Erp,
     "log": Log,

@@ -6,10 +6,21 @@ table 20. The exchange id stands in every Fault: in our detail, else at the end 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.errors import BridgeError, DecodeError, InvalidMessage, InvalidReply, Refusal, RefusalCode, Repeat
+from bridge.errors import (
+    BridgeError,
+    DecodeError,
+    InvalidMessage,
+    InvalidReply,
+    PartnerError,
+    Refusal,
+    RefusalCode,
+    Repeat,
+    Unavailable,
+)
 from bridge.soap.detail import VIOLATIONS_NS, refusal_detail, violations_detail
 from bridge.soap.envelope import NAMESPACES, VERSIONS, seal
 from bridge.soap.limits import DEFAULT, Limits
@@ -158,6 +169,37 @@ _REPLY_TEXTS = {
     "en": "The answer would have broken the contract, so it was not sent and nothing was stored.",
     "zh": "应答不符合契约，因此未发送，也未保存任何内容。",
 }
+_PARTNER_TEXTS: dict[str, dict[str, str]] = {
+    "NotSent": {
+        "en": "The system that has to do this could not be reached.",
+        "zh": "无法连接到处理此请求的系统。",
+    },
+    "Unavailable": {
+        "en": "The system that has to do this did not take the request.",
+        "zh": "处理此请求的系统未接收请求。",
+    },
+    "Unauthorised": {
+        "en": "The system that has to do this did not let the request in.",
+        "zh": "处理此请求的系统拒绝了本方的访问。",
+    },
+    "Unpresentable": {
+        "en": "What was made of the request does not fit the system that has to do it; nothing was handed on.",
+        "zh": "由此请求生成的消息不符合目标系统的契约，未转发。",
+    },
+    "Refused": {
+        "en": "The system that has to do this refused the request.",
+        "zh": "处理此请求的系统拒绝了请求。",
+    },
+    "InDoubt": {
+        "en": "The request was handed on to another system, and no answer tells what became of it.",
+        "zh": "请求已转发给另一系统，但没有应答说明其结果。",
+    },
+    "DeliveredUnreadable": {
+        "en": "The request was done by another system, whose answer cannot be used.",
+        "zh": "请求已由另一系统处理，但其应答无法使用。",
+    },
+}
+_WITH_IT = {"en": "exchange with it:", "zh": "与该系统的交换编号："}
 _OUR_ADVICE: dict[Repeat, dict[str, str]] = {
     "safe": {
         "en": "Nothing was done; send the same request again later.",
@@ -177,10 +219,34 @@ _OUR_ADVICE: dict[Repeat, dict[str, str]] = {
 def _ours(error: BaseException, exchange_id: str) -> Fault:
     """Nothing of the error itself: its text may hold a path, a statement, or another party's data."""
     repeat: Repeat = error.repeat if isinstance(error, BridgeError) else "unknown"
-    messages = _REPLY_TEXTS if isinstance(error, InvalidReply) else _OUR_TEXTS
+    messages: Mapping[str, str] = _REPLY_TEXTS if isinstance(error, InvalidReply) else _OUR_TEXTS
+    if isinstance(error, PartnerError):
+        messages = _of_partner(error)
     texts = {language: (message, _OUR_ADVICE[repeat][language]) for language, message in messages.items()}
     detail = refusal_detail(texts, exchange_id, whose="receiver", repeat=repeat)
-    return Fault(code="Server", reasons=_first_words(texts), exchange_id=exchange_id, detail=detail)
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        status, headers = 503, (("Retry-After", str(max(1, math.ceil(error.retry_after)))),)
+    return Fault(
+        code="Server",
+        reasons=_first_words(texts),
+        exchange_id=exchange_id,
+        detail=detail,
+        status=status,
+        headers=headers,
+    )
+
+
+def _of_partner(error: PartnerError) -> Mapping[str, str]:
+    """What became of a call to a partner, without its name or words; with the exchange by which it can be found there."""
+    messages = _PARTNER_TEXTS.get(error.outcome, _OUR_TEXTS)
+    if not error.exchange_id:
+        return messages
+    return {
+        language: f"{message} [{_WITH_IT[language]} {error.exchange_id}]"
+        for language, message in messages.items()
+    }
 
 
 # -- writing it ----------------------------------------------------------------------------------

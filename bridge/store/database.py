@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from bridge.errors import StoreError
+from bridge.errors import StoreBusy, StoreError
 from bridge.store import address, backlog, idempotency, schema
 from bridge.store.backlog import Backlog
 from bridge.store.journal import Journal
@@ -30,6 +30,12 @@ Oldest = Callable[[Session], datetime | None]
 RUN_AGAIN = 3
 """How often work is run again after the database ended it for another's sake."""
 
+
+SCHEMA_SECONDS = 5.0
+"""How often a process that serves looks whether the schema is still the one it knows."""
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL: `lock_timeout` was over."""
 
 _FAILURES = frozenset({"OperationalError", "InterfaceError", "InternalError"})
 
@@ -89,7 +95,8 @@ class Store:
         """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self.wakers: list[Callable[[str], object]] = []
         """Called with a partner's name when entries for it were committed in this process. They are quick, and raise nothing."""
-        self._checked = False
+        self._check_at = 0.0
+        """When the schema is looked at again, on the monotonic clock; 0: before anything else is done."""
         self._checking = threading.Lock()
         self.journal = Journal(self.reading)
 
@@ -145,11 +152,23 @@ class Store:
     def migrate(self) -> None:
         """Make or upgrade the schema, in one transaction; does nothing when it is up to date.
 
+        Waits for transactions that are open, on PostgreSQL for those that use a table that it changes; others wait for it
+        meanwhile. A process of another version that serves notices within SCHEMA_SECONDS, and refuses from then on.
+
         Raises:
+            StoreBusy: a transaction stayed open for too long; nothing was changed.
             StoreError: the schema is newer than this program, or the database cannot be used.
         """
-        with Transaction(self._database.writing, self._database.reading) as transaction:
-            schema.migrate(transaction.session.connection(), shown=self.shown)
+        try:
+            with Transaction(self._database.writing, self._database.reading) as transaction:
+                schema.migrate(transaction.session.connection(), shown=self.shown)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise StoreBusy(
+                f"A table of the store {self.shown} was in use for too long; nothing was changed.",
+                advice="Stop the processes that use it, or wait until they have less to do; then repeat.",
+            ) from error
 
     def prepare(self) -> None:
         """Make the tables of a database that has none; refuse one whose schema does not fit.
@@ -163,14 +182,19 @@ class Store:
             schema.prepare(transaction.session.connection(), shown=self.shown)
 
     def check(self) -> None:
-        """Refuse a store whose schema does not fit this program; done by itself before the first transaction.
+        """Refuse a store whose schema does not fit this program; done by itself before the first transaction, and every
+        SCHEMA_SECONDS: somebody may migrate it while this process serves.
 
         Raises:
             StoreError: with the command that mends it.
         """
-        with Transaction(self._database.writing, self._database.reading) as transaction:
-            schema.require_current(transaction.reading.connection(), shown=self.shown)
-        self._checked = True
+        try:
+            with Transaction(self._database.writing, self._database.reading) as transaction:
+                schema.require_current(transaction.reading.connection(), shown=self.shown)
+        except BaseException:
+            self._check_at = 0.0
+            raise
+        self._check_at = time.monotonic() + SCHEMA_SECONDS
 
     def oldest_unsettled(self) -> dict[str, datetime | None]:
         """By kind: since when the oldest entry waits for its end to be known, None when none does."""
@@ -192,8 +216,8 @@ class Store:
         Raises:
             StoreError, or the driver's error: the database cannot be reached.
         """
-        if not self._checked:
-            self._check_once()
+        if time.monotonic() >= self._check_at:
+            self._check_again()
         return self._database.watch(channel)
 
     def close(self) -> None:
@@ -201,16 +225,21 @@ class Store:
         self._database.close()
 
     def _open_writing(self) -> Link:
-        if not self._checked:
-            self._check_once()
+        if time.monotonic() >= self._check_at:
+            self._check_again()
         return self._database.writing()
 
     def _open_reading(self) -> Link:
-        if not self._checked:
-            self._check_once()
+        if time.monotonic() >= self._check_at:
+            self._check_again()
         return self._database.reading()
 
-    def _check_once(self) -> None:
-        with self._checking:
-            if not self._checked:
+    def _check_again(self) -> None:
+        # Where it was found to fit before, one thread looks and the others go on; else all wait for what it finds.
+        if not self._checking.acquire(blocking=not self._check_at):
+            return
+        try:
+            if time.monotonic() >= self._check_at:
                 self.check()
+        finally:
+            self._checking.release()

@@ -202,6 +202,20 @@ def by_id(session: Session, record_id: int) -> Record | None:
     return Record(*rows[0]) if rows else None
 
 
+def of_exchange(session: Session, exchange_id: str, *, since: int, until: int) -> Record | None:
+    """The record that an exchange made, whose request came in between the two; None where there is none."""
+    statement = select(*table.columns).where(
+        _columns.created_at >= since, _columns.created_at < until, _columns.exchange_id == exchange_id
+    )
+    row = session.execute(statement).first()
+    return None if row is None else Record(*row)
+
+
+def forget(session: Session, record_id: int) -> None:
+    """Remove a record, answered or not, in the transaction that puts another answer in its place."""
+    session.run(_DELETE, (record_id,))
+
+
 def unanswered(session: Session, *, limit: int = 100) -> tuple[Record, ...]:
     """Claims that are running or in doubt, oldest first."""
     statement = (

@@ -107,9 +107,9 @@ def record(session: Session, exchange: ExchangeRecord) -> None:
             exchange.verdict,
             exchange.http_status,
             exchange.fault_code,
-            None if reason is None else _storable(reason),
+            None if reason is None else storable(reason),
             exchange.violation_count or len(violations),
-            _storable(json.dumps(list(violations), ensure_ascii=False, default=str)) if violations else None,
+            storable(json.dumps(list(violations), ensure_ascii=False, default=str)) if violations else None,
             exchange.reference,
             exchange.request,
             exchange.reply,
@@ -126,7 +126,7 @@ def is_recorded(session: Session, exchange_id: str) -> bool:
     return bool(session.rows(_RECORDED, (exchange_id,)))
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text that every database takes. Reasons may quote what a stranger sent: PostgreSQL refuses U+0000, and
     neither stores half a surrogate pair; the journal must not fail where it is needed most."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
@@ -247,7 +247,7 @@ class Journal:
         names = "exchange_id duplicate_of reference partner remote operation fault_reason violations".split()
         if "\0" in text:
             names = []  # no text holds it, and databases take it for the end of what is sought
-        wanted = _storable(text)
+        wanted = storable(text)
         needle = literal(text.encode("utf-8", "replace"), LargeBinary)
         in_fields = (table.c[name].icontains(wanted, autoescape=True) for name in names)
         in_envelopes = (_Position(body, needle) > 0 for body in (table.c.request, table.c.reply))

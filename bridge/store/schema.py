@@ -62,7 +62,11 @@ def prepare(connection: Connection, *, shown: str) -> None:
 def migrate(connection: Connection, *, shown: str) -> None:
     """Bring the schema up to HEAD, inside the open transaction: all of it or nothing. Data stays."""
     if connection.dialect.name == "postgresql":
+        # Another migration is waited for as long as it takes; tables that are in use only for as long as any writer waits.
+        wait = connection.execute(text("SHOW lock_timeout")).scalar()
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": wait})
     revision = found_in(connection)
     if revision == HEAD:
         return

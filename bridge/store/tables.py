@@ -319,9 +319,17 @@ firing = Table(
     Column("ended_at", BigInteger),
     Column("outcome", Text),
     Column("reason", Text),
+    Column("lease_until", BigInteger),
     UniqueConstraint("schedule", "due_at"),
     CheckConstraint("outcome IN ('done', 'failed')", name="outcome"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
     Index("ix_firing_started_at", "started_at"),
+    Index(
+        "ix_firing_not_ended",
+        "schedule",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 """One run of a schedule: each (schedule, due_at) is there once, so that it runs once, however many processes look. Without
-`ended_at` it is running, or its process has died."""
+`ended_at` it is running until `lease_until`, which its process moves on; after that the process has died."""

@@ -31,7 +31,7 @@ def test_the_demo_ends_well_and_leaves_what_it_was_told_to_keep(tmp_path: Path) 
     assert all(one["well"] for one in told["happened"])
     assert len(told["violations"]) == 3
     assert "no second order" in outcomes["CreatePurchaseOrder", "the same, sent again"]
-    assert "in doubt" in outcomes["StockLevelChanged", "a CRM that answers too late"]
+    assert "sent again under the same id" in outcomes["StockLevelChanged", "to a CRM that answers too late"]
 
     url = f"sqlite:///{tmp_path / 'kept/bridge.sqlite'}"
     journal = json.loads(run(tmp_path, "journal", "list", "--json", SOAPBRIDGE_STORE_URL=url).stdout)[

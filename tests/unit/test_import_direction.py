@@ -21,18 +21,22 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("package", "bridge bridge.__main__ bridge.testing"),
     (
         "entrances",
-        "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.delivery.worker bridge.ops",
+        "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.ops",
     ),
     ("app", "bridge.app"),
-    ("stories", "bridge.inbound bridge.outbound bridge.sync bridge.reconciliation bridge.process"),
+    (
+        "stories",
+        "bridge.inbound bridge.replay bridge.outbound bridge.sync bridge.reconciliation bridge.process",
+    ),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.partners bridge.store bridge.erp bridge.delivery",
+        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
+        "bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
         "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
-        "bridge.delivery.circuit bridge.delivery.sender bridge.delivery.turns",
+        "bridge.delivery.by_hand bridge.delivery.circuit bridge.delivery.sender bridge.delivery.turns bridge.delivery.due",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
     # bridge.shipped is where the contracts' files are. bridge.delivery.timetable reads a form that settings have checked.
@@ -59,9 +63,13 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.console", "bridge.host"),
         ("bridge.cli", "bridge.ops"),  # `check` looks at disks
         ("bridge.host", "bridge.ops"),  # shows the figures, and has exchanges observed
+        ("bridge.replay", "bridge.inbound"),  # the same stages, twice
         ("bridge.handlers", "bridge.store"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
+        ("bridge.handlers", "bridge.forwarding"),  # `Service.forward`, when it is called
+        ("bridge.forwarding", "bridge.handlers"),
+        ("bridge.forwarding", "bridge.idempotency"),
         ("bridge.answering", "bridge.exchange"),
         ("bridge.answering", "bridge.handlers"),
         ("bridge.answering", "bridge.idempotency"),
@@ -73,6 +81,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.delivery", "bridge.store"),
         ("bridge.soap", "bridge.contract"),  # a fault's detail carries violations
         ("bridge.delivery.policy", "bridge.delivery.states"),
+        ("bridge.delivery.by_hand", "bridge.delivery.states"),
         ("bridge.delivery.sender", "bridge.delivery.policy"),
         ("bridge.mapping", "bridge.contract"),
         ("bridge.starter", "bridge.contract"),

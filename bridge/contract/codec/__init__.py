@@ -19,7 +19,7 @@ from bridge.contract.codec.generated import Generated
 from bridge.contract.codec.markup import Prefixes
 from bridge.contract.codec.reading import Reader, holds_rarities
 from bridge.contract.codec.simple import Scalars
-from bridge.contract.codec.values import ComplexValue
+from bridge.contract.codec.values import ComplexValue, Payload
 from bridge.contract.codec.writing import Writer
 from bridge.contract.model import ANY_TYPE, ComplexType, ElementDecl
 from bridge.contract.schema.reader import SchemaModel
@@ -70,7 +70,9 @@ class Codec:
             raise DecodeError(f"{name} cannot be read: {error}"[:300]) from error
 
     def encode(self, name: str, value: Any) -> str:
-        """The text of a global element (Clark name). Raises EncodeError with a path."""
+        """The text of a global element (Clark name); a `Payload` is that already. Raises EncodeError with a path."""
+        if isinstance(value, Payload):
+            return value
         encoder = self._encoders.get(name)
         if encoder is None:
             encoder = self._encoders.setdefault(name, self._encoder(self._model.element(name)))

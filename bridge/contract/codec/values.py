@@ -71,6 +71,15 @@ class TypedValue:
     value: Any
 
 
+class Payload(str):
+    """An element as XML text, in the place of its values: it goes out as it is, once the guard has admitted it.
+
+    Prefixes are declared in it, and it has no XML declaration.
+    """
+
+    __slots__ = ()
+
+
 class ComplexValue:
     """Base of the class made for every complex type: fields by their Python names, or by their XML names.
 

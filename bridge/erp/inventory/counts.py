@@ -26,6 +26,7 @@ from bridge.erp.numbers import STOCK_COUNT, number
 from bridge.erp.posting import Leg, Place
 from bridge.erp.references import MOST_LETTERS, MOST_REPORTED, References, Rules
 from bridge.erp.tables import stock_count, stock_count_line
+from bridge.erp.telling import Tell, levels_of
 from bridge.store import Session
 from bridge.store.clock import moment, stored
 from bridge.store.statements import ByKeys, Prepared, insertion
@@ -119,13 +120,15 @@ _COUNTED_LATER = ByKeys(
 )
 
 
-def count_stock(request: Any, call: Call, rules: Rules) -> Reply:
+def count_stock(request: Any, call: Call, rules: Rules, tell: Tell | None = None) -> Reply:
     """Post the differences from the books. Faults: KeyReused, InvalidReference, InsufficientStock, LimitExceeded."""
     session = call.session
     findings = _findings(request, call)
     planned = [finding.leg for finding in findings]
     references = References(session, planned, call, rules)
-    balances = lock_balances(session, {leg.place for leg in planned}, references.warehouses, call.now)
+    levels = levels_of(tell)
+    places = {leg.place for leg in planned}
+    balances = lock_balances(session, places, references.warehouses, call.now, levels)
     _refuse_superseded(session, findings, call)
     compared = _compare(session, findings, {place: one.on_hand for place, one in balances.items()})
     wrong = [one for one in compared if one.difference]
@@ -142,10 +145,12 @@ def count_stock(request: Any, call: Call, rules: Rules) -> Reply:
             reference=request.reference,
         )
         legs = [one.finding.leg._replace(quantity=one.difference) for one in wrong]
-        document_id = post(document, legs, call, rules)
+        document_id = post(document, legs, call, rules, levels)
         row = row._replace(document_id=document_id)
         reply["documentNumber"] = document_number(document_id, document)
     reply["countNumber"] = call.reference = number(STOCK_COUNT, _keep(session, row, compared, call), call.now)
+    if levels is not None:
+        levels.tell(call)
     return reply
 
 

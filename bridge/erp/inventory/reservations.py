@@ -31,6 +31,7 @@ from bridge.erp.references import (
 )
 from bridge.erp.reservation_states import NEW_RESERVATION, State, at
 from bridge.erp.tables import reservation, reservation_line, reservation_release
+from bridge.erp.telling import Tell, levels_of
 from bridge.store import Session
 from bridge.store.clock import moment, stored
 from bridge.store.statements import Prepared, insertion
@@ -114,7 +115,7 @@ _LINES_OF = Prepared(
 )
 
 
-def reserve_stock(request: Any, call: Call, rules: Rules) -> Reply:
+def reserve_stock(request: Any, call: Call, rules: Rules, tell: Tell | None = None) -> Reply:
     """Hold stock for a reference: all of it or, where `partial`, what there is.
 
     Faults: KeyReused, InvalidReference, InsufficientStock, LimitExceeded.
@@ -124,7 +125,9 @@ def reserve_stock(request: Any, call: Call, rules: Rules) -> Reply:
     row = _new_row(request, call)
     reservation_id = _insert(session, row, call)
     references = References(session, wanted, call, rules)
-    balances = lock_balances(session, {leg.place for leg in wanted}, references.warehouses, call.now)
+    levels = levels_of(tell)
+    places = {leg.place for leg in wanted}
+    balances = lock_balances(session, places, references.warehouses, call.now, levels)
     grants = grant(wanted, balances, partial=bool(request.partial))
     if not request.partial or not any(grants.granted):
         refuse(grants.shortages, (), call)
@@ -148,6 +151,8 @@ def reserve_stock(request: Any, call: Call, rules: Rules) -> Reply:
         )
     ]
     session.run_many(_INSERT_LINE, lines)
+    if levels is not None:
+        levels.tell(call)
     call.reference = _number(reservation_id, row)
     return {
         "reservationNumber": call.reference,
@@ -161,7 +166,7 @@ def reserve_stock(request: Any, call: Call, rules: Rules) -> Reply:
     }
 
 
-def release_stock(request: Any, call: Call) -> Reply:
+def release_stock(request: Any, call: Call, tell: Tell | None = None) -> Reply:
     """Give back what a reservation holds, all of it or some lines.
 
     Faults: KeyReused, NotFound, InvalidReference, InvalidState, InsufficientStock.
@@ -171,9 +176,9 @@ def release_stock(request: Any, call: Call) -> Reply:
     call.reference = _number(reservation_id, row)
     lines = _lines_of(session, reservation_id)
     places = {(line.sku, line.warehouse) for line in lines}
-    balances = lock_balances(
-        session, places, known_warehouses(session, (code for _, code in places)), call.now
-    )
+    levels = levels_of(tell)
+    warehouses = known_warehouses(session, (code for _, code in places))
+    balances = lock_balances(session, places, warehouses, call.now, levels)
     lock(session, [reservation_id], call, "reduce")
     # Not before: on PostgreSQL its foreign key holds the reservation's row, which comes after the balances.
     _record(session, reservation_id, request, call)
@@ -186,6 +191,8 @@ def release_stock(request: Any, call: Call) -> Reply:
     give(session, [(reservation_id, line.line_number, part) for line, part in parts])
     state = move(session, [reservation_id], stored(call.now), some="reduce", last="release")
     write_balances(session, balances)
+    if levels is not None:
+        levels.tell(call)
     return {
         "reservationNumber": call.reference,
         "state": state[reservation_id],

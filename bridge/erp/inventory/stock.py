@@ -19,6 +19,7 @@ from bridge.erp.ledger import (
 )
 from bridge.erp.posting import Place, legs
 from bridge.erp.references import Rules, known_units, known_warehouses
+from bridge.erp.telling import Tell, levels_of
 from bridge.store.clock import moment, stored
 from bridge.store.statements import ByKeys
 
@@ -33,7 +34,12 @@ _BALANCES_OF_ITEMS = ByKeys(
 )
 
 
-def update_stock(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # noqa: B008 - frozen
+def update_stock(
+    request: Any,
+    call: Call,
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> Reply:
     """Post all movements or none. Faults: InvalidReference, InvalidState, InsufficientStock, LimitExceeded, KeyReused."""
     planned = list(legs(request.movement))
     document = heading(
@@ -43,7 +49,11 @@ def update_stock(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # 
         posting_date=request.postingDate,
         reference=request.reference,
     )
-    return _posted(post(document, planned, call, rules), document, call)
+    levels = levels_of(tell)
+    document_id = post(document, planned, call, rules, levels)
+    if levels is not None:
+        levels.tell(call)
+    return _posted(document_id, document, call)
 
 
 def get_stock(request: Any, call: Call) -> Reply:

@@ -32,6 +32,7 @@ from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import State, after
 from bridge.erp.suppliers import broken_supplier
 from bridge.erp.tables import purchase_order, purchase_order_cancellation, purchase_order_line
+from bridge.erp.telling import Tell, tell_order
 from bridge.store.clock import moment
 from bridge.store.statements import DialectName, Prepared, insertion
 
@@ -81,7 +82,12 @@ _UPDATE_ORDER = Prepared(
 _INSERT_CANCELLATION = insertion(purchase_order_cancellation, CancellationRow)
 
 
-def change_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # noqa: B008 - frozen
+def change_purchase_order(
+    request: Any,
+    call: Call,
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> Reply:
     """Replace header and lines.
 
     Faults: NotFound, InvalidState, RevisionMismatch, LimitExceeded (total), InvalidReference (supplier; item or unit of
@@ -105,7 +111,9 @@ def change_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> R
     if received and is_complete(lines, received):
         state = after(state, "complete")
     keep(found, call)
-    _replace(found, state, header, lines, before, call)
+    changed = _replace(found, state, header, lines, before, call)
+    if tell is not None:
+        tell_order(tell, changed, lines, received, before=found.state)
     return {
         "orderNumber": found.number,
         "state": state,
@@ -115,7 +123,7 @@ def change_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> R
     }
 
 
-def cancel_purchase_order(request: Any, call: Call) -> Reply:
+def cancel_purchase_order(request: Any, call: Call, tell: Tell | None = None) -> Reply:
     """Call the order off. Faults: NotFound, InvalidState, RevisionMismatch."""
     found = locked(call, request.orderNumber)
     state = moved(found, "cancel", call)
@@ -125,7 +133,11 @@ def cancel_purchase_order(request: Any, call: Call) -> Reply:
         _INSERT_CANCELLATION,
         CancellationRow(found.id, request.reason.value, request.reason.language, call.exchange_id, at),
     )
-    set_state(found, state, call)
+    changed = set_state(found, state, call)
+    if tell is not None:
+        session = call.session
+        lines, received = lines_of(session, found.id), received_of(session, found.id)
+        tell_order(tell, changed, lines, received, before=found.state)
     return {"orderNumber": found.number, "state": state, "cancelledAt": moment(at)}
 
 
@@ -136,13 +148,16 @@ def _replace(
     lines: Sequence[Line],
     before: Mapping[int, Line],
     call: Call,
-) -> None:
+) -> Order:
+    """Write what the order is now. The order as it is then."""
     session = call.session
     gone = sorted(before.keys() - {line.line_number for line in lines})
     session.run_many(_DELETE_LINE, [(found.id, line_number) for line_number in gone])
     session.run_many(_REPLACE_LINE, [(found.id, *line) for line in lines])
     written = (state, found.row.revision + 1, *header, call.exchange_id, changed_at(found, call))
     session.run(_UPDATE_ORDER, (*written, found.id))
+    row = found.row._replace(**dict[str, Any](zip(_WRITTEN, written, strict=True)))
+    return found._replace(row=row)
 
 
 def _mismatches(

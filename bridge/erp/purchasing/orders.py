@@ -30,6 +30,7 @@ from bridge.erp.references import Rules
 from bridge.erp.states import NEW_PURCHASE_ORDER
 from bridge.erp.suppliers import broken_supplier
 from bridge.erp.tables import purchase_order, purchase_order_cancellation
+from bridge.erp.telling import Tell, tell_order
 from bridge.store import Session
 from bridge.store.clock import moment, stored
 from bridge.store.statements import Prepared, insertion
@@ -48,7 +49,12 @@ _CANCELLATION = Prepared(
 )
 
 
-def create_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # noqa: B008 - frozen
+def create_purchase_order(
+    request: Any,
+    call: Call,
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> Reply:
     """Store a new order. Faults: LimitExceeded (total), InvalidReference (supplier), KeyReused."""
     header, lines = content(request.order)
     total_fits(header, "/CreatePurchaseOrder/order", call)
@@ -67,7 +73,10 @@ def create_purchase_order(request: Any, call: Call, rules: Rules = Rules()) -> R
         raise call.fault("InvalidReference", reference=broken)
     order_id: int = made[0][0]
     session.run_many(INSERT_LINE, [(order_id, *line) for line in lines])
-    return _created(Order(order_id, row), call)
+    order = Order(order_id, row)
+    if tell is not None:
+        tell_order(tell, order, lines, {}, before=None)
+    return _created(order, call)
 
 
 def get_purchase_order(request: Any, call: Call) -> Reply:

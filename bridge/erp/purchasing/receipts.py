@@ -18,6 +18,7 @@ from bridge.erp.purchasing.rows import Order, lines_of, locked, moved, received_
 from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import after
 from bridge.erp.tables import goods_receipt_line
+from bridge.erp.telling import Tell, levels_of, tell_order, tell_receipt
 from bridge.store.clock import moment
 from bridge.store.statements import insertion
 
@@ -37,7 +38,12 @@ class ReceiptRow(NamedTuple):
 _INSERT_RECEIPT = insertion(goods_receipt_line, ReceiptRow)
 
 
-def receive_goods(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  # noqa: B008 - frozen
+def receive_goods(
+    request: Any,
+    call: Call,
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> Reply:
     """Post what has arrived.
 
     Faults: NotFound, InvalidState, InvalidReference (line, unit, warehouse), OverDelivery, LimitExceeded (balance),
@@ -59,7 +65,8 @@ def receive_goods(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  #
         posting_date=request.postingDate,
         reference=request.reference,
     )
-    document_id = post(document, legs, call, rules)
+    levels = levels_of(tell)
+    document_id = post(document, legs, call, rules, levels)
     session.run_many(
         _INSERT_RECEIPT,
         [
@@ -72,7 +79,12 @@ def receive_goods(request: Any, call: Call, rules: Rules = Rules()) -> Reply:  #
         state = after(state, "complete")
     if request.final:
         state = after(state, "close")
-    set_state(found, state, call)
+    changed = set_state(found, state, call)
+    if tell is not None and levels is not None:
+        by_line = [(line.lineNumber, leg) for line, leg in zip(request.line, legs, strict=True)]
+        tell_receipt(tell, changed, document_id, document, by_line, now_received)
+        tell_order(tell, changed, list(lines.values()), now_received, before=found.state)
+        levels.tell(call)
     return {
         "documentNumber": document_number(document_id, document),
         "state": state,

@@ -191,9 +191,11 @@ def changed_at(found: Order, call: Call) -> int:
     return max(stored(call.now), found.row.changed_at + 1)
 
 
-def set_state(found: Order, state: State, call: Call) -> None:
-    """Write the state; the order counts as changed."""
-    call.session.run(_MOVE, (state, changed_at(found, call), found.id))
+def set_state(found: Order, state: State, call: Call) -> Order:
+    """Write the state; the order counts as changed. The order as it is then."""
+    now = changed_at(found, call)
+    call.session.run(_MOVE, (state, now, found.id))
+    return found._replace(row=found.row._replace(state=state, changed_at=now))
 
 
 def total_fits(header: Header, path: str, call: Call) -> None:

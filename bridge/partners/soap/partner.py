@@ -59,6 +59,7 @@ from bridge.store import ExchangeRecord
 from bridge.store.outbox import NewEntry
 
 if TYPE_CHECKING:
+    from lxml import etree
     from zeep.wsdl.bindings.soap import SoapBinding
 
     from bridge.partners.soap.calling import Conversation, Method
@@ -73,7 +74,8 @@ class Outgoing:
     """One exchange with a partner that ended well.
 
     `value` is the decoded reply, `headers` the declared header blocks that came with it, by Clark name; `request` and
-    `reply` are the envelopes as they were on the wire. `seconds` is how long it took.
+    `reply` are the envelopes as they were on the wire, `payload` is the child of the reply's Body as it came. `seconds` is how
+    long it took.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Outgoing:
     reply: bytes
     status: int
     seconds: float
+    payload: etree._Element | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,14 @@ Asks = Callable[[Document], bool | None]
 
 @dataclass(slots=True)
 class _Course:
-    """What is known of one call while it is on its way. `document` is what is delivered, None for a call."""
+    """What is known of one call while it is on its way. `document` is what is delivered, None for a call; `message_id` the id
+    by which the partner may know a repeat, "" where there is none."""
 
     id: str
     operation: str
     deadline: float
     document: Document | None = None
+    message_id: str = ""
     started: float = field(default_factory=time.perf_counter)
     moment: float = field(default_factory=time.time)
 
@@ -183,6 +188,16 @@ class SoapPartner:
     def __repr__(self) -> str:
         return f"<SoapPartner {self.name} at {self.target.address}>"
 
+    @property
+    def claims(self) -> bool:
+        """Whether a handler's request is claimed before a call: those of `bridge.partner` do that."""
+        return self._before is not None
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether it takes what is to be sent later."""
+        return self._accept is not None
+
     def close(self) -> None:
         """Closes idle connections."""
         self._wire.close()
@@ -219,14 +234,25 @@ class SoapPartner:
         *,
         headers: Mapping[str, Any] | None = None,
         deadline: float | None = None,
+        idempotency_key: str = "",
     ) -> Outgoing:
-        """As `call`, with reply headers, envelopes and the exchange's id."""
+        """As `call`, with reply headers, envelopes and the exchange's id.
+
+        Args:
+            idempotency_key: goes along as `Idempotency-Key` and, where addressing is on, as wsa:MessageID: by it the partner can
+                tell a repeat. Letters, digits, `-` and `_`.
+        """
         method, _ = self._method(operation)
         if deadline is not None and not deadline > 0:
             raise HandlerError(
                 f"A deadline of {deadline} seconds leaves no time.", advice="Give more than 0."
             )
-        course = _Course(new_exchange_id(), method.operation.key, deadline or self.settings.deadline)
+        course = _Course(
+            new_exchange_id(),
+            method.operation.key,
+            deadline or self.settings.deadline,
+            message_id=idempotency_key,
+        )
 
         def present() -> tuple[Any, str]:
             secret = self.settings.secret_headers
@@ -247,6 +273,7 @@ class SoapPartner:
             answer.content,
             answer.status_code,
             ended.seconds,
+            None if talk.envelope is None else talk.envelope.body,
         )
 
     def send(
@@ -322,7 +349,7 @@ class SoapPartner:
         on. Nothing is journaled here: the record is in the answer."""
         from bridge.partners.soap.calling import Ready
 
-        course = _Course(exchange_id, document.operation, self.settings.deadline, document)
+        course = _Course(exchange_id, document.operation, self.settings.deadline, document, document.id)
         try:
             ended = self._converse(course, lambda: (Ready(document.payload), document.headers or ""))
         except HandlerError as error:  # the contract was changed after this was accepted
@@ -412,8 +439,8 @@ class SoapPartner:
         try:
             values, blocks = present()
             if method.wsa_action:
-                document = course.document
-                message_id = exchange_iri(course.id) if document is None else entry_iri(document.id)
+                known = course.message_id
+                message_id = entry_iri(known) if known else exchange_iri(course.id)
                 blocks += addressing_headers(method.wsa_action, self.target.address, message_id)
             ended.value = ended.talk.call(binding, self.target.address, values, blocks)
         except PartnerError as problem:
@@ -470,8 +497,8 @@ class SoapPartner:
 
     def _head(self, course: _Course, http: Mapping[str, str], body: bytes) -> bytes:
         headers = {**self._fixed_headers, **http, "X-Exchange-Id": course.id}
-        if course.document is not None:
-            headers["Idempotency-Key"] = f'"{course.document.id}"'
+        if course.message_id:
+            headers["Idempotency-Key"] = f'"{course.message_id}"'
         try:
             return request_head("POST", self._path or "/", headers, len(body))
         except ValueError as error:

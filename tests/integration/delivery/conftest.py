@@ -67,6 +67,9 @@ class OpenGate:
     def note(self, session: Session, now: int, delivery: Delivery) -> None:
         self.noted.append(delivery.outcome)
 
+    def reached(self, session: Session, now: int, *, reached: bool) -> None:
+        self.noted.append("reached" if reached else "not reached")
+
     def hold(self, session: Session, now: int, because: str) -> None:
         self.held = because
 
@@ -140,6 +143,11 @@ class Outbox:
             transaction.session.execute(
                 ordering_key.update().where(ordering_key.c.ordering_key == key).values(lease_until=1)
             )
+
+
+@pytest.fixture
+def postgresql_url(emptied_postgresql_url: str) -> str:
+    return emptied_postgresql_url
 
 
 @pytest.fixture

@@ -37,10 +37,13 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name=op.f("ck_firing_ended")),
         sa.CheckConstraint("outcome IN ('done', 'failed')", name=op.f("ck_firing_outcome")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_firing")),
         sa.UniqueConstraint("schedule", "due_at", name=op.f("uq_firing_schedule_due_at")),
     )
+    _index_where("ended_at IS NULL", "ix_firing_not_ended", "firing", ["schedule"])
     op.create_index("ix_firing_started_at", "firing", ["started_at"])
     op.create_table(
         "ordering_key",
