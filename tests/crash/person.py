@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bridge.store.deliveries import Entries
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import BridgeError
+from bridge.store.deliveries import Entries
 from tests.crash.documents import Reception, read
 from tests.crash.service import bridge
 
