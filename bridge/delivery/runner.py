@@ -28,7 +28,7 @@ from bridge.delivery.leases import Leases
 from bridge.delivery.turns import Turns
 from bridge.delivery.wake import Listener
 from bridge.settings import Delivery as Options
-from bridge.store import Store, Transaction, outbox, runners
+from bridge.store import Session, Store, Transaction, outbox, runners
 from bridge.store.clock import SECOND
 
 log = structlog.get_logger(__name__)
@@ -243,7 +243,7 @@ class Runner:
                 # Every process fetches the same ones: in their order all would go for the same first.
                 random.shuffle(keys)
                 next_in = None if coming.at is None else (coming.at - coming.now) / SECOND + 0.001
-                self._compare_clocks(coming.now / SECOND, before)
+                self._compare_clocks(session, coming.now / SECOND, before)
                 with self._lock:
                     self._turns.found(name, keys, time.monotonic(), next_in=next_in)
                     self._call_one()
@@ -278,14 +278,19 @@ class Runner:
                 "moments that lie too far in the future were brought forward", keys=keys, leases=leases
             )
 
-    def _compare_clocks(self, stored: float, before: float) -> None:
+    def _compare_clocks(self, session: Session, stored: float, before: float) -> None:
         """Notice that the database's clock was set back: all that waits by it would wait for so much longer.
+
+        The first time there is nothing of our own to compare with. Then what was written down last tells whether it was set
+        back while nobody ran, or under a process that died before it looked.
 
         Args:
             stored: seconds, read from the database after `before`.
         """
         ahead, self._ahead = self._ahead, stored - time.monotonic()
-        if ahead is None or stored - before > ahead - SET_BACK:
+        if ahead is None:
+            ahead = max(runners.newest(session) / SECOND, stored) - before
+        if stored - before > ahead - SET_BACK:
             return
         log.warning(
             "the store's clock was set back: what waits is looked at now",

@@ -136,16 +136,11 @@ class Scheduler:
     def stop(self, grace: float) -> None:
         """Begin nothing more, and wait for what runs, at most `grace` seconds. What still does (`busy_with`) is lost when
         the process ends now."""
-        until = time.monotonic() + grace
         self.rest()
-        with self._running_lock:
-            threads = [run.thread for run in self._running.values() if run.thread is not None]
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        if self._clock is not None:
+            self._clock.join(grace)  # it goes on until what it began has ended
         if self.busy_with:
             log.warning("schedules that still run are given up: %s", ", ".join(self.busy_with))
-        elif self._clock is not None:
-            self._clock.join()
 
     @property
     def busy_with(self) -> tuple[str, ...]:
@@ -217,8 +212,10 @@ class Scheduler:
     # -- the looking thread
 
     def _go_on(self) -> None:
-        while not self._stopping.is_set() or self.busy_with:
-            self._wake.clear()
+        while True:
+            self._wake.clear()  # before looking whether it is over: a firing that ends after that wakes
+            if self._stopping.is_set() and not self.busy_with:
+                return
             try:
                 wait = self.look()
                 self._failing = False

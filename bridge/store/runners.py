@@ -27,7 +27,7 @@ from sqlalchemy import (
 from bridge.store.clock import Clock
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared
-from bridge.store.tables import ordering_key, outbox
+from bridge.store.tables import attempt, ordering_key, outbox
 
 _active = ordering_key.c.state == literal_column("'active'")
 _free = ordering_key.c.lease_owner.is_(None)
@@ -104,6 +104,16 @@ _GIVE_BACK = Prepared(
     "of_key",
     "of_owner",
 )
+_NEWEST = Prepared(
+    select(
+        select(outbox.c.created_at)
+        .where(outbox.c.id == select(func.max(outbox.c.id)).scalar_subquery())
+        .scalar_subquery(),
+        select(func.coalesce(attempt.c.ended_at, attempt.c.started_at))
+        .where(attempt.c.id == select(func.max(attempt.c.id)).scalar_subquery())
+        .scalar_subquery(),
+    )
+)
 _PARTNERS = Prepared(_partners())
 _FIND_TOO_FAR = Prepared(select(exists().where(*_too_far)), "of_partner", "beyond")
 _FIND_TOO_LONG = Prepared(select(exists().where(*_too_long)), "beyond")
@@ -129,6 +139,11 @@ def give_back(session: Session, partner: str, key: str, *, owner: str, pause: in
 def open_partners(session: Session) -> list[str]:
     """The partners that anything is open for."""
     return [row[0] for row in session.rows(_PARTNERS)]
+
+
+def newest(session: Session) -> int:
+    """The moment of what was written down last, 0 where nothing was: later than now, and the clock was set back since."""
+    return max(moment or 0 for moment in session.rows(_NEWEST)[0])
 
 
 def is_too_far(session: Session, partner: str, *, beyond: int) -> bool:

@@ -25,7 +25,7 @@ from bridge.errors import ContractError
 from bridge.settings import Delivery as Options
 from bridge.store import Store, clock
 from bridge.store.clock import SECOND
-from bridge.store.tables import ordering_key
+from bridge.store.tables import ordering_key, outbox
 
 from .conftest import Outbox
 
@@ -443,6 +443,29 @@ def test_a_clock_that_is_set_back_does_not_keep_a_document_waiting(
     until(lambda: box.states() == ["waiting"] and len(erp.sent) == 1)
     monkeypatch.setattr(clock, "host_clock", lambda: real() - 3600 * SECOND)
     until(lambda: box.states() == ["delivered"])
+
+
+def test_a_clock_that_was_set_back_while_nobody_ran_does_not_keep_a_document_waiting(
+    box: Outbox, erp: Partner, make_runner: MakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.put("a")
+    _set(box, "K", due_at=clock.host_clock() + 600 * SECOND)
+    later = clock.host_clock() + 3600 * SECOND
+    with box.store.transaction() as transaction:
+        transaction.session.execute(update(outbox).values(created_at=later, since=later, changed_at=later))
+    make_runner(erp, sweep=0.05)
+    until(lambda: box.states() == ["delivered"])
+
+
+def test_what_is_put_off_waits_where_a_runner_starts_and_the_clock_is_right(
+    box: Outbox, erp: Partner, make_runner: MakeRunner
+) -> None:
+    box.put("a", key="later")
+    box.put("b", key="now")
+    _set(box, "later", due_at=clock.host_clock() + 600 * SECOND)
+    make_runner(erp, sweep=0.05)
+    until(lambda: box.states("now") == ["delivered"])
+    assert box.states("later") == ["waiting"]
 
 
 def test_moments_that_nobody_can_have_meant_are_brought_forward(

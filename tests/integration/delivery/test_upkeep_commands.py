@@ -59,10 +59,10 @@ def test_schedules_are_run_by_hand_and_listed_with_what_became_of_them(folder: P
         "ann",
         "--json",
     )
-    assert (done.exit_code, json.loads(done.output)["outcome"]) == (0, "done")
+    assert (done.exit_code, json.loads(done.stdout)["outcome"]) == (0, "done")
     failed = run("schedules", "run", "broken", "nights_service:bridge", "--why", "to see", "--json")
-    assert (failed.exit_code, json.loads(failed.output)["reason"]) == (1, "ValueError: no paper")
-    listed = json.loads(run("schedules", "list", "nights_service:bridge", "--json").output)["schedules"]
+    assert (failed.exit_code, json.loads(failed.stdout)["reason"]) == (1, "ValueError: no paper")
+    listed = json.loads(run("schedules", "list", "nights_service:bridge", "--json").stdout)["schedules"]
     found = {one["name"]: (one["rule"], (one["last"] or {}).get("outcome")) for one in listed}
     assert found == {
         "broken": ("every 60 s", "failed"),
@@ -88,7 +88,7 @@ def test_without_a_reason_nothing_is_run(folder: Path) -> None:
 
 
 def test_retention_counts_before_it_removes(folder: Path) -> None:
-    counted = json.loads(run("retention", "--dry-run", "--json").output)
+    counted = json.loads(run("retention", "--dry-run", "--json").stdout)
     assert counted["removed"] is False
     assert set(counted["rows"]) == {
         "answers",
@@ -98,7 +98,7 @@ def test_retention_counts_before_it_removes(folder: Path) -> None:
         "firings",
         "ordering keys",
     }
-    assert json.loads(run("retention", "--json").output)["removed"] is True
+    assert json.loads(run("retention", "--json").stdout)["removed"] is True
 
 
 @pytest.mark.parametrize(
