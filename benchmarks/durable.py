@@ -43,6 +43,8 @@ CONTRACT = ROOT / "wsdl/erp/purchasing-1.wsdl"
 SAMPLE = ROOT / "samples/purchasing/CreatePurchaseOrder/good-20-lines-soap11.xml"
 SAMPLE_ID = b"qh-2026-03-02-0003"
 PATH = "/services/purchasing"
+DISK = "/var/tmp" if Path("/var/tmp").is_dir() else None
+"""Where databases lie: /tmp may be memory."""
 
 Handler = Callable[[Any, Any], Any]
 
@@ -142,7 +144,7 @@ def postgresql() -> Iterator[str | None]:
     except ImportError:
         yield None
         return
-    folder = tempfile.mkdtemp()
+    folder = tempfile.mkdtemp(dir=DISK)
     server = get_server(folder, cleanup_mode="delete")
     try:
         server.psql("CREATE DATABASE bench")
@@ -154,9 +156,8 @@ def postgresql() -> Iterator[str | None]:
 
 @contextmanager
 def sqlite() -> Iterator[str]:
-    """URL of a file on a disk: /tmp may be memory."""
-    disk = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=disk) as folder:
+    """URL of a file."""
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
         yield f"sqlite:///{folder}/bridge.sqlite"
 
 

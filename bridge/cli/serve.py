@@ -60,7 +60,7 @@ def run(
         aside(f"warning: it will be answered with a Server fault: {reason}")
     if target is None:
         apply_shipped_rules(bridge)
-    announce = functools.partial(_announce, bridge, as_json=as_json)
+    announce = functools.partial(_announce, bridge, as_json=as_json, delivers=delivers)
     if bridge.settings.server.workers == 1:
         server.serve(lambda: bridge, bridge.settings, ready=announce, delivers=delivers)
         return
@@ -80,13 +80,15 @@ def _in_process(target: str | None, config: str | None, given: dict[str, Any]) -
     return bridge
 
 
-def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
-    """Where to reach it, once it can be reached."""
+def _announce(bridge: Bridge, port: int, *, as_json: bool, delivers: bool) -> None:
+    """Where to reach it, once it can be reached; and whom it delivers to."""
+    partners = list(bridge.settings.partners) if delivers else []
     base = base_url(bridge.settings, port)
     services = {base + path: service for path, service in bridge.services.items()}
     if as_json:
         listed = [{"name": found.name, "url": url, "wsdl": f"{url}?wsdl"} for url, found in services.items()]
-        document({"ok": True, "url": base, "services": listed})
+        delivering = {"partners": partners} if delivers else {}
+        document({"ok": True, "url": base, "services": listed, **delivering})
         sys.stdout.flush()
         return
     store = bridge.store.shown if bridge.store is not None else "none: nothing is kept"
@@ -94,6 +96,8 @@ def _announce(bridge: Bridge, port: int, *, as_json: bool) -> None:
     for url, service in services.items():
         say(f"  {service.name:<14} {url}")
         say(f"  {'its WSDL':<14} {url}?wsdl")
+    if delivers:
+        say(f"  {'delivers to':<14} {', '.join(partners) or 'nobody: the settings name no partner'}")
     command = _curl(services)
     if command:
         say("\nTo send a message, paste this into another terminal:", "bold")

@@ -250,11 +250,13 @@ class Gate:
             level = logging.WARNING if row.circuit == "closed" else logging.INFO
             log.log(
                 level,
-                "partner %s: %d deliveries in a row did not reach it, since %s; left in peace until %s",
+                "partner %s: %d deliveries in a row did not reach it, since %s; left in peace until %s. "
+                "Why: soapbridge deliveries list --open --partner %s",
                 self.partner,
                 after.failures,
                 _text(since),
                 _text(after.blocked_until),
+                self.partner,
             )
 
 

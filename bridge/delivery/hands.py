@@ -158,7 +158,7 @@ class Hands:
         now = stored(deliveries.now(session))
         because = f"{BY_HAND} by {wish.who}: {wish.why}"
         if gate.hold(session, chosen.partner, now, because):
-            return [_partner_deed(wish, chosen, "open", "held", now, session)]
+            return [_partner_deed(wish, chosen, "not held", "held", now, session)]
         says = gates.read(session, chosen.partner).held_because or ""
         return [Deed(done=False, partner=chosen.partner, before="held", says=says, too_late=True)]
 
@@ -167,9 +167,10 @@ class Hands:
         now = stored(deliveries.now(session))
         before = "held" if gates.lock(session, chosen.partner).held_because is not None else "circuit open"
         if gate.release(session, chosen.partner, now):
-            return [_partner_deed(wish, chosen, before, "open", now, session)]
+            after = "not held" if before == "held" else "one tries"
+            return [_partner_deed(wish, chosen, before, after, now, session)]
         says = "Nothing holds it back."
-        return [Deed(done=False, partner=chosen.partner, before="open", says=says, too_late=True)]
+        return [Deed(done=False, partner=chosen.partner, before="not held", says=says, too_late=True)]
 
     def _is_leased(self, row: KeyRow) -> bool:
         """Live. One that ends later than any can was given before the clock was set back."""

@@ -219,12 +219,17 @@ class Scheduler:
             try:
                 wait = self.look()
                 self._failing = False
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - said once, and tried again
                 if not self._failing:
-                    log.warning("schedules cannot be looked at: %s", type(error).__name__, exc_info=error)
+                    self._tell("schedules cannot be looked at", error)
                 self._failing = True
                 wait = self._look_seconds
             self._wake.wait(wait)  # on the monotonic clock, whatever happens to the other
+
+    def _tell(self, event: str, error: Exception) -> None:
+        """A store that cannot be used now is no riddle; of anything else the trace is wanted."""
+        trace = None if self._store.has_failed(error) else error
+        log.warning("%s: %s", event, type(error).__name__, exc_info=trace)
 
     def _read(self) -> tuple[dict[str, ScheduleRow], list[str]]:
         """The rows of this process's schedules, and the names of those that something has to be written about."""
@@ -237,8 +242,8 @@ class Scheduler:
         while not ended.wait(self._look_seconds):
             try:
                 self._renew()
-            except Exception as error:
-                log.warning("a schedule's lease is not renewed: %s", type(error).__name__, exc_info=error)
+            except Exception as error:  # noqa: BLE001 - said in one line, and tried again
+                self._tell("a schedule's lease is not renewed", error)
 
     def _renew(self) -> None:
         began = time.monotonic()

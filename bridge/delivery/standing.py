@@ -56,14 +56,14 @@ def why_it_waits(
     now: datetime,
     patience: timedelta | None,
 ) -> str:
-    """In a line; "" for what is settled.
+    """In a line; "" for what is settled and keeps nobody waiting.
 
     Args:
         closed_until: when the partner takes deliveries again, where it takes none now.
         patience: how long after it is due nobody need have taken it; None where somebody drains keys just now.
     """
     if entry.settled_at is not None:
-        return ""
+        return "its key is held: what comes after it waits" if _keeps_key(entry, key) else ""
     if entry.state == "sending":
         return _sending(key, now)
     if entry.state == "held":
@@ -90,6 +90,11 @@ def why_it_waits(
     if patience is not None and now - max(key.due_at, entry.changed_at) > patience:
         return "due, and no runner seems to run"
     return "due"
+
+
+def _keeps_key(entry: OutboxEntry, key: KeyState | None) -> bool:
+    """Whether this settled entry is what its key is held for."""
+    return key is not None and key.state == "held" and entry.entry_id in (key.held_because or "")
 
 
 def _sending(key: KeyState | None, now: datetime) -> str:
@@ -178,7 +183,7 @@ def _commands(
         case "in_doubt":
             offer("the partner has it", f"settle {one} --as delivered")
             offer("the partner does not have it", f"settle {one} --as not-sent")
-            offer("the bridge can ask", f"settle {one} --ask")
+            offer("a function can ask (@partner.asks)", f"settle {one} --ask --bridge MODULE:BRIDGE")
             offer(
                 "send it whatever became of it" + ("" if keeps else ": it may be done twice"),
                 f"resend {one}" + ("" if keeps else " --yes"),

@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
 )
 
 from bridge.store.clock import Clock, moment, stored
@@ -43,8 +44,8 @@ class Entries:
         states: any of these; none given means all.
         since: put into the outbox at or after (with a zone). until: before.
         open: True only those that are not settled, False only those that are.
-        needs_person: only those that stay as they are until somebody acts: held, in doubt without a further try, or first
-            in a held key.
+        needs_person: only those that stay as they are until somebody acts: held, in doubt without a further try, first
+            in a held key; or refused or expired, the last of a held key.
     """
 
     ids: tuple[str, ...] = ()
@@ -118,6 +119,7 @@ class Attempt:
 _BRIEF = tuple(column for column in outbox.columns if column.name not in {"headers", "payload"})
 _KEY = tuple(column for column in ordering_key.columns if column.name != "next_seq")
 _OPEN = outbox.c.settled_at.is_(None)
+_HELD = ordering_key.c.state == literal("held", literal_execute=True)
 _NOT_DELIVERED = outbox.c.state != literal("delivered", literal_execute=True)
 _MANY = 10_000
 
@@ -230,8 +232,14 @@ def key(session: Session, partner: str, name: str) -> KeyState | None:
 
 
 def keys_of(session: Session, entries: Iterable[OutboxEntry]) -> dict[tuple[str, str], KeyState]:
-    """The keys of those entries that are open."""
-    wanted = sorted({(entry.partner, entry.ordering_key) for entry in entries if entry.settled_at is None})
+    """The keys of those entries that are open, or may be what their key is held for."""
+    wanted = sorted(
+        {
+            (entry.partner, entry.ordering_key)
+            for entry in entries
+            if entry.settled_at is None or entry.state in ("refused", "expired")
+        }
+    )
     found = ((pair, key(session, *pair)) for pair in wanted)
     return {pair: state for pair, state in found if state is not None}
 
@@ -303,10 +311,10 @@ def _conditions(session: Session, wanted: Entries) -> Sequence[ColumnElement[boo
         found.append(outbox.c.created_at >= stored(wanted.since))
     if wanted.until is not None:
         found.append(outbox.c.created_at < stored(wanted.until))
-    if wanted.open is not None or wanted.needs_person:
-        found.append(outbox.c.settled_at.is_not(None) if wanted.open is False else _OPEN)
+    if wanted.open is not None:
+        found.append(_OPEN if wanted.open else outbox.c.settled_at.is_not(None))
     if wanted.needs_person:
-        found.append(_needs_person())
+        found.append(outbox.c.id.in_(union_all(_stands_still(), _keeps_its_key())))
     return found
 
 
@@ -326,23 +334,38 @@ def _is_busy(session: Session, partner: str) -> bool:
     return count == _MANY
 
 
-def _needs_person() -> ColumnElement[bool]:
-    """Held, or in doubt and set aside, or first in a held key."""
-    earlier = outbox.alias("earlier")
+def _stands_still() -> Select[int]:
+    """Open, and held, or in doubt and set aside, or first in a held key."""
+    one, earlier = outbox.alias("one"), outbox.alias("earlier")
     held = exists().where(
-        ordering_key.c.partner == outbox.c.partner,
-        ordering_key.c.ordering_key == outbox.c.ordering_key,
-        ordering_key.c.state == literal("held", literal_execute=True),
+        ordering_key.c.partner == one.c.partner,
+        ordering_key.c.ordering_key == one.c.ordering_key,
+        _HELD,
     )
     another_first = exists().where(
-        earlier.c.partner == outbox.c.partner,
-        earlier.c.ordering_key == outbox.c.ordering_key,
-        earlier.c.seq < outbox.c.seq,
+        earlier.c.partner == one.c.partner,
+        earlier.c.ordering_key == one.c.ordering_key,
+        earlier.c.seq < one.c.seq,
         earlier.c.settled_at.is_(None),
         earlier.c.aside == literal(0, literal_execute=True),
     )
-    return or_(
-        outbox.c.state == "held",
-        and_(outbox.c.state == "in_doubt", outbox.c.aside == 1),
-        and_(held, ~another_first),
+    return select(one.c.id).where(
+        one.c.settled_at.is_(None),
+        or_(
+            one.c.state == "held",
+            and_(one.c.state == "in_doubt", one.c.aside == 1),
+            and_(held, ~another_first),
+        ),
+    )
+
+
+def _keeps_its_key() -> Select[int]:
+    """Refused or expired, and the last of a held key: nothing waits behind it yet, and whatever comes will."""
+    last = outbox.alias("last")
+    return select(last.c.id).where(
+        _HELD,
+        last.c.partner == ordering_key.c.partner,
+        last.c.ordering_key == ordering_key.c.ordering_key,
+        last.c.seq == ordering_key.c.next_seq - 1,
+        last.c.state.in_(("refused", "expired")),
     )

@@ -29,12 +29,23 @@ _UNTESTED_SECONDS = 20.0
 """A connection that lay in the pool for longer is tried first: the server may have been restarted meanwhile."""
 
 _KEPT_ALIVE = {
-    "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
 }
-"""For a connection on which nothing may come for hours: that the network was cut is found out within half a minute."""
+"""For our end of a connection: that the network was cut is found out within half a minute. Without the last, what was
+sent and not acknowledged would be waited for a quarter of an hour."""
+
+_SERVER_KEEPS_ALIVE = """
+SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
+    ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '30000')
+) AS ours(of_name, wanted) ON name = of_name WHERE source = 'default'
+"""
+"""For the server's end, where nobody has set it: a host that was cut off in a transaction keeps its locks until the server
+notices, with the system's defaults for two hours."""
+
+_CONNECT_SECONDS = 10
 
 
 class PostgresqlDatabase:
@@ -59,7 +70,7 @@ class PostgresqlDatabase:
                 pool_timeout=wait,
                 pool_use_lifo=True,
                 hide_parameters=True,
-                connect_args={"connect_timeout": max(2, int(wait))},
+                connect_args=_not_in(url, connect_timeout=max(2, int(wait)), **_KEPT_ALIVE),
             )
         except ImportError:
             raise StoreError(
@@ -111,11 +122,17 @@ class PostgresqlDatabase:
         """Tells what is said on this channel, on a connection beside the pool. Raises the driver's error."""
         words, options = self._engine.dialect.create_connect_args(self._engine.url)
         connect: Any = self._engine.dialect.loaded_dbapi.connect
-        return PostgresqlWatch(connect(*words, **{**_KEPT_ALIVE, **options}, autocommit=True), channel)
+        ours = _not_in(self._engine.url, connect_timeout=_CONNECT_SECONDS, **_KEPT_ALIVE)
+        return PostgresqlWatch(connect(*words, **options, **ours, autocommit=True), channel)
 
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+
+def _not_in(url: URL, **options: int) -> dict[str, int]:
+    """Those that the URL does not say itself."""
+    return {name: value for name, value in options.items() if name not in url.query}
 
 
 def _prepare_connections(engine: Engine, *, lock_milliseconds: int) -> None:
@@ -124,6 +141,7 @@ def _prepare_connections(engine: Engine, *, lock_milliseconds: int) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
             cursor.execute(f"SET lock_timeout = {lock_milliseconds}")
+            cursor.execute(_SERVER_KEEPS_ALIVE)
         dbapi.commit()
 
     @event.listens_for(engine, "checkin")

@@ -141,6 +141,7 @@ def test_up_answers_and_delivers_in_order_and_stops_without_losing_any(folder: P
     bridge = ErpProcess(folder, "relay:bridge")
     bridge.verb = "up"
     with bridge:
+        assert bridge.announced["partners"] == ["crm"]
         for sequence in range(1, 6):
             for sku in ("A", "B"):
                 assert bridge.post("events", event(sku, sequence)).status == 200

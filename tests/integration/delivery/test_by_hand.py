@@ -176,13 +176,13 @@ def test_one_that_is_due_anyway_or_behind_another_is_not_released(box: Outbox, d
 
 def test_a_partner_is_held_and_let_go(box: Outbox, store: Store, desk: Deliveries) -> None:
     box.put("a")
-    assert became(desk.hold(WholePartner("erp"), **MEI)) == [("open", "held")]
+    assert became(desk.hold(WholePartner("erp"), **MEI)) == [("not held", "held")]
     assert "Held by hand by mei" in said(desk.hold(WholePartner("erp"), **MEI))
     with store.reading() as session:
         (state,) = gates.states(session)
     assert state.held_because == "Held by hand by mei: seen at the desk"
     assert "partner held" in desk.list()[0].because
-    assert became(desk.release(WholePartner("erp"), **MEI)) == [("held", "open")]
+    assert became(desk.release(WholePartner("erp"), **MEI)) == [("held", "not held")]
     assert "Nothing holds it back" in said(desk.release(WholePartner("erp"), **MEI))
 
 

@@ -108,7 +108,7 @@ def test_failures_in_a_row_open_the_circuit_for_all_processes_and_the_log_tells_
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
         "partner erp: 3 deliveries in a row did not reach it, since 2023-11-14T22:13:20+00:00; "
-        "left in peace until 2023-11-14T22:13:35+00:00"
+        "left in peace until 2023-11-14T22:13:35+00:00. Why: soapbridge deliveries list --open --partner erp"
     )
     with another(store, store_url) as second:
         for new in (True, False):
