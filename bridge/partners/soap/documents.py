@@ -31,7 +31,7 @@ LONGEST_NAME = 500
 """Bytes (UTF-8) of an ordering key or a reference: both are in an index, and PostgreSQL's take 2,704 for a whole row."""
 
 
-def check_name(what: str, given: str | None) -> None:
+def check_name(what: str, given: object) -> None:
     """Refuse an ordering key or a reference that not every database can keep, before anything is accepted.
 
     Raises:

@@ -344,7 +344,9 @@ def test_a_name_that_not_every_database_can_keep_is_refused_at_once(
 def test_the_longest_ordering_key_and_reference_are_kept(make_bridge: MakeBridge) -> None:
     bridge = make_bridge()
     assert bridge.store is not None
-    key = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(166))  # nothing that can be compressed
+    key = "".join(
+        chr(0x4E00 + number * 7919 % 20000) for number in range(166)
+    )  # nothing that can be compressed
     with bridge.transaction():
         bridge.partner("desk").send("Echo", ECHO, ordering_key=key, reference=key)
     with bridge.store.reading() as session:
