@@ -25,6 +25,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from bridge.delivery import points, policy
+from bridge.delivery.by_hand import BY_HAND
 from bridge.delivery.policy import Again, Answer, Ask, Course, Decision, End
 from bridge.delivery.sender import Delivery, Document, Sender
 from bridge.delivery.states import SETTLED, State
@@ -358,7 +359,9 @@ class Drain:
         if not isinstance(decision, End):
             return  # nothing that its new owner does not decide itself
         self._set(turn, entry, decision.state, delivery.cause, delivery.reason)
-        if row.state == "held" and entry.entry_id in (row.held_because or "") and decision.then == "continue":
+        because = row.held_because or ""
+        held_for_it = row.state == "held" and entry.entry_id in because and not because.startswith(BY_HAND)
+        if held_for_it and decision.then == "continue":
             self._leave(turn._replace(held=None), "active", due_at=turn.now)
             outbox.notify(session, self._sender.name)
 
@@ -373,6 +376,8 @@ class Drain:
             if again and (begun := self._begun(session, ordering_key, exchange_id, row)):
                 return begun
             turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id, row.held_because)
+            if answer != "unknown":
+                self._gate.reached(session, row.now, reached=True)
             if outbox.state_of(session, step.entry.id) != "in_doubt":
                 return self._choose(turn)  # settled meanwhile: by a late answer, or by hand
             decision = policy.after_asking(
