@@ -36,7 +36,7 @@ class Killer:
         planned = disturbances(self._stage.options)
         for number, disturbance in enumerate(planned, start=1):
             if time.monotonic() > until:
-                self._report.others["not done: time was up"] = len(planned) - number + 1
+                self._report.undone = len(planned) - number + 1
                 break
             self._share, self._most = (
                 KEPT_BACK * number / len(planned),
@@ -48,9 +48,10 @@ class Killer:
             self._stage.tend()
         self._most = 1.0
         for point in POINTS:
-            if point not in self._hit and any(point in one.passes for one in self._stage.members):
+            if point not in self._hit:
                 self._kill_at_point(point, 1)
                 self._stage.tend()
+        self._report.missed = [point for point in POINTS if point not in self._hit]
 
     def _do(self, disturbance: Disturbance) -> None:
         stage, what, count = self._stage, disturbance.what, disturbance.count

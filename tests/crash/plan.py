@@ -31,6 +31,12 @@ TOPOLOGIES: Final[dict[StoreKind, tuple[tuple[str, ...], ...]]] = {
 AT_ACCEPTING: Final = ("accepted", "committed")
 """Points that a process passes which takes documents; the others are passed where documents leave."""
 
+MORTALS: Final[dict[Kind, tuple[Role, ...]]] = {
+    "keeps-id": ("host", "worker", "worker", "script", "producer"),
+    "keeps-none": ("host", "worker", "worker", "script", "producer", "person"),
+}
+"""Who is killed anywhere, as often as it stands there: a person is there only where something is in doubt for long."""
+
 SHORT: Final = 20
 """Kills below which a run is a short one."""
 
@@ -52,6 +58,11 @@ class Options:
     deadline: float = 1.0
     topologies: int = 0
     """How many of the store's topologies; 0: all."""
+
+    @property
+    def short(self) -> bool:
+        """Whether chance may leave a named point out: there is no time to wait until somebody comes by each of them."""
+        return self.kills < SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +103,7 @@ def disturbances(options: Options) -> list[Disturbance]:
         elif lot < 0.6 and postgresql:
             drawn.append(Disturbance("store"))
         else:
-            roles: tuple[Role, ...] = ("host", "worker", "worker", "script", "producer")
-            drawn.append(Disturbance("kill", chance.choice(roles)))
+            drawn.append(Disturbance("kill", chance.choice(MORTALS[options.partner])))
     chance.shuffle(drawn)
     return _between(drawn, options, chance)
 
@@ -101,7 +111,7 @@ def disturbances(options: Options) -> list[Disturbance]:
 def _between(kills: list[Disturbance], options: Options, chance: random.Random) -> list[Disturbance]:
     """The kills with what is not one spread among them: each topology's end, full disks, jumps of the clock and back; half as
     much of it in a short run."""
-    short = options.kills < SHORT
+    short = options.short
     others = [
         *(Disturbance("term") for _ in topologies(options)[1:]),
         *(

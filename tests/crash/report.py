@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 from tests.crash.judge import Verdict
@@ -18,6 +19,10 @@ class Report:
     verdict: Verdict = field(default_factory=Verdict)
     kills: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
+    missed: list[str] = field(default_factory=list)
+    """Named points at which nothing was killed, because nobody came by in time."""
+    undone: int = 0
+    """How many of the planned disturbances there was no time for."""
     disk: str = ""
     """How the disk was made full: `tmpfs`, `RLIMIT_FSIZE`, or not at all."""
     seconds: float = 0.0
@@ -25,6 +30,11 @@ class Report:
     @property
     def kept(self) -> bool:
         return self.verdict.kept
+
+    @property
+    def proves(self) -> bool:
+        """Kept, and all was tried that a run of this length has to try: a long one kills at every named point."""
+        return self.kept and (self.options.short or not self.missed)
 
     @property
     def again(self) -> str:
@@ -38,13 +48,16 @@ class Report:
 
     def as_data(self) -> dict[str, Any]:
         return {
-            "ok": self.kept,
+            "ok": self.proves,
+            "version": version("soapbridge"),
             "options": asdict(self.options),
             "seconds": round(self.seconds, 1),
             "kills": sum(self.kills.values()),
             "kills_by_place": dict(sorted(self.kills.items())),
             "others": dict(sorted(self.others.items())),
             "disk": self.disk,
+            "points_missed": self.missed,
+            "not_done": self.undone,
             "counts": self.verdict.counts,
             "violations": [asdict(one) for one in self.verdict.violations],
             "again": self.again,
@@ -55,10 +68,16 @@ class Report:
         options = self.options
         told = [
             f"{options.store}, partner {options.partner}, seed {options.seed}: "
-            f"{sum(self.kills.values())} kills in {self.seconds:.0f} s, disk: {self.disk}"
+            f"{sum(self.kills.values())} kills in {self.seconds:.0f} s, disk: {self.disk}, soapbridge {version('soapbridge')}"
         ]
         for table in (self.kills, self.others, self.verdict.counts):
             told += [f"  {count:6}  {name}" for name, count in sorted(table.items())]
+        if self.missed:
+            told.append(
+                f"  NOT TRIED: nothing was killed at {', '.join(self.missed)}: nobody came by in time"
+            )
+        if self.undone:
+            told.append(f"  NOT TRIED: time was up for {self.undone} of what was planned")
         if self.kept:
             return [*told, "  every promise kept"]
         shown = self.verdict.violations[:50]
