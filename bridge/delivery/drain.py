@@ -25,6 +25,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from bridge.delivery import points, policy
+from bridge.delivery.by_hand import BY_HAND
 from bridge.delivery.policy import Again, Answer, Ask, Course, Decision, End
 from bridge.delivery.sender import Delivery, Document, Sender
 from bridge.delivery.states import SETTLED, State
@@ -306,7 +307,7 @@ class Drain:
             if row is None:
                 return None
             ours = self._is_ours(row) and row.lease_no == step.lease_no
-            if again and self._is_written(session, step):
+            if again and self._is_written(session, step, delivery, ours=ours):
                 return self._begun(session, ordering_key, exchange_id, row) if ours else None
             outbox.end_attempt(
                 session,
@@ -333,11 +334,12 @@ class Drain:
         points.reached("settled")
         return next_step
 
-    def _is_written(self, session: Session, step: Sending) -> bool:
-        """Whether an earlier commit has settled this attempt after all."""
-        if outbox.last_attempt(session, step.entry.id) != (step.exchange_id, None):
-            return True
-        return is_recorded(session, step.exchange_id)
+    def _is_written(self, session: Session, step: Sending, delivery: Delivery, *, ours: bool) -> bool:
+        """Whether an earlier commit has settled this attempt after all. Once the lease is lost, who took the key over may
+        have ended the attempt as well, without its answer: then the journal tells."""
+        if ours:
+            return outbox.last_attempt(session, step.entry.id) != (step.exchange_id, None)
+        return delivery.record is not None and is_recorded(session, step.exchange_id)
 
     def _decide(self, turn: _Turn, entry: OpenEntry, delivery: Delivery) -> Decision:
         return policy.after_attempt(
@@ -355,11 +357,18 @@ class Drain:
         if outbox.state_of(session, entry.id) != "in_doubt" or last is None or last[0] != step.exchange_id:
             return
         decision = self._decide(turn, entry, delivery)
-        if not isinstance(decision, End):
+        if isinstance(decision, End):
+            self._set(turn, entry, decision.state, delivery.cause, delivery.reason)
+            goes_on, due_at = decision.then == "continue", turn.now
+        elif isinstance(decision, Again) and not decision.in_doubt:  # nothing was done, for certain
+            self._set(turn, entry, "waiting", delivery.cause, delivery.reason)
+            goes_on, due_at = True, turn.now + int(decision.after * SECOND)
+        else:
             return  # nothing that its new owner does not decide itself
-        self._set(turn, entry, decision.state, delivery.cause, delivery.reason)
-        if row.state == "held" and entry.entry_id in (row.held_because or "") and decision.then == "continue":
-            self._leave(turn._replace(held=None), "active", due_at=turn.now)
+        because = row.held_because or ""
+        held_for_it = row.state == "held" and entry.entry_id in because and not because.startswith(BY_HAND)
+        if held_for_it and goes_on:
+            self._leave(turn._replace(held=None), "active", due_at=due_at)
             outbox.notify(session, self._sender.name)
 
     def _settle_question(self, ordering_key: str, step: Asking, answer: Answer) -> Step | None:
@@ -373,6 +382,8 @@ class Drain:
             if again and (begun := self._begun(session, ordering_key, exchange_id, row)):
                 return begun
             turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id, row.held_because)
+            if answer != "unknown":
+                self._gate.reached(session, row.now, reached=True)
             if outbox.state_of(session, step.entry.id) != "in_doubt":
                 return self._choose(turn)  # settled meanwhile: by a late answer, or by hand
             decision = policy.after_asking(

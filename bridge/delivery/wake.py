@@ -7,6 +7,7 @@ is woken by `Store.wakers`, after the commit.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -21,6 +22,10 @@ log = structlog.get_logger(__name__)
 
 HEED_STOP = 0.25
 """Seconds until the thread notices that it is to end."""
+
+SPREAD = 0.02
+"""Seconds within which those who were told look: all at once would all go for the same keys, and each but one in vain. What
+is told meanwhile is looked for in the same go."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries to connect."""
@@ -59,8 +64,10 @@ class Listener:
                     pause = FIRST_PAUSE
                     self._wake_all()
                     while not self._over.is_set():
-                        for told in watch.wait(HEED_STOP):
-                            self._pass_on(told)
+                        if told := watch.wait(HEED_STOP):
+                            self._over.wait(random.uniform(0, SPREAD))  # noqa: S311 - not a secret
+                            for one in {*told, *watch.wait(0)}:
+                                self._pass_on(one)
             except Exception as error:  # noqa: BLE001 - the sweep finds meanwhile what nobody tells of
                 self.connected.clear()
                 log.warning("no wake-ups from the store for now", reason=type(error).__name__, again_in=pause)

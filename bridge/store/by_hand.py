@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, func, literal, literal_column, null, select, u
 
 from bridge.store.clock import moment, stored
 from bridge.store.deliveries import OutboxEntry, entry_of
+from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
 from bridge.store.tables import act, attempt, ordering_key, outbox
@@ -117,7 +118,7 @@ _LAST_ACT = Prepared(
 
 def record(session: Session, done: NewAct) -> None:
     """Write down what somebody did."""
-    session.run(_RECORD, done)
+    session.run(_RECORD, done._replace(who=storable(done.who), why=storable(done.why)))
 
 
 def acts(
@@ -184,7 +185,7 @@ def set_key(
     session: Session, partner: str, name: str, state: str, *, due_at: int, because: str | None = None
 ) -> None:
     """What a locked key is from now on; its lease stays as it is."""
-    session.run(_SET_KEY, (state, due_at, because, partner, name))
+    session.run(_SET_KEY, (state, due_at, because and storable(because), partner, name))
 
 
 def fence(session: Session, partner: str, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Executable, bindparam, cast, func, literal_column, null, select, update
 
 from bridge.store.clock import Clock
+from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
 from bridge.store.tables import ordering_key, partner_gate
@@ -132,6 +133,7 @@ def set_circuit(
     changed_at: int,
 ) -> None:
     """How the circuit of a locked gate stands from now on."""
+    reason = reason and storable(reason)
     session.run(_CIRCUIT, (circuit, failures, blocked_until, reason, changed_at, partner))
 
 
@@ -143,7 +145,7 @@ def set_slot(session: Session, partner: str, next_slot_at: int) -> None:
 def hold(session: Session, partner: str, because: str, *, now: int) -> bool:
     """Let nothing leave until `release`; False where it is held already, and the first reason stays."""
     lock(session, partner)
-    return session.run(_HOLD, (because, now, partner)) > 0
+    return session.run(_HOLD, (storable(because), now, partner)) > 0
 
 
 def release(session: Session, partner: str, *, now: int) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.store.clock import Clock
+from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
 from bridge.store.tables import attempt, ordering_key, outbox
@@ -340,7 +341,7 @@ def leave_key(
     session: Session, partner: str, key: str, state: str, *, due_at: int = AT_ONCE, because: str | None = None
 ) -> None:
     """Give the lease of a locked key back; `state` is what becomes of the key, `because` why it is held."""
-    session.run(_LEAVE, (state, due_at, because, partner, key))
+    session.run(_LEAVE, (state, due_at, because and storable(because), partner, key))
 
 
 def begin_attempt(
@@ -356,7 +357,7 @@ def end_attempt(
     session: Session, entry_id: int, exchange_id: str, *, outcome: str, reason: str | None, now: int
 ) -> None:
     """Write down what became of an attempt."""
-    session.run(_END, (now, outcome, reason, exchange_id, entry_id))
+    session.run(_END, (now, outcome, reason and storable(reason), exchange_id, entry_id))
 
 
 def last_attempt(session: Session, entry_id: int) -> tuple[str, int | None] | None:
@@ -383,6 +384,7 @@ def set_state(
     aside: bool = False,
 ) -> None:
     """What has become of an entry; `bridge.delivery.states` tells which moves there are."""
+    cause, reason = cause and storable(cause), reason and storable(reason)
     session.run(_STATE, (state, int(aside), asked, now, now if settled else None, cause, reason, entry_id))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session as SqlalchemySession
+from sqlalchemy.orm import SessionTransaction
 
 from bridge.store.statements import ByKeys, DialectName, Parameters, Prepared
 
@@ -50,6 +51,20 @@ class Link(Protocol):
     def rollback(self) -> None: ...
 
 
+class _Deferred(NamedTuple):
+    """Work for just before the commit, which goes with the savepoint it was asked for in."""
+
+    place: tuple[str, ...]
+    work: Callable[[Session], object]
+    savepoint: SessionTransaction | None
+
+    def is_within(self, undone: SessionTransaction) -> bool:
+        savepoint = self.savepoint
+        while savepoint is not None and savepoint is not undone:
+            savepoint = savepoint.parent
+        return savepoint is not None
+
+
 class Session(SqlalchemySession):
     """A session inside the bridge's transaction; made by `Transaction.session`, `.reading`, `Store.reading`."""
 
@@ -57,6 +72,8 @@ class Session(SqlalchemySession):
         # Savepoint: whatever a handler does with commit() and rollback(), the bridge has the last word.
         super().__init__(join_transaction_mode="create_savepoint")
         self._link = link
+        self.deferred: list[_Deferred] = []
+        """The transaction's own list: what is rolled back in a savepoint is taken out of it."""
 
     def get_bind(self, *_: Any, **__: Any) -> Connection:
         """SQLAlchemy asks here, at its first statement; a session without one never builds a Connection."""
@@ -104,6 +121,12 @@ class Session(SqlalchemySession):
                 self._link.rollback()
 
 
+@event.listens_for(Session, "after_soft_rollback")
+def _forget_deferred(session: Session, undone: SessionTransaction) -> None:
+    if session.deferred:
+        session.deferred[:] = [one for one in session.deferred if not one.is_within(undone)]
+
+
 class Transaction:
     """One unit of work. Nothing is opened before `session` or `reading` is asked for.
 
@@ -119,7 +142,7 @@ class Transaction:
         self._open_reading = open_reading
         self._writing: Session | None = None
         self._reading: Session | None = None
-        self._before: list[tuple[tuple[str, ...], Callable[[Session], object]]] = []
+        self._before: list[_Deferred] = []
         self._after: list[Callable[[], object]] = []
 
     @property
@@ -160,7 +183,7 @@ class Transaction:
             CommitInDoubt: the connection broke during the commit, so nobody knows.
         """
         self._end_reading()
-        if self._before:
+        if self._before or (self._writing is not None and self._writing.in_transaction()):
             self._finish()
         session, self._writing = self._writing, None
         after, self._after = self._after, []
@@ -173,20 +196,31 @@ class Transaction:
         """Have `work` done as the last thing before the commit, and not at all where there is none.
 
         All such work is done in the order of its `place`: two transactions that lock the same rows there lock them in the
-        same order, and hold them for no longer than they must.
+        same order, and hold them for no longer than they must. Rows that are still to be written go before. Where a handler
+        rolls back the savepoint in which it asked for `work`, that is not done either.
         """
-        self._before.append((place, work))
+        savepoint = None
+        if (session := self._writing) is not None:
+            savepoint = session.get_nested_transaction() or session.get_transaction() or session.begin()
+            session.deferred = self._before
+        self._before.append(_Deferred(place, work, savepoint))
 
     def after_commit(self, work: Callable[[], object]) -> None:
         """Have `work` done when the commit has succeeded. It is quick, and raises nothing."""
         self._after.append(work)
 
     def _finish(self) -> None:
-        before, self._before = self._before, []
         session = self.session
         try:
-            for _, work in sorted(before, key=lambda one: one[0]):
-                work(session)
+            while True:
+                if session.in_transaction():
+                    session.flush()  # may ask for more: a hook of the handler's that sends
+                if not self._before:
+                    return
+                before = sorted(self._before, key=lambda one: one.place)
+                self._before.clear()
+                for one in before:
+                    one.work(session)
         except BaseException:
             self.rollback()
             raise

@@ -22,9 +22,34 @@ from bridge.partners.soap.headers import header_blocks
 from bridge.settings import Partner
 from bridge.soap.xml import read_own
 from bridge.store import ExchangeRecord
+from bridge.store.journal import storable
 
 LONGEST = 4000
 """Characters of a reason that are kept."""
+
+LONGEST_NAME = 500
+"""Bytes (UTF-8) of an ordering key or a reference: both are in an index, and PostgreSQL's take 2,704 for a whole row."""
+
+
+def check_name(what: str, given: object) -> None:
+    """Refuse an ordering key or a reference that not every database can keep, before anything is accepted.
+
+    Raises:
+        HandlerError: it is no text, empty, too long, or has U+0000 or half a surrogate pair in it.
+    """
+    if given is None:
+        return
+    if not isinstance(given, str):
+        problem = f"is {type(given).__name__}, and not text"
+    elif not given:
+        problem = "is empty"
+    elif given != storable(given):
+        problem = "has U+0000 or half a surrogate pair in it"
+    elif len(given.encode()) > LONGEST_NAME:
+        problem = f"is longer than {LONGEST_NAME} bytes"
+    else:
+        return
+    raise HandlerError(f"The {what} {problem}. Nothing was accepted.", advice="Give a short text, or None.")
 
 
 def rules_of(settings: Partner, *, can_ask: bool) -> Rules:

@@ -49,7 +49,7 @@ from bridge.ids import entry_iri, exchange_iri, new_exchange_id
 from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
 from bridge.partners.soap.connection import Endpoint
-from bridge.partners.soap.documents import delivery_of, headers_of, payload_of, rules_of
+from bridge.partners.soap.documents import check_name, delivery_of, headers_of, payload_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
@@ -299,7 +299,8 @@ class SoapPartner:
 
         Raises:
             Unpresentable: what is to be sent breaks the contract; nothing was accepted.
-            HandlerError: there is no such operation, no transaction, or no outbox.
+            HandlerError: there is no such operation, no transaction, or no outbox; an ordering key or a reference that is
+                empty, or longer than 500 bytes.
             TypeError: the values are of another contract's class.
         """
         if self._accept is None:
@@ -308,6 +309,8 @@ class SoapPartner:
                 advice="Take it from a bridge with a store: bridge.partner(NAME).",
             )
         method, _ = self._method(operation)
+        check_name("ordering key", ordering_key)
+        check_name("reference", reference)
         given = values if mapping is None else mapping(values)
         entry_id = new_exchange_id()
         document = Document(

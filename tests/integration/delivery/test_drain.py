@@ -380,6 +380,44 @@ def test_an_answer_that_comes_after_the_key_was_taken_over_ends_the_doubt(
     assert partner.sent == ["a", "b"]
 
 
+def test_a_late_word_that_nothing_was_done_has_the_document_sent_again(
+    box: Outbox, partner: ScriptedPartner, make_drain: MakeDrain
+) -> None:
+    def meanwhile(document: object) -> None:
+        box.lapse()
+        make_drain("next")("K")
+        assert box.states() == ["in_doubt"]
+
+    box.put("a")
+    partner.script = ["NotSent"]
+    partner.before = lambda document: None if len(partner.sent) > 1 else meanwhile(document)
+    make_drain("slow")("K")
+    assert box.states() == ["waiting"]
+    assert box.key().state == "active"
+    box.make_due()
+    make_drain("next")("K")
+    assert box.attempts() == [(1, "first", "NotSent"), (2, "after NotSent", "Delivered")]
+
+
+def test_an_answer_is_kept_although_its_commit_failed_and_the_key_was_taken_over_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, box: Outbox, partner: ScriptedPartner, make_drain: MakeDrain
+) -> None:
+    box.put("a")
+    commits = FailingCommits(monkeypatch)
+    commits.plan = ["", "not done"]
+    monkeypatch.setattr("bridge.delivery.drain.time.sleep", lambda _: taken_over())
+
+    def taken_over() -> None:
+        if box.states() == ["sending"]:
+            box.lapse()
+            make_drain("next")("K")
+            assert box.states() == ["in_doubt"]
+
+    make_drain("slow")("K")
+    assert box.states() == ["delivered"]
+    assert box.attempts() == [(1, "first", "Delivered")]
+
+
 def test_a_late_answer_changes_nothing_once_the_document_was_sent_again(
     box: Outbox, partner: ScriptedPartner, make_drain: MakeDrain
 ) -> None:

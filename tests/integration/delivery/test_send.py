@@ -329,3 +329,25 @@ def test_a_function_finds_out_what_became_of_a_document(
     drain(bridge, "K")
     assert [(one.id, one.reference) for one in asked] == [(entry_id, "PO-1")]
     assert box.states() == [state]
+
+
+@pytest.mark.parametrize("name", ["", "k" * 501, "ä" * 251, "a\0b", "a\ud800", 17])
+@pytest.mark.parametrize("place", ["ordering_key", "reference"])
+def test_a_name_that_not_every_database_can_keep_is_refused_at_once(
+    make_bridge: MakeBridge, name: Any, place: str
+) -> None:
+    bridge = make_bridge()
+    with bridge.transaction(), pytest.raises(HandlerError, match="Nothing was accepted"):
+        bridge.partner("desk").send("Echo", ECHO, **{place: name})
+
+
+def test_the_longest_ordering_key_and_reference_are_kept(make_bridge: MakeBridge) -> None:
+    bridge = make_bridge()
+    assert bridge.store is not None
+    key = "".join(
+        chr(0x4E00 + number * 7919 % 20000) for number in range(166)
+    )  # nothing that can be compressed
+    with bridge.transaction():
+        bridge.partner("desk").send("Echo", ECHO, ordering_key=key, reference=key)
+    with bridge.store.reading() as session:
+        assert session.execute(select(outbox.c.ordering_key)).scalar_one() == key
