@@ -176,10 +176,19 @@ class Store:
         An upgrade is the operator's act, after a backup: `migrate`.
 
         Raises:
-            StoreError: the schema is older or newer than this program's, with the command that mends it.
+            StoreError: the schema is older or newer than this program's, with the command that mends it; or the database went
+                away meanwhile.
         """
-        with Transaction(self._database.writing, self._database.reading) as transaction:
-            schema.prepare(transaction.session.connection(), shown=self.shown)
+        try:
+            with Transaction(self._database.writing, self._database.reading) as transaction:
+                schema.prepare(transaction.session.connection(), shown=self.shown)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise StoreError(
+                f"The connection to the store {self.shown} was lost while its schema was looked at; nothing was changed.",
+                advice="See that the server runs, then repeat.",
+            ) from error
 
     def check(self) -> None:
         """Refuse a store whose schema does not fit this program; done by itself before the first transaction, and every

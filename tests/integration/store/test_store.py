@@ -14,13 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bridge.erp.tables import item
 from bridge.errors import StoreBusy, StoreError
-from bridge.store import Store, Transaction
+from bridge.store import Store, Transaction, schema
 from bridge.store import sqlite as sqlite_store
 
 
@@ -413,6 +413,21 @@ def test_a_connection_lost_before_the_commit_is_replaced_and_the_work_run_again(
     assert skus(store) == ["a"]
     store.close()
     killer.close()
+
+
+@pytest.mark.postgres
+def test_a_server_that_goes_away_while_a_process_starts_is_said_in_words(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(connection: Connection, *, shown: str) -> None:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    store = Store(postgresql_url)
+    monkeypatch.setattr(schema, "prepare", lose)
+    with pytest.raises(StoreError, match="was lost") as caught:
+        store.prepare()
+    assert "repeat" in (caught.value.advice or "")
+    store.close()
 
 
 @pytest.mark.postgres
