@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Final
 
-from bridge.delivery import gate
 from bridge.delivery.by_hand import (
     BY_HAND,
     Change,
@@ -157,7 +156,7 @@ class Hands:
         """Nothing leaves for the partner."""
         now = stored(deliveries.now(session))
         because = f"{BY_HAND} by {wish.who}: {wish.why}"
-        if gate.hold(session, chosen.partner, now, because):
+        if gates.hold(session, chosen.partner, because, now=now):
             return [_partner_deed(wish, chosen, "not held", "held", now, session)]
         says = gates.read(session, chosen.partner).held_because or ""
         return [Deed(done=False, partner=chosen.partner, before="held", says=says, too_late=True)]
@@ -166,7 +165,8 @@ class Hands:
         """The partner is no longer held; an open circuit lets one try."""
         now = stored(deliveries.now(session))
         before = "held" if gates.lock(session, chosen.partner).held_because is not None else "circuit open"
-        if gate.release(session, chosen.partner, now):
+        if gates.release(session, chosen.partner, now=now):
+            outbox.notify(session, chosen.partner)
             after = "not held" if before == "held" else "one tries"
             return [_partner_deed(wish, chosen, before, after, now, session)]
         says = "Nothing holds it back."
