@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bridge import contract as contracts
@@ -33,6 +32,7 @@ from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
+from bridge.once import made_once
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
 from bridge.store import Store, Transaction, runners
@@ -82,7 +82,7 @@ class Bridge:
         """Whether it runs with a store; says so without connecting to it."""
         return self._with_store
 
-    @cached_property
+    @made_once
     def store(self) -> Store | None:
         """The store, made at the first look; None when the bridge runs without. Its first use connects."""
         if not self._with_store:
@@ -105,7 +105,7 @@ class Bridge:
                 advice="Set data.folder to one that this user may make and write.",
             ) from error
 
-    @cached_property
+    @made_once
     def deliveries(self) -> Deliveries:
         """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
 
@@ -118,7 +118,7 @@ class Bridge:
             raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
         return Deliveries(self.store, self.settings, self.partner)
 
-    @cached_property
+    @made_once
     def replay(self) -> Replay:
         """A journaled request through today's code: `bridge.replay(exchange_id)` shows what would be answered and keeps
         nothing; `dry_run=False` does it, with `who` and `why`.
@@ -132,7 +132,7 @@ class Bridge:
             raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
         return Replay(self.store, self.settings, self.services)
 
-    @cached_property
+    @made_once
     def cache(self) -> FileCache | None:
         """Where contracts keep what loading worked out; None when the settings say so, or nothing is to be kept."""
         folder = self.settings.cache_folder

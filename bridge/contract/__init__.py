@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from bridge.contract.wsdl.operations import Header, Operation, Port, SoapVersion
 from bridge.contract.wsdl.served import Address, Served
 from bridge.contract.wsdl.wrappers import Wrappers
 from bridge.errors import ContractError, OperationUnavailable
+from bridge.once import made_once
 
 if TYPE_CHECKING:
     from bridge.contract.codec import Codec
@@ -142,7 +142,7 @@ class Contract:
         for found in loaded.operations:
             self._by_body.setdefault(found.input, []).append(found.key)
 
-    @cached_property
+    @made_once
     def definitions(self) -> Definitions:
         """The WSDL as it stands; read again where the contract came from a cache."""
         return self._definitions()
@@ -178,26 +178,26 @@ class Contract:
             keep(replace(self._loaded, operations=operations, problems=problems), self.bundle)
         return schema
 
-    @cached_property
+    @made_once
     def model(self) -> SchemaModel:
         """The schemas' components, read lazily."""
         return self._loaded.model()
 
-    @cached_property
+    @made_once
     def codec(self) -> Codec:
         """Payload ⇄ values."""
         from bridge.contract.codec import Codec
 
         return Codec(self.model)
 
-    @cached_property
+    @made_once
     def types(self) -> Types:
         """The codec's classes by the names that the contract's stubs give them."""
         from bridge.contract.stubs import Types
 
         return Types(self)
 
-    @cached_property
+    @made_once
     def guard(self) -> Guard:
         """The validator; compiles the schemas."""
         from bridge.contract.guard import Guard

@@ -42,7 +42,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     # bridge.shipped is where the contracts' files are. bridge.delivery.timetable reads a form that settings have checked.
     (
         "ground",
-        "bridge.errors bridge.ids bridge.settings bridge.log bridge.soap.limits bridge.shipped bridge.delivery.timetable",
+        "bridge.errors bridge.ids bridge.once bridge.settings bridge.log bridge.soap.limits bridge.shipped bridge.delivery.timetable",
     ),
 )
 
