@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    made_once = cached_property
+else:
 
+    class made_once(cached_property):  # noqa: N801 - read as a decorator
+        """As `functools.cached_property`, which since Python 3.12 lets several threads make one each."""
 
-class made_once(cached_property[T]):  # noqa: N801 - read as a decorator
-    """As `functools.cached_property`, which since Python 3.12 lets several threads make one each."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        super().__init__(make)
-        self._making = threading.RLock()
-
-    if not TYPE_CHECKING:  # its types are the base's, which are overloaded
+        def __init__(self, make):
+            super().__init__(make)
+            self._making = threading.RLock()
 
         def __get__(self, instance, owner=None):
             if instance is None:
