@@ -177,10 +177,9 @@ class Drain:
         return row.lease_owner == self._owner
 
     def _is_leased(self, row: KeyRow) -> bool:
-        """By another process, and not lapsed. One that ends later than any can has lapsed too: the clock was set back."""
-        if row.lease_until is None or self._is_ours(row):
-            return False  # one of our own was left by a drain that failed: there is one drain for a key
-        return row.now <= row.lease_until <= row.now + 2 * self._lease
+        """By another process, and not lapsed."""
+        # One of our own was left by a drain that failed: there is one drain for a key.
+        return not self._is_ours(row) and row.is_leased(self._lease)
 
     def _begun(self, session: Session, ordering_key: str, exchange_id: str, row: KeyRow) -> Sending | None:
         """The attempt that an earlier commit began after all: nothing of it was sent yet."""

@@ -72,7 +72,7 @@ class Hands:
             aside=entry.aside,
             first=first is not None and first.entry_id == entry.entry_id,
             key_state=row.state,
-            due=row.due_at <= row.now or self._is_leased(row),
+            due=row.due_at <= row.now or row.is_leased(self._lease),
             may_be_done=wish.verb == "resend" and by_hand.may_have_been_done(session, entry.id),
             keeps_id=self._keeps_id(partner),
         )
@@ -84,7 +84,7 @@ class Hands:
         if lost:
             by_hand.fence(session, partner, name)
         _change(wish, entry, judged, row, session)
-        if not self._is_leased(row):
+        if not row.is_leased(self._lease):
             _move_key(entry, row, first, session, at_once=wish.verb == "release")
         _record(wish, entry, row, judged.after, session)
         outbox.notify(session, partner)
@@ -92,7 +92,7 @@ class Hands:
 
     def _why_not_now(self, wish: Wish, row: KeyRow) -> str:
         """Why an entry that is being sent, as far as is known, cannot be acted upon; "" where it can, as one in doubt."""
-        if self._is_leased(row):
+        if row.is_leased(self._lease):
             assert row.lease_until is not None
             return (
                 f"It is being sent by {row.lease_owner}. Try again when that has ended; it counts as in doubt after "
@@ -115,7 +115,7 @@ class Hands:
         because = f"{BY_HAND} by {wish.who}: {wish.why}"
         by_hand.set_key(session, *key, "held", due_at=row.due_at, because=because)
         _record_key(wish, key, row, "held", session)
-        says = "What is being sent just now is finished." if self._is_leased(row) else ""
+        says = "What is being sent just now is finished." if row.is_leased(self._lease) else ""
         return [of_key(key, done=True, before=row.state, after="held", says=says)]
 
     def release_key(self, wish: Wish, key: OneKey, session: Session) -> list[Deed]:
@@ -130,7 +130,7 @@ class Hands:
             for entry in by_hand.held_in(session, *key)
             if (deed := self._free(wish, entry, row, session)) is not None
         ]
-        is_empty = deliveries.first(session, *key) is None and not self._is_leased(row)
+        is_empty = deliveries.first(session, *key) is None and not row.is_leased(self._lease)
         after = "idle" if is_empty else "active"
         by_hand.set_key(session, *key, after, due_at=row.now)
         _record_key(wish, key, row, after, session)
@@ -171,10 +171,6 @@ class Hands:
             return [_partner_deed(wish, chosen, before, after, now, session)]
         says = "Nothing holds it back."
         return [Deed(done=False, partner=chosen.partner, before="not held", says=says, too_late=True)]
-
-    def _is_leased(self, row: KeyRow) -> bool:
-        """Live. One that ends later than any can was given before the clock was set back."""
-        return row.lease_until is not None and row.now <= row.lease_until <= row.now + 2 * self._lease
 
     def _keeps_id(self, partner: str) -> bool:
         options = self._partners.get(partner)

@@ -29,7 +29,7 @@ from bridge.delivery.turns import Turns
 from bridge.delivery.wake import Listener
 from bridge.settings import Delivery as Options
 from bridge.store import Session, Store, Transaction, outbox, runners
-from bridge.store.clock import SECOND
+from bridge.store.clock import LEASES, SECOND
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +47,6 @@ FIRST_PARTNER_PAUSE, LONGEST_PARTNER_PAUSE = 1.0, 60.0
 
 _LAST_WAIT = 5.0
 """Seconds for a thread that has nothing more to do than to notice it."""
-
-LEASES = 2
-"""A lease that ends later than in so many lengths of one was taken before the clock was set back."""
 
 
 class Drains(Protocol):

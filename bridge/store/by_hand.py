@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, literal, literal_column, null, select, u
 from bridge.store.clock import moment, stored
 from bridge.store.deliveries import OutboxEntry, entry_of
 from bridge.store.journal import storable
+from bridge.store.outbox import KEY_NAMES, OF_KEY
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
 from bridge.store.tables import act, attempt, ordering_key, outbox
@@ -75,27 +76,21 @@ _AGAIN = Prepared(
     "new_reason",
     "of_id",
 )
-_KEY = (
-    ordering_key.c.partner == bindparam("of_partner"),
-    ordering_key.c.ordering_key == bindparam("of_key"),
-)
 _SET_KEY = Prepared(
     update(ordering_key)
-    .where(*_KEY)
+    .where(*OF_KEY)
     .values(state=bindparam("new_state"), due_at=bindparam("new_due"), held_because=bindparam("new_because")),
     "new_state",
     "new_due",
     "new_because",
-    "of_partner",
-    "of_key",
+    *KEY_NAMES,
 )
 # Whoever held the lease comes with an older number, and is fenced off.
 _FENCE = Prepared(
     update(ordering_key)
-    .where(*_KEY)
+    .where(*OF_KEY)
     .values(lease_owner=null(), lease_until=null(), lease_no=ordering_key.c.lease_no + literal_column("1")),
-    "of_partner",
-    "of_key",
+    *KEY_NAMES,
 )
 _DOUBTFUL = Prepared(
     select(func.count())

@@ -25,6 +25,15 @@ SQLITE_FUNCTION: Final = "soapbridge_clock"
 """What SQLite's connections call `host_clock` by."""
 
 
+LEASES: Final = 2
+"""A lease that ends later than in so many lengths of one was given before the clock was set back, and counts as lapsed."""
+
+
+def is_live(lease_until: int | None, now: int, length: int) -> bool:
+    """Whether a lease of that length still holds; all three are stored moments or microseconds."""
+    return lease_until is not None and now <= lease_until <= now + LEASES * length
+
+
 def stored(moment: datetime) -> int:
     """A moment, which must have a zone, as it is stored."""
     return (moment - _EPOCH) // _MICROSECOND

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Executable, bindparam, cast, func, literal_column, null, select, update
 
-from bridge.store.clock import Clock
+from bridge.store.clock import LEASES, Clock
 from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
@@ -119,7 +119,7 @@ def every(session: Session) -> list[GateRow]:
 def leased(session: Session, partner: str, *, lease: int) -> int:
     """How many keys of a partner somebody drains now. A lease of more than two lengths of one (microseconds) has lapsed:
     the clock was set back."""
-    return int(session.rows(_LEASED, (partner, 2 * lease))[0][0])
+    return int(session.rows(_LEASED, (partner, LEASES * lease))[0][0])
 
 
 def set_circuit(

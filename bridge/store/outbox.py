@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.store.clock import Clock
+from bridge.store.clock import LEASES, Clock, is_live
 from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
@@ -53,6 +53,10 @@ class KeyRow(NamedTuple):
     lease_no: int
     lease_until: int | None
     now: int
+
+    def is_leased(self, length: int) -> bool:
+        """Whether somebody drains it, by leases of that length in microseconds."""
+        return is_live(self.lease_until, self.now, length)
 
 
 class OpenEntry(NamedTuple):
@@ -142,20 +146,21 @@ def _place(dialect: DialectName) -> Any:
 
 # Core's own limit says OFFSET on SQLite, with a parameter that nobody gave.
 _ONE = text("LIMIT 1")
-_key = (
+OF_KEY: Final = (
     ordering_key.c.partner == bindparam("of_partner"),
     ordering_key.c.ordering_key == bindparam("of_key"),
 )
-_OF_KEY = ("of_partner", "of_key")
+KEY_NAMES: Final = ("of_partner", "of_key")
+"""A condition for one key's row, and the names of its parameters."""
 
-_PLACE = Prepared(_place, *_OF_KEY)
+_PLACE = Prepared(_place, *KEY_NAMES)
 _INSERT = insertion(outbox, _OutboxRow)
 _NOTIFY = Prepared(
     select(func.pg_notify(literal_column(f"'{CHANNEL}'"), bindparam("of_partner"))), "of_partner"
 )
 _LOCK = Prepared(
-    select(*(ordering_key.c[name] for name in KeyRow._fields[:-1]), Clock()).where(*_key).with_for_update(),
-    *_OF_KEY,
+    select(*(ordering_key.c[name] for name in KeyRow._fields[:-1]), Clock()).where(*OF_KEY).with_for_update(),
+    *KEY_NAMES,
 )
 _NEXT = Prepared(
     select(*(outbox.c[name] for name in OpenEntry._fields))
@@ -167,12 +172,12 @@ _NEXT = Prepared(
     )
     .order_by(outbox.c.seq)
     .suffix_with(_ONE),
-    *_OF_KEY,
+    *KEY_NAMES,
 )
 _lease_end = Clock() + cast(bindparam("of_length"), BigInteger)
 _TAKE = Prepared(
     update(ordering_key)
-    .where(*_key)
+    .where(*OF_KEY)
     .values(
         lease_owner=bindparam("of_owner"),
         lease_no=ordering_key.c.lease_no + literal_column("1"),
@@ -180,12 +185,12 @@ _TAKE = Prepared(
     ),
     "of_owner",
     "of_length",
-    *_OF_KEY,
+    *KEY_NAMES,
 )
-_RENEW = Prepared(update(ordering_key).where(*_key).values(lease_until=_lease_end), "of_length", *_OF_KEY)
+_RENEW = Prepared(update(ordering_key).where(*OF_KEY).values(lease_until=_lease_end), "of_length", *KEY_NAMES)
 _LEAVE = Prepared(
     update(ordering_key)
-    .where(*_key)
+    .where(*OF_KEY)
     .values(
         state=bindparam("new_state"),
         due_at=bindparam("new_due"),
@@ -196,7 +201,7 @@ _LEAVE = Prepared(
     "new_state",
     "new_due",
     "new_because",
-    *_OF_KEY,
+    *KEY_NAMES,
 )
 _SENDING = Prepared(
     update(outbox)
@@ -395,4 +400,4 @@ def due_keys(session: Session, partner: str, *, lease: int, most: int) -> list[s
         lease: the length of a lease in microseconds. One that ends later than in two such lengths counts as lapsed: then
             the clock was set back.
     """
-    return [row[0] for row in session.rows(_DUE, (partner, 2 * lease, most))]
+    return [row[0] for row in session.rows(_DUE, (partner, LEASES * lease, most))]

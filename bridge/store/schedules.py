@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, null, select, update
 
-from bridge.store.clock import Clock, moment
+from bridge.store.clock import LEASES, Clock, is_live, moment
 from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
@@ -170,7 +170,7 @@ def fired_after(session: Session, name: str, now: int) -> frozenset[int]:
 
 def running(session: Session, name: str, *, lease: int) -> tuple[str, datetime] | None:
     """(owner, since when) of the firing that runs now, None where none does; `lease` in microseconds."""
-    rows = session.rows(_RUNNING, (name, 2 * lease))
+    rows = session.rows(_RUNNING, (name, LEASES * lease))
     return (rows[0][0], moment(rows[0][1])) if rows else None
 
 
@@ -217,4 +217,4 @@ def last_firings(session: Session, *, lease: int) -> dict[str, FiringRow]:
 def _standing(outcome: Outcome | None, lease_until: int | None, now: int, lease: int) -> Standing:
     if outcome is not None:
         return outcome
-    return "running" if lease_until is not None and now <= lease_until <= now + 2 * lease else "lost"
+    return "running" if is_live(lease_until, now, lease) else "lost"
