@@ -32,7 +32,7 @@ from benchmarks.serving import Server, post
 from bridge.app import Bridge
 from bridge.erp.purchasing import create_purchase_order
 from bridge.settings import Settings
-from bridge.settings.keys import Store as StoreSettings
+from bridge.settings import Store as StoreSettings
 from bridge.store.statements import Prepared
 
 SQLITE = 1.6

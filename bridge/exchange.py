@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from bridge.access import Caller, Credentials
 from bridge.contract import Operation
 from bridge.contract.explain.violation import Violation
 from bridge.errors import DecodeError, EncodeError, InvalidMessage, InvalidReply, InvalidRequest, Refusal
@@ -23,6 +24,7 @@ from bridge.store.idempotency import Record
 
 if TYPE_CHECKING:
     from bridge.idempotency import Once
+    from bridge.soap.security import Verified
 
 Headers = list[tuple[str, str]]
 
@@ -34,7 +36,8 @@ class Exchange:
     The first block is what the entrance knows, `status`, `headers` and `reply` what it sends back. `verdict` is the
     journal's word for how it ended, `error` what ended it when it did not end well. `once` tells this request from others,
     `found` is the record of the same one made before; `duplicate_of` then the exchange whose answer is given again,
-    `detail` the text of the declared fault that it was. `called_out`: the handler called another system.
+    `detail` the text of the declared fault that it was. `called_out`: the handler called another system. `credentials` are what
+    HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved.
     """
 
     body: bytes
@@ -44,6 +47,7 @@ class Exchange:
     language: str = ""
     soap_action: str | None = None
     idempotency_key: str | None = None
+    credentials: Credentials | None = None
 
     id: str = ""
     received: float = 0.0
@@ -54,6 +58,8 @@ class Exchange:
     addressing: Addressing | None = None
     plan: Plan | None = None
     partner: str | None = None
+    caller: Caller | None = None
+    verified: Verified | None = None
     value: Any = None
     header_blocks: tuple[etree._Element, ...] = ()
     request_headers: Mapping[str, Any] | None = None
@@ -97,11 +103,13 @@ class Plan:
     reply_action: str
 
     @classmethod
-    def of(cls, operation: Operation, handler: Handler | None) -> Plan:
+    def of(
+        cls, operation: Operation, handler: Handler | None, understood: frozenset[str] = UNDERSTOOD
+    ) -> Plan:
         namespace, _, port_type = operation.port_type.removeprefix("{").rpartition("}")
         separator = ":" if namespace.startswith("urn:") else "/"
         action = separator.join((namespace.rstrip("/"), port_type, f"{operation.name}Response"))
-        understood = UNDERSTOOD | {header.name for header in operation.input_headers}
+        understood |= {header.name for header in operation.input_headers}
         return cls(operation, operation.key, handler, understood, action)
 
 

@@ -38,6 +38,7 @@ from bridge.errors import (
 if TYPE_CHECKING:
     from lxml import etree
 
+    from bridge.access import Caller
     from bridge.forwarding import Fault
     from bridge.idempotency import Once
     from bridge.partners.soap import SoapPartner
@@ -73,7 +74,7 @@ class Call:
     """One request, as its handler sees it: the second argument.
 
     `exchange_id` names the exchange in journal, logs and answers. `headers` are the declared SOAP headers that came,
-    decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown;
+    decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown, `caller` the same with its roles;
     `language` what they would rather read (BCP 47), "en" where they do not say. A handler may set `reference`, the
     number of the document it made or read: `soapbridge journal list --reference` finds the exchange by it. `payload` is the
     Body's child as it came, found valid; None for an empty Body.
@@ -88,6 +89,7 @@ class Call:
         "_transaction",
         "_zone",
         "called_out",
+        "caller",
         "exchange_id",
         "headers",
         "operation",
@@ -110,6 +112,7 @@ class Call:
         zone: tzinfo = UTC,
         payload: etree._Element | None = None,
         overdue: float = math.inf,
+        caller: Caller | None = None,
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -117,6 +120,7 @@ class Call:
         self.reply_headers: dict[str, Any] = {}
         self.reference: str | None = None
         self.partner: Final = partner
+        self.caller: Final = caller
         self.payload: Final = payload
         self._overdue = overdue
         self._accept_language = accept_language

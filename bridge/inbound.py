@@ -3,7 +3,9 @@
 The order of the stages, written once:
 
     open      Content-Encoding undone, bytes to a tree within limits, the tree to an envelope
+    identify  who it is from (`bridge.access`); nothing about contracts is said before
     admit     the operation found by the Body's child, mandatory headers understood, addressing read
+    authorise whether the caller may do this
     recall    the same request was answered before: the next two stages are spared, and answer gives that answer again
     validate  the Body is what the operation declares, and so are the declared headers
     decode    payload to values
@@ -11,7 +13,7 @@ The order of the stages, written once:
         handle    the handler
         encode    its result to text
         check     the text is what the operation declares, else nothing of it is kept
-        seal      the envelope's bytes; nothing changes them afterwards
+        seal      the envelope's bytes, signed where the caller wants them so; nothing changes them afterwards
         commit    the handler's rows and the journal's, together
     close     what was refused or failed is journaled, in a transaction of its own
 
@@ -28,6 +30,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from bridge.access import Gatekeeper
 from bridge.answering import answer_once
 from bridge.contract import Operation
 from bridge.errors import (
@@ -73,8 +76,8 @@ NO_HEADERS: Mapping[str, Any] = MappingProxyType({})
 class Inbound:
     """The stages of one service. One object answers all threads; what belongs to a request is in its Exchange.
 
-    `store` None: nothing is journaled and handlers have no session. `observers` are told of each exchange when it has
-    ended, and how many seconds it took; they are quick and raise nothing.
+    `store` None: nothing is journaled and handlers have no session. `gatekeeper` None: everybody may do everything.
+    `observers` are told of each exchange when it has ended, and how many seconds it took; they are quick and raise nothing.
     """
 
     def __init__(
@@ -84,8 +87,11 @@ class Inbound:
         store: Store | None = None,
         *,
         observers: Sequence[Observer] = (),
+        gatekeeper: Gatekeeper | None = None,
     ) -> None:
         contract = service.contract
+        self.gatekeeper = gatekeeper
+        self.understood = UNDERSTOOD if gatekeeper is None else UNDERSTOOD | gatekeeper.understood
         self.observers = observers
         self.service = service
         self.limits = settings.limits
@@ -112,7 +118,10 @@ class Inbound:
         self.guard = contract.guard  # compiles the schemas now, not at the first request
         self.codec = contract.codec
         handlers, _ = handlers_of(service, settings, has_store=store is not None)
-        self.plans = {key: Plan.of(found, handlers.get(key)) for key, found in contract.operations.items()}
+        self.plans = {
+            key: Plan.of(found, handlers.get(key), self.understood)
+            for key, found in contract.operations.items()
+        }
         found_by: dict[str | None, list[Plan]] = {}
         for plan in self.plans.values():
             found_by.setdefault(plan.operation.input, []).append(plan)
@@ -141,6 +150,11 @@ class Inbound:
         exchange.version = fault_version(root, exchange.version, self.versions)
         exchange.envelope = open_envelope(root, spoken=self.versions, limits=self.limits)
 
+    def identify(self, exchange: Exchange) -> None:
+        """Who it is from. Raises Refusal."""
+        if self.gatekeeper is not None:
+            self.gatekeeper.identify(exchange)
+
     def admit(self, exchange: Exchange) -> None:
         """Whether the request may be acted on, and by which operation. Raises Refusal.
 
@@ -151,7 +165,7 @@ class Inbound:
         body = None if envelope.body is None else str(envelope.body.tag)
         plan = exchange.plan = self.plain.get(body) or self._dispatch(exchange, body, envelope.version)
         if envelope.headers:
-            check_understood(envelope, UNDERSTOOD if plan is None else plan.understood)
+            check_understood(envelope, self.understood if plan is None else plan.understood)
             exchange.addressing = read_addressing(envelope)
         if plan is None:
             if body is None:
@@ -165,6 +179,11 @@ class Inbound:
         contract = self.service.contract
         operation = contract.dispatch(body, version) or contract.dispatch(body, version, _action(exchange))
         return None if operation is None else self.plans[operation.key]
+
+    def authorise(self, exchange: Exchange) -> None:
+        """Whether its caller may do this, now. Raises Refusal."""
+        if self.gatekeeper is not None:
+            self.gatekeeper.authorise(exchange)
 
     def recall(self, exchange: Exchange) -> None:
         """Whether this request was made before (`bridge.idempotency`)."""
@@ -266,6 +285,7 @@ class Inbound:
             self.zone,
             None if exchange.envelope is None else exchange.envelope.body,
             exchange.started + self.stuck_after,
+            exchange.caller,
         )
         token = current_call.set(call)
         try:
@@ -303,7 +323,11 @@ class Inbound:
             headers += exchange.addressing.reply_headers(
                 action=plan.reply_action, message_id=exchange_iri(exchange.id)
             )
+        if self.gatekeeper is not None:
+            headers += self.gatekeeper.answer_headers(exchange)
         exchange.reply = seal(exchange.version, exchange.payload, headers)
+        if self.gatekeeper is not None:
+            self.gatekeeper.protect(exchange)
         exchange.status = 200
         exchange.headers = [("Content-Type", CONTENT_TYPES[exchange.version]), ("X-Exchange-Id", exchange.id)]
 
@@ -314,7 +338,11 @@ class Inbound:
             headers = ""
             if exchange.addressing is not None:
                 headers = exchange.addressing.fault_headers(message_id=exchange_iri(exchange.id))
+            if self.gatekeeper is not None:
+                headers += self.gatekeeper.answer_headers(exchange)
             exchange.reply = fault_bytes(exchange.version, answer, headers, language=exchange.language)
+            if self.gatekeeper is not None:
+                self.gatekeeper.protect(exchange)
         except Exception as second:
             kind = type(error).__name__
             log.exception("exchange %s: no fault for %s", exchange.id, kind, extra={"exchange": exchange.id})
@@ -372,6 +400,8 @@ class Inbound:
 
     def close(self, exchange: Exchange) -> None:
         """Journals what no transaction has journaled yet, and tells the observers. The answer stands."""
+        if self.gatekeeper is not None:
+            self.gatekeeper.release(exchange)
         if self.journal is not None and not exchange.recorded:
             self.journal.write(record_of(exchange, self.service.name, keep_bodies=self.keep_refused))
         if self.observers:

@@ -66,7 +66,7 @@ def as_markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Made by `make docs` from bridge/settings/keys.py: change the text there. -->",
+        "<!-- Made by `make docs` from bridge/settings: change the text there. -->",
         "",
         PRECEDENCE,
     ]

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from cronsim import CronSim, CronSimError
 
-from bridge.settings.keys import zone_of
+from bridge.settings import zone_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -1,7 +1,7 @@
 """Spyne's protocol, with the stages of `bridge.inbound` in its hooks.
 
-    create_in_document              the HTTP rules; open
-    decompose_incoming_envelope     admit
+    create_in_document              the HTTP rules; open, identify
+    decompose_incoming_envelope     admit, authorise
     get_call_handles                the one function; which operation it is was found when it was admitted
     deserialize                     recall, validate, decode
     (the service's function)        answer
@@ -54,6 +54,7 @@ class Protocol(Soap11):
                 raise refuse("method", method=method, headers=(("Allow", "GET, HEAD, POST"),))
             exchange.body = read_body(ctx.environ, self.inbound.limits)
             self.inbound.open(exchange)
+            self.inbound.identify(exchange)
             ctx.in_document = exchange.envelope.root if exchange.envelope else None
         except Exception as error:
             raise Stopped(error) from error
@@ -62,6 +63,7 @@ class Protocol(Soap11):
         try:
             exchange: Exchange = ctx.udc
             self.inbound.admit(exchange)
+            self.inbound.authorise(exchange)
             assert exchange.plan is not None
             ctx.method_request_string = exchange.plan.key
             ctx.in_body_doc = exchange.envelope.body if exchange.envelope else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
 
+from bridge.access import Credentials
 from bridge.exchange import Exchange
 from bridge.host.protocol import Environ, Protocol
 from bridge.host.service import application
@@ -150,6 +151,8 @@ class HostedService(WsgiApplication):
             get("HTTP_SOAPACTION"),
             get("HTTP_IDEMPOTENCY_KEY"),
         )
+        if self.inbound.gatekeeper is not None:
+            exchange.credentials = credentials(req_env)
         ctx = None
         try:
             ctx = Ctx(self, req_env, exchange)
@@ -188,3 +191,14 @@ class HostedService(WsgiApplication):
         if ctx.in_error is None:
             self.get_out_object(ctx)
         self.get_out_string(ctx)
+
+
+def credentials(environ: Environ) -> Credentials:
+    """What HTTP and TLS tell of who it is."""
+    get = environ.get
+    return Credentials(
+        get("HTTP_AUTHORIZATION"),
+        get("HTTP_X_API_KEY"),
+        get("SSL_CLIENT_CERT"),
+        get("wsgi.url_scheme") == "https",
+    )

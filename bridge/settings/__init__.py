@@ -4,35 +4,45 @@ A value is taken from the first of: the command line, `SOAPBRIDGE_<SECTION>_<KEY
 secrets the file named by `SOAPBRIDGE_<SECTION>_<KEY>_FILE`, bridge.toml, the default. All mistakes are reported at once.
 """
 
+from bridge.settings.fields import zone_of
 from bridge.settings.keys import (
     NAMED_SECTIONS,
     SECTIONS,
-    Contracts,
-    Data,
-    Delivery,
-    Erp,
-    Idempotency,
-    Journal,
     Key,
-    Log,
-    Metrics,
-    Partner,
-    Server,
-    Service,
     Settings,
-    Store,
-    Tls,
     keys,
     keys_of,
     named_keys,
     shown,
 )
 from bridge.settings.load import FILE_VARIABLE, load, override
+from bridge.settings.partner import Partner
+from bridge.settings.sections import (
+    Contracts,
+    Data,
+    Delivery,
+    Erp,
+    Idempotency,
+    Journal,
+    Log,
+    Metrics,
+    Retention,
+    Server,
+    Service,
+    Store,
+    Tls,
+)
+from bridge.settings.security import Access, AtRest, Audit, Backup, Caller, Role, Wss
 
 __all__ = [
     "FILE_VARIABLE",
     "NAMED_SECTIONS",
     "SECTIONS",
+    "Access",
+    "AtRest",
+    "Audit",
+    "Backup",
+    "Caller",
     "Contracts",
     "Data",
     "Delivery",
@@ -43,15 +53,19 @@ __all__ = [
     "Log",
     "Metrics",
     "Partner",
+    "Retention",
+    "Role",
     "Server",
     "Service",
     "Settings",
     "Store",
     "Tls",
+    "Wss",
     "keys",
     "keys_of",
     "load",
     "named_keys",
     "override",
     "shown",
+    "zone_of",
 ]

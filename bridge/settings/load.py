@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bridge.delivery import timetable
 from bridge.errors import SettingsError
+from bridge.settings.fields import zone_of
 from bridge.settings.keys import (
     ENVIRONMENT_PREFIX,
     NAMED_SECTIONS,
@@ -23,7 +24,6 @@ from bridge.settings.keys import (
     Settings,
     keys,
     named_keys,
-    zone_of,
 )
 
 FILE_NAME = "bridge.toml"

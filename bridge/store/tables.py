@@ -333,3 +333,92 @@ firing = Table(
 )
 """One run of a schedule: each (schedule, due_at) is there once, so that it runs once, however many processes look. Without
 `ended_at` it is running until `lease_until`, which its process moves on; after that the process has died."""
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("caller", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lookup", LargeBinary, unique=True),
+    Column("secret", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    CheckConstraint("kind IN ('api_key', 'password', 'wss_password')", name="kind"),
+    CheckConstraint("(kind = 'api_key') = (secret IS NULL)", name="secret"),
+    CheckConstraint("(kind = 'api_key') = (lookup IS NOT NULL)", name="lookup"),
+    Index("ix_credential_caller", "caller"),
+    sqlite_autoincrement=True,  # a number that was told to an operator is never given to another credential
+)
+"""How callers prove who they are. `lookup` is the SHA-256 of an API key, which is random and needs no more; `secret` the argon2
+hash of a password, or a password that a digest is checked with, encrypted by `store.cipher`."""
+
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("nonce", LargeBinary, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Index("ix_nonce_until", "until"),
+    sqlite_with_rowid=False,
+)
+"""What was used once and may not be used again before `until`, when it is too old anyway: digests of what came."""
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("wrapped_by", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+    sqlite_autoincrement=True,
+)
+"""The keys that envelopes are encrypted with, each encrypted by the key that `wrapped_by` names and the settings give. One that is
+retired encrypts nothing new."""
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("who", Text),
+    Column("subject", Text),
+    Column("outcome", Text),
+    Column("about", Text),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("ix_audit_entry_at", "at"),
+    Index(
+        "ix_audit_entry_who",
+        "who",
+        "at",
+        sqlite_where=text("who IS NOT NULL"),
+        postgresql_where=text("who IS NOT NULL"),
+    ),
+    Index(
+        "ix_audit_entry_subject",
+        "subject",
+        sqlite_where=text("subject IS NOT NULL"),
+        postgresql_where=text("subject IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+"""Who did what, when, and how it ended; one chain for each process. `digest` is over `salt` and what can be read, `hash` over the
+digest and the hash before it: what a person is erased from keeps its place. `about` is JSON, never content."""
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("heads", Text, nullable=False),
+    Column("previous", LargeBinary),
+    Column("signed_by", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""The last entry of every chain at a moment, signed; `previous` is the digest of the checkpoint before."""

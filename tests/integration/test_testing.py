@@ -10,8 +10,7 @@ import pytest
 from bridge import Bridge
 from bridge.errors import HandlerError
 from bridge.handlers import Call, Service
-from bridge.settings import Settings
-from bridge.settings.keys import Data
+from bridge.settings import Data, Settings
 from bridge.testing import ask
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ),
     (
         "parts",
-        "bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
+        "bridge.access bridge.audit bridge.atrest bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
         "bridge.store bridge.erp bridge.delivery",
     ),
     (
@@ -65,6 +65,11 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.host", "bridge.ops"),  # shows the figures, and has exchanges observed
         ("bridge.replay", "bridge.inbound"),  # the same stages, twice
         ("bridge.handlers", "bridge.store"),
+        ("bridge.access", "bridge.store"),
+        ("bridge.access", "bridge.audit"),
+        ("bridge.audit", "bridge.store"),
+        ("bridge.atrest", "bridge.store"),
+        ("bridge.exchange", "bridge.access"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
         ("bridge.handlers", "bridge.forwarding"),  # `Service.forward`, when it is called

@@ -15,8 +15,7 @@ from bridge.delivery.deeds import OneKey, Report
 from bridge.delivery.drain import Drain
 from bridge.delivery.policy import Rules
 from bridge.delivery.states import MOVES, OPEN, State
-from bridge.settings import Partner, Settings
-from bridge.settings.keys import Delivery
+from bridge.settings import Delivery, Partner, Settings
 from bridge.store import Store
 from bridge.store.clock import SECOND
 

@@ -17,8 +17,7 @@ from bridge.delivery.drain import Drain
 from bridge.delivery.policy import Rules
 from bridge.delivery.sender import Document
 from bridge.errors import SettingsError
-from bridge.settings import Partner, Settings
-from bridge.settings.keys import Delivery
+from bridge.settings import Delivery, Partner, Settings
 from bridge.store import Store
 from bridge.store.clock import SECOND
 from bridge.store.deliveries import Entries

@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from bridge.delivery import retention
-from bridge.settings import Settings
-from bridge.settings.keys import Retention
+from bridge.settings import Retention, Settings
 from bridge.store import Store, outbox
 from bridge.store import retention as rows
 from bridge.store import schedules as firings

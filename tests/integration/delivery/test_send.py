@@ -15,9 +15,8 @@ from bridge.app import Bridge
 from bridge.delivery.drain import Drain
 from bridge.errors import CallInsideTransaction, HandlerError, SettingsError, Unpresentable
 from bridge.partners.soap import SoapPartner
-from bridge.settings import Settings
-from bridge.settings.keys import Partner
-from bridge.settings.keys import Store as StoreSettings
+from bridge.settings import Partner, Settings
+from bridge.settings import Store as StoreSettings
 from bridge.store import Store
 from bridge.store.tables import journal, outbox
 from bridge.testing import ask

@@ -28,7 +28,7 @@ from bridge.store import Store, Transaction, database, schema
 from bridge.store.clock import host_clock
 from tests.conftest import SAMPLES
 
-OLDER = schema.REVISIONS[:-1]
+OLDER, LATEST = schema.REVISIONS[:-1], schema.REVISIONS[-1]
 AT = host_clock() - 3_600_000_000
 NS = "urn:soapbridge:erp:purchasing:1"
 SAMPLE = next((SAMPLES / "purchasing/CreatePurchaseOrder").glob("good-*soap11.xml"))
@@ -312,8 +312,8 @@ def old_program(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     monkeypatch.setattr(schema, "HEAD", OLDER[-1])
 
     def today() -> None:
-        monkeypatch.setattr(schema, "REVISIONS", (*OLDER, "0005"))
-        monkeypatch.setattr(schema, "HEAD", "0005")
+        monkeypatch.setattr(schema, "REVISIONS", (*OLDER, LATEST))
+        monkeypatch.setattr(schema, "HEAD", LATEST)
 
     return today
 
@@ -350,7 +350,7 @@ def test_a_process_of_the_older_version_refuses_what_comes_after_somebody_migrat
     for thread in threads:
         thread.join(20)
     assert len(refused) == 5
-    assert "too new: it is at revision 0005" in refused[0]
+    assert "too new: it is at revision " + LATEST in refused[0]
     with pytest.raises(StoreError, match="too new"), serving.reading():
         pass
     old_program()

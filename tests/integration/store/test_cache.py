@@ -20,8 +20,7 @@ from bridge.app import Bridge
 from bridge.contract import Contract, load
 from bridge.contract.loaded import SavedBundle
 from bridge.errors import ContractError
-from bridge.settings import Settings
-from bridge.settings.keys import Contracts, Data
+from bridge.settings import Contracts, Data, Settings
 from bridge.store.cache import FileCache
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"

@@ -21,8 +21,7 @@ from bridge.errors import InvalidMessage
 from bridge.handover import LANGUAGES, Language, as_html, as_markdown, sheet_of
 from bridge.handover.document import Code, Document, Link, Listing, Paragraph, Table, spans
 from bridge.handover.words import FAULT_TODO, WORDS
-from bridge.settings import Settings
-from bridge.settings.keys import Contracts, Data, Erp, Idempotency, Server, Service, Store, Tls
+from bridge.settings import Contracts, Data, Erp, Idempotency, Server, Service, Settings, Store, Tls
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 ADDRESS = "https://bridge.example/erp"

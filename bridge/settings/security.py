@@ -1,0 +1,108 @@
+"""What can be set about who gets in, what they may do, and how what is kept is protected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bridge.settings.fields import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who is answered at all."""
+
+    anonymous: Literal["auto", "yes", "no"] = setting(
+        "auto",
+        "Whether a request without credentials is answered. auto: only while the bridge listens on this machine alone, tells of no "
+        "proxy (`server.public_url`, `server.trusted_proxies`), and knows no callers.",
+    )
+    pages: Literal["callers", "everybody"] = setting(
+        "callers",
+        "Who may read contracts and pages (`?wsdl`): those who may call, or everybody.",
+    )
+    failures: int = setting(
+        10,
+        "Wrong credentials in a minute, from one address or for one name; further ones are not looked at (429) until the minute is "
+        "over.",
+        unit="per minute",
+        least=1,
+        most=10_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A partner or a person that calls us: `[callers.NAME]`. The name is the partner's where it is called as well. Its secrets are
+    in the store (`soapbridge credentials`), its certificates here."""
+
+    kind: Literal["partner", "person"] = setting("partner", "Another system, or somebody who uses one.")
+    roles: tuple[str, ...] = setting((), "What it may do: names of `[roles.NAME]`. None: nothing.")
+    certificates: tuple[Path, ...] = setting(
+        (),
+        "PEM files with the certificates that it shows in TLS or signs with. Several for the time in which one replaces another.",
+    )
+    rate: float = setting(
+        0.0,
+        "Requests answered at most by one process; more get 429. 0: as many as can be. After a lull two seconds' worth at once.",
+        unit="per second",
+        least=0,
+    )
+    in_flight: int = setting(
+        0,
+        "Its requests that one process answers at the same time; more get 429. 0: as many as there are threads.",
+        least=0,
+        most=10_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What callers of this role may do: `[roles.NAME]`. Of several roles, each adds to the others."""
+
+    operations: tuple[str, ...] = setting(
+        (),
+        "Operations: `purchasing.CreatePurchaseOrder`, `purchasing.*`, `*`. A service's name is that in its address.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wss:
+    """WS-Security in requests and replies (docs/ws-security.md)."""
+
+    max_age: float = setting(
+        300.0, "How old a token or a signature may be.", unit="seconds", least=1, most=86_400
+    )
+    skew: float = setting(
+        60.0, "How far ahead of ours the clock of a sender may be.", unit="seconds", least=0, most=3600
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtRest:
+    """Envelopes and documents in the store, encrypted (docs/at-rest.md)."""
+
+    key_file: Path | None = setting(
+        None,
+        "File with the key that wraps the data keys: 32 bytes in base64 (`soapbridge keys new`). Empty, with no `key_command`: "
+        "nothing is encrypted.",
+    )
+    key_command: str = setting(
+        "",
+        "Command that prints that key instead: for a vault or an HSM. Run once at the start, without a shell.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Who did what, when, and how it ended, in a form that shows tampering (docs/audit.md)."""
+
+    enabled: bool = setting(True, "Whether it is kept.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """Copies of the store (docs/backup.md)."""
+
+    folder: Path | None = setting(None, "Where they are kept. Empty: none is made by itself.")
