@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import contract as contracts
 from bridge import settings as settings_
+from bridge.audit import Notes, Unkept, follow
 from bridge.contract import Contract
 from bridge.delivery import retention
 from bridge.delivery.accept import accept
@@ -67,6 +68,7 @@ class Bridge:
         self.schedules: dict[str, Schedule] = {}
         """By name: those that were declared with `schedule`."""
         self._with_store = store
+        self._audit: Notes = Unkept()
 
     @classmethod
     def load(cls, file: str | os.PathLike[str] | None = None, *, store: bool = True) -> Bridge:
@@ -93,7 +95,16 @@ class Bridge:
         pool = self.settings.server.threads + self.settings.delivery.threads + len(self.settings.partners) + 4
         store = Store(url, wait=self.settings.store.wait, pool=pool)
         store.prepare()
+        self._audit = follow(store, self.settings)
         return store
+
+    @property
+    def audit(self) -> Notes:
+        """Where what people and processes do is written down, in a form that shows tampering (docs/audit.md):
+        `bridge.audit.note("prices_changed", who="mei", subject="list 7")`. Takes anything and keeps nothing where the bridge
+        runs without a store, or with `audit.enabled` off.
+        """
+        return self._audit if self.store is not None else Unkept()
 
     def _make_data_folder(self) -> None:
         folder = self.settings.data.folder
@@ -235,6 +246,7 @@ class Bridge:
                 "A bridge without a store delivers nothing.", advice="Give it one: `store.url`."
             )
         destinations = [self._destination(self.store, name) for name in self.settings.partners]
+        self.audit.serve(self.settings)
         runner = Runner(self.store, destinations, self.settings.delivery)
         lease = self.settings.delivery.lease
         return [runner, Scheduler(self.store, self.all_schedules(), owner=runner.owner, lease=lease)]

@@ -108,9 +108,12 @@ def _rules(settings: Settings) -> Rules:
 @contextmanager
 def open_store(config: str | None) -> Iterator[Store]:
     """The store that the settings name, whose schema must be there and fit."""
+    from bridge.audit import follow
     from bridge.store import Store
 
-    store = Store(load(config).store_url)
+    settings = load(config)
+    store = Store(settings.store_url)
+    follow(store, settings)
     try:
         store.check()
         yield store

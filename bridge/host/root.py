@@ -62,6 +62,7 @@ class Root:
             path: HostedService(bridge.inbound(service, observers=self.metrics.observers(service)))
             for path, service in bridge.services.items()
         }
+        bridge.audit.serve(bridge.settings)
         self.metrics.watch([hosted.inbound for hosted in self.hosted.values()])
         self.contract_document = lru_cache(maxsize=64)(_contract_document)
         self.page = lru_cache(maxsize=64)(service_page)

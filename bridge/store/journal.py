@@ -90,6 +90,7 @@ _INSERT = insertion(table, _JournalRow)
 
 def record(session: Session, exchange: ExchangeRecord) -> None:
     """Write an exchange into the journal, in the transaction of `session`: one INSERT."""
+    session.told.append(exchange)
     reason = exchange.fault_reason
     violations = exchange.violations
     session.run(
