@@ -335,7 +335,7 @@ class Bridge:
     def all_schedules(self) -> tuple[Schedule, ...]:
         """What runs by the clock in a process that works: retention, and what was declared."""
         store = self.store
-        built_in = () if store is None else (retention.schedule(store, self.settings),)
+        built_in = () if store is None else (retention.schedule(store, self.settings, self.audit.removing),)
         return (*built_in, *self.schedules.values())
 
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:

@@ -11,7 +11,7 @@ erase      a caller taken out, with a signed tombstone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +46,9 @@ class Notes(Protocol):
     def serve(self, settings: Settings) -> None:
         """This process answers or delivers from now on, by these settings."""
 
+    def removing(self, exchange_ids: Sequence[str]) -> None:
+        """These exchanges are removed from the journal after this, as no longer kept. Raises where that cannot be written down."""
+
 
 class Unkept:
     """Where nothing is written down: there is no store, or `audit.enabled` is off."""
@@ -62,6 +65,9 @@ class Unkept:
         """Nothing."""
 
     def serve(self, settings: Settings) -> None:
+        """Nothing."""
+
+    def removing(self, exchange_ids: Sequence[str]) -> None:
         """Nothing."""
 
 

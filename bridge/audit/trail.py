@@ -28,7 +28,7 @@ from typing import Any, Final
 from sqlalchemy.exc import IntegrityError
 
 from bridge import ids
-from bridge.audit import chain, content, head
+from bridge.audit import chain, configured, content, head
 from bridge.audit.chain import Entry
 from bridge.audit.keys import SigningKey
 from bridge.audit.sweep import Sweep
@@ -91,6 +91,7 @@ class Trail:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._serves = False
+        self._unnoted: Settings | None = None
         self._failing = False
         self._late = False
         self._over = threading.Event()
@@ -131,8 +132,22 @@ class Trail:
         """This process answers or delivers: entries are written beside, and what dead processes left is looked for."""
         if not self._serves:
             self._serves = True
-            self._settings = settings
+            self._unnoted = settings
             self._wake()
+
+    def removing(self, exchange_ids: Sequence[str]) -> None:
+        """These exchanges are removed from the journal after this: their tombstone. Raises StoreError, SettingsError."""
+        self._queue.append(
+            (_note("retention", None, None, "done", {"exchanges": list(exchange_ids)}), False, 0)
+        )
+        self.write()
+
+    def checkpoint(self) -> str:
+        """Sign the heads of all chains now; the checkpoint's line. Raises StoreError, SettingsError."""
+        with self._writing:
+            self.write()
+            self._write([], checkpoint=True, all_=True)
+            return self._line
 
     def write(self, *, checkpoint: bool = False) -> None:
         """Enter all that waits, now. Raises StoreError, SettingsError; then it waits on.
@@ -226,9 +241,10 @@ class Trail:
         self._unsigned = False
         self._checkpoint_at = 0.0
         self._seen: dict[str, int] = {}
+        self._line = ""
         self._who = _user()
 
-    def _write(self, batch: list[_Waiting], *, checkpoint: bool = False) -> None:
+    def _write(self, batch: list[_Waiting], *, checkpoint: bool = False, all_: bool = False) -> None:
         if self._process != ids.process():
             self._begin_chain()  # a fork: the chain is the parent's
         if self._late or any(one.in_doubt or _is_late(one) for one in batch):
@@ -250,7 +266,7 @@ class Trail:
                 self.key,
                 own=(self._chain, *ends),
                 seen=self._seen,
-                all_=self._serves,
+                all_=self._serves or all_,
                 swept=self.swept or 0,
             )
 
@@ -266,6 +282,7 @@ class Trail:
         if written is not None:
             self._seen.update(written.seen)
             self._checkpoint_at = time.monotonic() + self._options.checkpoint_every
+            self._line = written.line
             head.keep_elsewhere(self._options.checkpoints, written.line)
 
     def _linked(self, batch: list[_Waiting]) -> list[Entry]:
@@ -338,6 +355,9 @@ class Trail:
     def _turn(self) -> bool:
         """Once a second; False: there is nothing to wait for."""
         try:
+            if self._unnoted is not None:
+                self._note_settings(self._unnoted)
+                self._unnoted = None
             self.write()
             if self._serves:
                 self._sweep()
@@ -347,6 +367,15 @@ class Trail:
                 self._tell("what was done has no entry yet", error)
             self._failing = True
         return self._serves or bool(self._queue or self._waiting) or self._unsigned
+
+    def _note_settings(self, settings: Settings) -> None:
+        host = socket.gethostname()
+        with self.store.reading() as session:
+            last = rows.last_of(session, "settings_changed", host)
+        before = None if last is None else Entry(*last).details
+        if (about := configured.change(settings, before, self.key)) is not None:
+            outcome = "first" if before is None else "changed"
+            self._queue.append((_note("settings_changed", self._who, host, outcome, about), False, 0))
 
     def _rest(self) -> bool:
         """The thread ends, unless something came meanwhile."""

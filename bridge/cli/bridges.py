@@ -108,12 +108,9 @@ def _rules(settings: Settings) -> Rules:
 @contextmanager
 def open_store(config: str | None) -> Iterator[Store]:
     """The store that the settings name, whose schema must be there and fit."""
-    from bridge.audit import follow
     from bridge.store import Store
 
-    settings = load(config)
-    store = Store(settings.store_url)
-    follow(store, settings)
+    store = Store(load(config).store_url)
     try:
         store.check()
         yield store

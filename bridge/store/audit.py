@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, null, or_, select, text, update
 
+from bridge.store.by_hand import Act
+from bridge.store.clock import moment
 from bridge.store.session import Row, Session
 from bridge.store.statements import Parameters, Prepared, insertion
 from bridge.store.tables import act, audit_checkpoint, audit_entry, journal
@@ -256,6 +258,18 @@ def began_before(session: Session, number: int) -> int | None:
         select(journal.c.received_at).where(journal.c.id < number).order_by(journal.c.id.desc()).limit(1)
     )
     return session.execute(statement).scalar_one_or_none()
+
+
+def exchanges_to(session: Session, number: int) -> int:
+    """How many rows the journal has up to a number."""
+    found: int = session.execute(select(func.count()).where(journal.c.id <= number)).scalar_one()
+    return found
+
+
+def acts_after(session: Session, number: int) -> Iterator[Act]:
+    """Acts with a higher number, in their order."""
+    for row in session.execute(select(act).where(act.c.id > number).order_by(act.c.id)).mappings():
+        yield Act(**{**row, "at": moment(row["at"])})
 
 
 def event_of(session: Session, chain: str, seq: int) -> str | None:

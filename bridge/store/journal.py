@@ -261,6 +261,12 @@ class Journal:
             row = session.execute(statement).one_or_none()
         return None if row is None else _entry(row)
 
+    def whole(self, session: Session, exchange_ids: Sequence[str]) -> dict[str, Entry]:
+        """Exchanges by their id, with their envelopes, as `session` sees them; what is not there is left out."""
+        statement = select(*_BRIEF, table.c.request, table.c.reply)
+        found = session.execute(statement.where(table.c.exchange_id.in_(exchange_ids)))
+        return {row.exchange_id: _entry(row) for row in found}
+
     def _newest(
         self, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int
     ) -> tuple[Entry, ...]:
