@@ -25,8 +25,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy.exc import IntegrityError
-
 from bridge import ids
 from bridge.audit import chain, configured, content, head
 from bridge.audit.chain import Entry
@@ -249,9 +247,7 @@ class Trail:
             self._begin_chain()  # a fork: the chain is the parent's
         if self._late or any(one.in_doubt or _is_late(one) for one in batch):
             batch = [one for one in batch if self._is_wanted(one)]
-        if batch and not self._seq:
-            batch.insert(0, self._started())
-        entries = self._linked(batch)
+        entries = self._linked([self._started(batch), *batch] if batch and not self._seq else batch)
         signs = checkpoint or bool(batch and time.monotonic() >= self._checkpoint_at)
         last = entries[-1] if entries else None
         ends = (self._seq, self._hash) if last is None else (last.seq, last.hash)
@@ -273,9 +269,12 @@ class Trail:
         self._attempt = entries
         try:
             written = self.store.run(keep)
-        except IntegrityError:
-            self._late = True
-            raise
+        except Exception as error:
+            if self._late or not _is_clash(error):
+                raise
+            self._attempt, self._late = [], True
+            self._write(batch, checkpoint=checkpoint, all_=all_)
+            return
         self._attempt, self._late = [], False
         self._seq, self._hash = ends
         self._unsigned = written is None and (self._unsigned or bool(entries))
@@ -334,7 +333,8 @@ class Trail:
         with self.store.reading() as session:
             return not rows.is_entered(session, one.subject) and is_recorded(session, one.subject)
 
-    def _started(self) -> _Waiting:
+    def _started(self, batch: Sequence[_Waiting]) -> _Waiting:
+        """The first entry of a chain; that of the first chain of all tells from where on the journal is covered."""
         about: dict[str, object] = {
             "process": self._process,
             "host": socket.gethostname(),
@@ -342,12 +342,12 @@ class Trail:
             "key": self.key.name,
         }
         with self.store.reading() as session:
-            if rows.is_empty(session):  # what was there before is not covered
-                about |= {
-                    "first": True,
-                    "exchanges": rows.newest_exchange(session),
-                    "acts": rows.newest_act(session),
-                }
+            if rows.is_empty(session):
+                mine = [one.subject for one in batch if one.event == "exchange" and one.subject is not None]
+                acts = sum(one.event == "act" for one in batch)
+                about["first"] = True
+                about["exchanges"] = rows.exchange_before(session, mine)
+                about["acts"] = rows.newest_act(session) - acts
         return _note("started", self._who, None, "serves" if self._serves else None, about)
 
     # -- the thread
@@ -471,6 +471,11 @@ def _storable(text: str | None) -> str | None:
 
 def _about(details: Mapping[str, object] | None) -> str | None:
     return _storable(chain.as_about(details))
+
+
+def _is_clash(error: BaseException) -> bool:
+    """Whether somebody else has entered the same exchange; the name is the drivers' own, from PEP 249."""
+    return any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__)
 
 
 def _is_late(one: _Waiting) -> bool:

@@ -251,7 +251,7 @@ class Verification:
 
     def _look_for_acts(self, session: Session) -> None:
         there: dict[tuple[object, ...], list[Act]] = {}
-        for act in rows.acts_after(session, self._acts_before):
+        for act in rows.acts(session):
             there.setdefault((stored(act.at), act.verb, *content.place_of_act(act)), []).append(act)
         for one in self._acts:
             details = one.details
@@ -274,7 +274,8 @@ class Verification:
                     f"act of {one.chain}/{one.seq}",
                     f"{one.who}: {details.get('verb')} {one.subject}.",
                 )
-        for act in (act for acts in there.values() for act in acts):
+        left = [act for acts in there.values() for act in acts if act.id > self._acts_before]
+        for act in left:
             if stored(act.at) >= host_clock() - self._grace * SECOND:
                 self.report.young += 1
             else:

@@ -218,6 +218,13 @@ def newest_exchange(session: Session) -> int:
     return found
 
 
+def exchange_before(session: Session, exchange_ids: Sequence[str]) -> int:
+    """The number of the journal's last row before these; where there are none of them, of the last one."""
+    first = select(func.min(journal.c.id)).where(journal.c.exchange_id.in_(exchange_ids))
+    found: int | None = session.execute(first).scalar_one()
+    return newest_exchange(session) if found is None else found - 1
+
+
 def newest_act(session: Session) -> int:
     found: int = session.execute(select(func.coalesce(func.max(act.c.id), 0))).scalar_one()
     return found
@@ -244,7 +251,7 @@ def not_entered(session: Session, *, after: int, until: int, limit: int = PAGE) 
             journal.c.received_at,
             journal.c.received_at + journal.c.duration,
         )
-        .outerjoin(audit_entry, entered)
+        .select_from(journal.outerjoin(audit_entry, entered))
         .where(journal.c.id > after, journal.c.id <= until, audit_entry.c.subject.is_(None))
         .order_by(journal.c.id)
         .limit(limit)
@@ -266,9 +273,9 @@ def exchanges_to(session: Session, number: int) -> int:
     return found
 
 
-def acts_after(session: Session, number: int) -> Iterator[Act]:
-    """Acts with a higher number, in their order."""
-    for row in session.execute(select(act).where(act.c.id > number).order_by(act.c.id)).mappings():
+def acts(session: Session) -> Iterator[Act]:
+    """All acts, in their order."""
+    for row in session.execute(select(act).order_by(act.c.id)).mappings():
         yield Act(**{**row, "at": moment(row["at"])})
 
 
