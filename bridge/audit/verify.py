@@ -17,6 +17,8 @@ from bridge.audit.chain import Checkpoint, Entry
 from bridge.audit.keys import TrustedKeys
 from bridge.audit.links import ChainCheck, Finding, Kind
 from bridge.audit.sweep import GRACE_SECONDS
+from bridge.errors import StoreError
+from bridge.store import Entry as JournalEntry
 from bridge.store import Session, Store
 from bridge.store import audit as rows
 from bridge.store.by_hand import Act
@@ -211,18 +213,33 @@ class Verification:
     # -- what entries cover
 
     def _compare_exchanges(self, session: Session) -> None:
-        found = self._store.journal.whole(session, list(self._unread))
+        found = self._open(session, list(self._unread))
         for exchange_id, one in self._unread.items():
             row = found.get(exchange_id)
             if row is None:
                 self._missing[exchange_id] = f"entry {one.chain}/{one.seq}"
                 continue
             self.report.exchanges += 1
-            if content.of_entry(row, bytes(one.salt or b"")) != one.details.get("row"):
+            if isinstance(row, StoreError):
+                self._find("changed", f"exchange {exchange_id}", f"It cannot be opened: {row.message}")
+            elif content.of_entry(row, bytes(one.salt or b"")) != one.details.get("row"):
                 self._find(
                     "changed", f"exchange {exchange_id}", f"It is not what {one.chain}/{one.seq} was made of."
                 )
         self._unread.clear()
+
+    def _open(self, session: Session, exchange_ids: list[str]) -> dict[str, JournalEntry | StoreError]:
+        """Exchanges as the journal has them; of one that was encrypted and does not open, why."""
+        try:
+            return {**self._store.journal.whole(session, exchange_ids)}
+        except StoreError as error:
+            if len(exchange_ids) == 1:
+                return {exchange_ids[0]: error}
+        half = len(exchange_ids) // 2
+        return {
+            **self._open(session, exchange_ids[:half]),
+            **self._open(session, exchange_ids[half:]),
+        }
 
     def _look_for_exchanges(self, session: Session) -> None:
         for exchange_id, entry in self._missing.items():

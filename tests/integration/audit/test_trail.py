@@ -319,9 +319,7 @@ def test_settings_that_were_changed_are_entered_and_secrets_only_marked(tmp_path
         bridge.store.close()
 
     found: list[dict[str, Any]] = []
-    partner = (
-        '[partners.crm]\nwsdl = "events"\nendpoint = "http://crm.example/"\npassword = "%s"\nusername = "me"\n'
-    )
+    partner = '[partners.crm]\nwsdl = "events"\nendpoint = "http://crm.example/"\npassword = "%s"\nusername = "me"\n'
     served("[server]\nthreads = 9\n")
     served("[server]\nthreads = 9\n")
     assert len(found) == 1
