@@ -83,4 +83,4 @@ def follow(store: Store, settings: Settings) -> Trail | Unkept:
 
 def key_file(settings: Settings) -> Path:
     """Where the key that signs is."""
-    return settings.audit.key_file or settings.data.folder / "audit.key"
+    return settings.audit.key_file or settings.data.folder / "audit-key.pem"

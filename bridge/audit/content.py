@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from bridge.store import Entry, ExchangeRecord
-from bridge.store.by_hand import Act, NewAct
+from bridge.store.by_hand import NewAct
 from bridge.store.clock import stored
 from bridge.store.journal import storable
 
@@ -27,14 +27,13 @@ def of_entry(entry: Entry, salt: bytes) -> str:
     return _of_exchange(entry, entry.fault_reason, entry.violation_count, list(entry.violations), salt)
 
 
-def of_act(act: NewAct | Act, salt: bytes) -> str:
+def of_act(act: NewAct, salt: bytes) -> str:
     """Of what somebody did by hand, in hex."""
-    at = act.at if isinstance(act, NewAct) else stored(act.at)
-    fields = [at, act.who, act.why, act.verb, *place_of_act(act), act.before, act.after]
+    fields = [act.at, act.who, act.why, act.verb, *place_of_act(act), act.before, act.after]
     return sha256(b"soapbridge act 1\n" + salt + json.dumps(fields).encode()).hexdigest()
 
 
-def place_of_act(act: NewAct | Act) -> tuple[str | None, ...]:
+def place_of_act(act: NewAct) -> tuple[str | None, ...]:
     """What it was done to."""
     return (act.partner, act.ordering_key, act.entry_id, act.exchange_id)
 

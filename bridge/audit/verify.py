@@ -21,11 +21,14 @@ from bridge.errors import StoreError
 from bridge.store import Entry as JournalEntry
 from bridge.store import Session, Store
 from bridge.store import audit as rows
-from bridge.store.by_hand import Act
-from bridge.store.clock import SECOND, host_clock, stored
+from bridge.store.by_hand import NewAct
+from bridge.store.clock import SECOND, host_clock
 
 TOMBSTONES: Final = ("retention", "erasure")
 """Events that tell what was removed from the journal; `erasure` also what was taken out of entries."""
+
+_UNREADABLE: Final = (StoreError, ValueError, TypeError, OverflowError)
+"""What reading a row raises that somebody has changed."""
 
 _BATCH: Final = 100
 """Rows of the journal that are read at once, with their envelopes."""
@@ -220,19 +223,19 @@ class Verification:
                 self._missing[exchange_id] = f"entry {one.chain}/{one.seq}"
                 continue
             self.report.exchanges += 1
-            if isinstance(row, StoreError):
-                self._find("changed", f"exchange {exchange_id}", f"It cannot be opened: {row.message}")
+            if isinstance(row, Exception):
+                self._find("changed", f"exchange {exchange_id}", f"It cannot be read: {type(row).__name__}.")
             elif content.of_entry(row, bytes(one.salt or b"")) != one.details.get("row"):
                 self._find(
                     "changed", f"exchange {exchange_id}", f"It is not what {one.chain}/{one.seq} was made of."
                 )
         self._unread.clear()
 
-    def _open(self, session: Session, exchange_ids: list[str]) -> dict[str, JournalEntry | StoreError]:
-        """Exchanges as the journal has them; of one that was encrypted and does not open, why."""
+    def _open(self, session: Session, exchange_ids: list[str]) -> dict[str, JournalEntry | Exception]:
+        """Exchanges as the journal has them; of one that cannot be decrypted or read, why."""
         try:
             return {**self._store.journal.whole(session, exchange_ids)}
-        except StoreError as error:
+        except _UNREADABLE as error:
             if len(exchange_ids) == 1:
                 return {exchange_ids[0]: error}
         half = len(exchange_ids) // 2
@@ -267,36 +270,35 @@ class Verification:
             after = found[-1].id
 
     def _look_for_acts(self, session: Session) -> None:
-        there: dict[tuple[object, ...], list[Act]] = {}
-        for act in rows.acts(session):
-            there.setdefault((stored(act.at), act.verb, *content.place_of_act(act)), []).append(act)
+        there: dict[tuple[object, ...], list[tuple[int, NewAct]]] = {}
+        for number, act in rows.acts(session):
+            there.setdefault((act.at, act.verb, *content.place_of_act(act)), []).append((number, act))
         for one in self._acts:
             details = one.details
             names = ("partner", "ordering_key", "entry", "exchange")
             place = (one.at, details.get("verb"), *(details.get(name) for name in names))
             salt, wanted = bytes(one.salt or b""), details.get("row")
             same = there.get(place, [])
-            fitting = next((act for act in same if content.of_act(act, salt) == wanted), None)
+            fitting = next((found for found in same if content.of_act(found[1], salt) == wanted), None)
             if fitting is not None:
                 same.remove(fitting)
                 self.report.acts += 1
             elif same:
-                self._find(
-                    "changed", f"act {same[0].id}", f"It is not what {one.chain}/{one.seq} was made of."
-                )
-                same.pop(0)
+                number, _ = same.pop(0)
+                self._find("changed", f"act {number}", f"It is not what {one.chain}/{one.seq} was made of.")
             else:
                 self._find(
                     "removed",
                     f"act of {one.chain}/{one.seq}",
                     f"{one.who}: {details.get('verb')} {one.subject}.",
                 )
-        left = [act for acts in there.values() for act in acts if act.id > self._acts_before]
-        for act in left:
-            if stored(act.at) >= host_clock() - self._grace * SECOND:
+        for number, act in (found for same in there.values() for found in same):
+            if number <= self._acts_before:
+                continue
+            if act.at >= host_clock() - self._grace * SECOND:
                 self.report.young += 1
             else:
-                self._find("inserted", f"act {act.id}", "No process entered it.")
+                self._find("inserted", f"act {number}", "No process entered it.")
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

@@ -110,7 +110,7 @@ class Audit:
         None,
         "Ed25519 key that signs it, PEM; the same for all hosts of a store. Made where there is none. It does not belong where whoever "
         "may write to the database can read it.",
-        shown_default="`audit.key` in the data folder",
+        shown_default="`audit-key.pem` in the data folder",
     )
     trusted: tuple[str, ...] = setting(
         (),

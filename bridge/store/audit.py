@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, null, or_, select, text, update
 
-from bridge.store.by_hand import Act
-from bridge.store.clock import moment
+from bridge.store.by_hand import NewAct
 from bridge.store.session import Row, Session
 from bridge.store.statements import Parameters, Prepared, insertion
 from bridge.store.tables import act, audit_checkpoint, audit_entry, journal
@@ -273,10 +272,10 @@ def exchanges_to(session: Session, number: int) -> int:
     return found
 
 
-def acts(session: Session) -> Iterator[Act]:
-    """All acts, in their order."""
+def acts(session: Session) -> Iterator[tuple[int, NewAct]]:
+    """All acts with their numbers, in their order."""
     for row in session.execute(select(act).order_by(act.c.id)).mappings():
-        yield Act(**{**row, "at": moment(row["at"])})
+        yield row["id"], NewAct(**{name: row[name] for name in NewAct._fields})
 
 
 def event_of(session: Session, chain: str, seq: int) -> str | None:

@@ -340,7 +340,7 @@ UNSEEN = {"journal.id", "act.id"}
 """The order in which rows were committed, which no entry tells."""
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_single_change_is_found(whole: tuple[Store, TrustedKeys], data: st.DataObject) -> None:
     store, trusted = whole
@@ -367,7 +367,9 @@ def test_any_single_change_is_found(whole: tuple[Store, TrustedKeys], data: st.D
         ]
     else:
         value = changed(data, row[column.name], nullable=bool(column.nullable), like=column.type.python_type)
-        if value == row[column.name]:
+        if value == row[column.name] or (
+            column is journal.c.violations and reads_same(value, row["violations"])
+        ):
             return
         statements = [update(table).where(*place).values({column.name: value})]
     transaction = store.transaction()
@@ -381,6 +383,14 @@ def test_any_single_change_is_found(whole: tuple[Store, TrustedKeys], data: st.D
     finally:
         transaction.rollback()
     assert not report.ok, (name, deed, column.name, row)
+
+
+def reads_same(value: str | None, other: str | None) -> bool:
+    """Whether the journal shows the same violations: its digest is over what readers see."""
+    try:
+        return bool(json.loads(value or "[]") == json.loads(other or "[]"))
+    except ValueError:
+        return False
 
 
 def within(verification: Verification, session: Any) -> Report:
