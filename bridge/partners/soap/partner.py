@@ -46,7 +46,7 @@ from bridge.errors import (
     Unpresentable,
 )
 from bridge.ids import entry_iri, exchange_iri, new_exchange_id
-from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
+from bridge.partners.journal import OutgoingJournal, verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
 from bridge.partners.soap.connection import Endpoint
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, payload_of, rules_of
@@ -55,6 +55,7 @@ from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers,
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
+from bridge.soap.masking import masked
 from bridge.store import ExchangeRecord
 from bridge.store.outbox import NewEntry
 
