@@ -1,7 +1,7 @@
 """Fields of messages that not everybody may see.
 
-    path       how settings name a field: `order/line/unitPrice`, `order/@id`
-    places     where a contract has that field, and whether a message may be without it
-    hiding     fields that a caller's roles hide, taken out of a message that leaves
-    masking    fields declared secret, replaced by `***` where messages and errors are shown or kept
+path       how settings name a field: `order/line/unitPrice`, `order/@id`
+places     where a contract has that field, and whether a message may be without it
+hiding     fields that a caller's roles hide, taken out of a message that leaves
+masking    fields declared secret, replaced by `***` where messages and errors are shown or kept
 """

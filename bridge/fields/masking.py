@@ -137,7 +137,9 @@ def _secret(
         for payload in _payloads(root):
             found = [payload]
             for step in path.steps:
-                found = [child for node in found for child in node.iterchildren("*") if local(child.tag) == step]
+                found = [
+                    child for node in found for child in node.iterchildren("*") if local(child.tag) == step
+                ]
             yield from _at(found, path.attribute)
         if anywhere:
             named = root.iter("*")

@@ -50,7 +50,9 @@ class Field:
         """`CreateCustomer customer/idNumber`. Raises ValueError for what is not like that."""
         operation, _, path = text.strip().rpartition(" ")
         if not operation.strip():
-            raise ValueError(f"{text!r} does not name an operation and a field: `GetOrder order/line/unitPrice`")
+            raise ValueError(
+                f"{text!r} does not name an operation and a field: `GetOrder order/line/unitPrice`"
+            )
         return cls(operation.strip(), FieldPath.read(path))
 
     def __str__(self) -> str:

@@ -141,7 +141,10 @@ def _how(model: Model, found: list[_Candidate]) -> tuple[How | None, str]:
             return None, f"{local(one.element.name)} has a fixed value and cannot be null"
         for known in _complex(model, [one.element.type]):
             if any(use.required for use in known.attributes):
-                return None, f"{local(one.element.name)} has attributes that the contract demands, also where it is null"
+                return (
+                    None,
+                    f"{local(one.element.name)} has attributes that the contract demands, also where it is null",
+                )
     return "nil", ""
 
 

@@ -13,7 +13,9 @@ from bridge.soap.xml import read_own
 MASK = "***"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 
-_TOKENS = tuple(f"{{{WSSE}}}{name}" for name in ("Security", "UsernameToken", "Password", "BinarySecurityToken"))
+_TOKENS = tuple(
+    f"{{{WSSE}}}{name}" for name in ("Security", "UsernameToken", "Password", "BinarySecurityToken")
+)
 _HEADERS = tuple(f"{{{namespace}}}Header" for namespace in NAMESPACES.values())
 _WORDS = re.compile(rb"Security|UsernameToken|Password")
 
