@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from lxml import etree
 
-from bridge.errors import BridgeError, InvalidMessage, Refusal
 from bridge.exchange import Exchange
-from bridge.fields import masking
+from bridge.fields import masking, words
 from bridge.fields.masking import Secrets
 from bridge.fields.path import FieldPath
 from bridge.settings import Service
@@ -31,23 +30,9 @@ class Confidential:
 
     def clean(self, exchange: Exchange, error: BaseException) -> None:
         """Takes secret values out of what an error of ours says, in place: it goes to fault, journal and log."""
-        if not self.secrets or not isinstance(error, BridgeError):
-            return
-        paths = self._paths(exchange)
-        secret = self._values(exchange, paths)
-        if isinstance(error, InvalidMessage):
-            first = str(error.violations[0])
-            error.violations = tuple(masking.masked_violation(one, paths, secret) for one in error.violations)
-            error.message = error.message.replace(first, str(error.violations[0]))
-        elif masking.is_secret(getattr(error, "path", ""), paths):
-            error.message = f"The value at {error.path} is secret and not shown; it does not fit its type."  # type: ignore[attr-defined]
-        error.message = masking.masked_text(error.message, secret)
-        error.args = (error.message, *error.args[1:])
-        if isinstance(error, Refusal):
-            error.translations = {
-                language: (masking.masked_text(text, secret), advice)
-                for language, (text, advice) in error.translations.items()
-            }
+        if self.secrets:
+            paths = self._paths(exchange)
+            words.clean(error, paths, self._values(exchange, paths))
 
     def text(self, exchange: Exchange, text: str) -> str:
         """Any other words: a trace, what a handler's own error says."""

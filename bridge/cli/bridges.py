@@ -106,11 +106,11 @@ def _rules(settings: Settings) -> Rules:
 
 
 @contextmanager
-def open_store(config: str | None) -> Iterator[Store]:
+def open_store(config: str | None, settings: Settings | None = None) -> Iterator[Store]:
     """The store that the settings name, whose schema must be there and fit."""
     from bridge.store import Store
 
-    store = Store(load(config).store_url)
+    store = Store((load(config) if settings is None else settings).store_url)
     try:
         store.check()
         yield store

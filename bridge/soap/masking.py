@@ -37,7 +37,7 @@ def masked(envelope: bytes, secret: Collection[str] = (), *, ours: bool = False)
     if not secret and b"Security" not in envelope:
         return envelope
     try:
-        root = read_own(envelope) if ours else etree.fromstring(envelope, _parser())
+        root = read_own(envelope) if ours else etree.fromstring(envelope, outside_parser())
     except etree.XMLSyntaxError:
         return envelope
     return _bytes(root) if _mask(root, secret) else envelope
@@ -96,6 +96,6 @@ def _bytes(root: etree._Element) -> bytes:
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-def _parser() -> etree.XMLParser:
+def outside_parser() -> etree.XMLParser:
     """With libxml2's limits: for what came from outside."""
     return etree.XMLParser(resolve_entities=False, no_network=True)
