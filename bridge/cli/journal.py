@@ -15,7 +15,6 @@ from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
     from bridge.cli.masking import Masking
-    from bridge.settings import Settings
     from bridge.store import Entry, Store
 
 app = typer.Typer(help="Read the journal: every envelope in and out with its verdict.", no_args_is_help=True)
@@ -57,8 +56,8 @@ def list_entries(
     config: ConfigFile = None,
 ) -> None:
     """The newest exchanges, those that meet every condition."""
-    masking, settings = _masking(config)
-    with open_store(config, settings) as store:
+    masking = _masking(config)
+    with open_store(config) as store:
         found = store.journal.list(
             contract=contract,
             operation=operation,
@@ -85,8 +84,8 @@ def find(
     config: ConfigFile = None,
 ) -> None:
     """Exchanges that hold a text. In envelopes it is found with exact case; may read the whole journal."""
-    masking, settings = _masking(config)
-    with open_store(config, settings) as store:
+    masking = _masking(config)
+    with open_store(config) as store:
         found = store.journal.find(text, before=before, limit=limit)
     if not found:
         finish("Nothing holds this text.", ok=False, as_json=as_json, content={"exchanges": []})
@@ -111,8 +110,8 @@ def show(
     """One exchange with its envelopes. Fields that the settings declare secret are `***`."""
     if unmask and not why.strip():
         raise SettingsError("It is not said why.", advice="Give --why: it is written down.")
-    masking, settings = _masking(config)
-    with open_store(config, settings) as store:
+    masking = _masking(config)
+    with open_store(config) as store:
         entry = store.journal.show(exchange_id)
         if entry is not None and unmask:
             _write_down(store, entry, who, why)  # before anything is shown
@@ -130,12 +129,11 @@ def show(
     finish(_advice(entry), as_json=as_json, content={"exchange": _as_json(entry, whole=True)})
 
 
-def _masking(config: str | None) -> tuple[Masking, Settings]:
+def _masking(config: str | None) -> Masking:
     from bridge.cli.masking import Masking
     from bridge.settings import load
 
-    settings = load(config)
-    return Masking(settings), settings
+    return Masking(load(config))
 
 
 def _write_down(store: Store, entry: Entry, who: str, why: str) -> None:
