@@ -15,26 +15,31 @@ from bridge.fields.places import Place
 def secret_mistakes(contract: Contract, texts: Iterable[str], where: str) -> list[str]:
     """A sentence for each field declared secret that no message has, or that messages may hold under another name."""
     mistakes = []
+    fields: list[Field] = []
     for text in texts:
         try:
-            field = Field.read(text)
-            named = operation_of(contract, field)
-            elements = (named.input, named.output, *named.faults.values())
+            fields.append(Field.read(text))
+        except ValueError as error:
+            mistakes.append(f"{where}: {error}.")
+    for field in fields:
+        try:
+            operation = operation_of(contract, field)
             found = [
-                one for one in elements if one is not None and places.find(contract.model, one, field.path)
+                one
+                for one in (operation.input, *answers(operation))
+                if one is not None and places.find(contract.model, one, field.path) is not None
             ]
-            others = sorted(
-                {name for one in found for name in places.stand_ins(contract.model, one, field.path)}
-            )
         except (ValueError, BridgeError) as error:
             mistakes.append(f"{where}: {error}.")
             continue
         if not found:
-            mistakes.append(f"{where}: no message of {named.key} has {field.path}.")
-        missing = [name for name in others if not any(f"/{name}" in f"/{text}" for text in texts)]
-        if missing:
+            mistakes.append(f"{where}: no message of {operation.key} has {field.path}.")
+        named = {step for other in fields if other.operation == field.operation for step in other.path.steps}
+        others = {name for one in found for name in places.stand_ins(contract.model, one, field.path)}
+        if missing := sorted(others - named):
             mistakes.append(
-                f"{where}: in {field} other elements may stand in the place of what is named: {', '.join(missing)}. Name them too."
+                f"{where}: in {field} other elements may stand in the place of what is named: "
+                f"{', '.join(missing)}. Name them too."
             )
     return mistakes
 
