@@ -2,7 +2,7 @@
 
     [roles.warehouse]
     operations = ["purchasing.GetPurchaseOrder"]
-    hidden = ["purchasing.GetPurchaseOrder order/line/unitPrice"]
+    hidden = ["purchasing.GetPurchaseOrder order/supplier/contact"]
     sees = "all"
 
 Roles add to one another: of those that allow an operation, what one shows is seen, whatever the others hide.

@@ -68,7 +68,7 @@ class Role:
     hidden: tuple[str, ...] = setting(
         (),
         "Fields that answers to it go without, by operation and names from the payload down: `purchasing.GetPurchaseOrder "
-        "order/line/unitPrice`. Only what the contract can do without (docs/hidden-fields.md).",
+        "order/supplier/contact`. Only what the contract can do without (docs/hidden-fields.md).",
     )
     sees: Literal["own", "all"] = setting(
         "own",
