@@ -64,6 +64,10 @@ sees = "all"
 [roles.visitor]
 operations = ["zoo.Get"]
 hidden = ["zoo.Get animal/owner", "zoo.Get price", "zoo.Get keeper"]
+
+[roles.clerk]
+operations = ["zoo.Get"]
+hidden = ["zoo.Get tag/@number"]
 """
 
 
@@ -93,6 +97,7 @@ class Zoo:
                 "price": {"value": 7, "currency": "EUR"},
                 "cash": "x",
                 "amount": {"value": 3, "unit": "kg"},
+                "tag": [{"number": "T-4711"}] if request.name == "tagged" else [],
             }
 
         assert self.run("migrate").exit_code == 0
@@ -153,6 +158,17 @@ def test_each_caller_gets_what_its_roles_show(zoo: Zoo) -> None:
     assert b'nil="true"' in less
     assert b"Rex" in less
     assert zoo.own_only[-2:] == [False, True]
+
+
+def test_an_answer_that_its_contract_does_not_admit_without_the_field_never_leaves(zoo: Zoo) -> None:
+    """An optional attribute, and yet a key of the schema demands it."""
+    assert b"T-4711" in zoo.ask("tagged", "keeper").reply
+    failed = zoo.ask("tagged", "clerk")
+    assert failed.verdict == "invalid_reply"
+    assert b"T-4711" not in failed.reply
+    before = zoo.answered
+    assert zoo.ask("tagged", "clerk").verdict == "invalid_reply"
+    assert zoo.answered == before + 1  # nothing of the first was kept
 
 
 def test_the_journal_has_what_left(zoo: Zoo) -> None:
