@@ -346,7 +346,7 @@ class Service:
         "`CreateCustomer customer/@taxNumber`. Shown as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
     )
     secret_headers: tuple[str, ...] = setting(
-        (), "Header blocks with credentials, by their names; masked in the journal like `wsse:Security`."
+        (), "Header blocks with credentials, by their names; replaced before the journal keeps an envelope."
     )
     forward: Mapping[str, str] = setting(
         {},

@@ -13,11 +13,21 @@ from bridge.soap.xml import read_own
 MASK = "***"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 
-_TOKENS = tuple(
+_SECURITY, _USERNAME_TOKEN, _PASSWORD, _BINARY_TOKEN = (
     f"{{{WSSE}}}{name}" for name in ("Security", "UsernameToken", "Password", "BinarySecurityToken")
 )
+_WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_OPEN = frozenset(
+    {
+        "{http://www.w3.org/2000/09/xmldsig#}Signature",
+        f"{{{_WSU}}}Timestamp",
+        f"{{{_WSU}}}Created",
+        f"{{{WSSE}}}Username",
+    }
+)
+"""What a Security header holds that lets nobody in. Signatures have to stay: what was signed cannot be denied later."""
 _HEADERS = tuple(f"{{{namespace}}}Header" for namespace in NAMESPACES.values())
-_WORDS = (b"Security", b"UsernameToken", b"Password")
+_WORDS = (b"Security", b"UsernameToken", b"Password", b"BinarySecurityToken")
 
 
 def is_secret(name: str, secret: Collection[str]) -> bool:
@@ -44,7 +54,9 @@ def masked(envelope: bytes, secret: Collection[str] = (), *, ours: bool = False)
 
 
 def masked_request(body: bytes, source: bytes, secret: Collection[str] = ()) -> bytes:
-    """A request that came in, fit to be kept: credentials are masked in its header, and tokens wherever they stand.
+    """A request that came in, fit to be kept: without passwords, bearer tokens and the header blocks `secret`, wherever tokens stand.
+
+    Signatures, timestamps, certificates and names of users stay: they tell who sent it, and the signature can be verified again.
 
     Args:
         body: as it came, after content coding.
@@ -57,12 +69,26 @@ def masked_request(body: bytes, source: bytes, secret: Collection[str] = ()) -> 
     if not secret and not any(word in source for word in _WORDS):
         return body
     root = read_own(source)
-    hidden = _mask(root, secret)
-    for token in list(root.iter(*_TOKENS)):
-        if token.text != MASK or len(token):
-            _empty(token)
-            hidden = True
+    hidden = [block for block in _blocks(root, secret) if block.tag != _SECURITY or _named(block, secret)]
+    for holder in root.iter(_SECURITY, _USERNAME_TOKEN):
+        hidden += (child for child in holder.iterchildren("*") if _is_credential(child))
+    hidden += root.iter(_PASSWORD)
+    hidden += (token for token in root.iter(_BINARY_TOKEN) if not _is_certificate(token))
+    for element in hidden:
+        _empty(element)
     return _bytes(root) if hidden else body
+
+
+def _is_credential(child: etree._Element) -> bool:
+    """Of what a Security header or a UsernameToken holds: everything but what is known to be none."""
+    if child.tag == _USERNAME_TOKEN:
+        return False  # it is looked into
+    return not (child.tag in _OPEN or (child.tag == _BINARY_TOKEN and _is_certificate(child)))
+
+
+def _is_certificate(token: etree._Element) -> bool:
+    """X.509, single or as a path; other tokens (Kerberos) let in whoever has them."""
+    return "x509" in token.get("ValueType", "").lower()
 
 
 def _cut(body: bytes, secret: Collection[str]) -> bytes:
@@ -75,15 +101,23 @@ def _cut(body: bytes, secret: Collection[str]) -> bytes:
 
 
 def _mask(root: etree._Element, secret: Collection[str]) -> bool:
-    hidden = [
+    hidden = _blocks(root, secret)
+    for block in hidden:
+        _empty(block)
+    return bool(hidden)
+
+
+def _blocks(root: etree._Element, secret: Collection[str]) -> list[etree._Element]:
+    return [
         block
         for header in root.iterchildren(*_HEADERS)
         for block in header.iterchildren("*")
         if is_secret(str(block.tag), secret)
     ]
-    for block in hidden:
-        _empty(block)
-    return bool(hidden)
+
+
+def _named(block: etree._Element, secret: Collection[str]) -> bool:
+    return str(block.tag) in secret or str(block.tag).rpartition("}")[2] in secret
 
 
 def _empty(element: etree._Element) -> None:

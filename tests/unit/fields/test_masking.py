@@ -175,6 +175,46 @@ def test_credentials_in_a_request_are_not_kept(text: bytes) -> None:
     assert b"hush" in text
 
 
+WSU = WSSE.replace("secext", "utility")
+SIGNED = (
+    f'<w:Security xmlns:w="{WSSE}"><u:Timestamp xmlns:u="{WSU}"><u:Created>2026-01-01T00:00:00Z</u:Created></u:Timestamp>'
+    f'<w:BinarySecurityToken ValueType="{WSSE}#X509v3">MIIC</w:BinarySecurityToken>'
+    '<d:Signature xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:SignatureValue>AbCd</d:SignatureValue></d:Signature>'
+)
+
+
+def test_a_signed_request_without_a_password_is_kept_as_it_came() -> None:
+    text = envelope("<a/>", f"{SIGNED}</w:Security>")
+    assert kept(text) is text
+
+
+def test_of_a_signed_request_with_a_password_all_stays_but_that_and_the_nonce() -> None:
+    token = "<w:UsernameToken><w:Username>ann</w:Username><w:Password>hush</w:Password><w:Nonce>bm9uY2U=</w:Nonce></w:UsernameToken>"
+    found = kept(envelope("<a/>", f"{SIGNED}{token}</w:Security>"))
+    assert b"hush" not in found
+    assert b"bm9uY2U=" not in found
+    for part in (b"ann", b"MIIC", b"AbCd", b"2026-01-01T00:00:00Z"):
+        assert part in found
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f'<w:BinarySecurityToken ValueType="{WSSE}#GSS_Kerberosv5_AP_REQ">hush</w:BinarySecurityToken>',
+        "<w:BinarySecurityToken>hush</w:BinarySecurityToken>",
+        '<s:Assertion xmlns:s="urn:oasis:names:tc:SAML:2.0:assertion"><s:Subject>hush</s:Subject></s:Assertion>',
+        "<unknown>hush</unknown>",
+    ],
+    ids=["Kerberos", "no type", "SAML", "unknown"],
+)
+def test_tokens_that_let_in_whoever_has_them_are_not_kept(token: str) -> None:
+    assert b"hush" not in kept(envelope("<a/>", f"{SIGNED}{token}</w:Security>"))
+
+
+def test_a_security_header_that_the_settings_name_goes_as_a_whole() -> None:
+    assert b"AbCd" not in kept(envelope("<a/>", f"{SIGNED}</w:Security>"), ("Security",))
+
+
 def test_header_blocks_that_the_settings_name_are_not_kept() -> None:
     text = envelope("<a/>", '<Login xmlns="urn:l"><key>hush</key></Login>')
     assert b"hush" not in kept(text, ("Login",))
