@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
+from bridge.access.sight import Sight, unknown_services
 from bridge.contract import Contract
 from bridge.delivery import retention
 from bridge.delivery.accept import accept
@@ -29,6 +30,7 @@ from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
 from bridge.delivery.schedules import Schedule, Scheduler, Work
 from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.fields.checks import secret_mistakes
 from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
@@ -372,10 +374,18 @@ class Bridge:
                 mistakes += _unanswered(service)
             mistakes += key_paths(service, self.settings)[1]
             mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
+            mistakes += self._wrong_fields(service)
         mistakes += self._unknown_services()
+        contracts_by_name = {
+            one.path.removeprefix("/services/"): one.contract for one in self.services.values()
+        }
+        mistakes += unknown_services(self.settings.roles, contracts_by_name)
         for name in self.settings.partners:
             try:
-                self.partner(name)
+                partner = self.partner(name)
+                mistakes += secret_mistakes(
+                    partner.contract, self.settings.partners[name].secret, f"partners.{name}.secret"
+                )
             except BridgeError as error:
                 mistakes.append(f"partner {name}: {error}")
         try:
@@ -388,6 +398,15 @@ class Bridge:
             count = "One mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
             lines = "".join(f"\n- {mistake}" for mistake in mistakes)
             raise SettingsError(f"{count}:{lines}", mistakes=mistakes)
+
+    def _wrong_fields(self, service: Service) -> list[str]:
+        """What is wrong with the fields that settings hide, or declare secret, of one service."""
+        name = service.path.removeprefix("/services/")
+        own = self.settings.services.get(name)
+        found = (
+            [] if own is None else secret_mistakes(service.contract, own.secret, f"services.{name}.secret")
+        )
+        return found + Sight(name, service.contract, self.settings.roles).mistakes
 
     def _unknown_services(self) -> list[str]:
         known = {service.path.removeprefix("/services/") for service in self.services.values()}

@@ -113,8 +113,10 @@ class Plan:
         return cls(operation, operation.key, handler, understood, action)
 
 
-def record_of(exchange: Exchange, contract: str, *, keep_bodies: bool) -> ExchangeRecord:
-    """The journal's row of this exchange as it stands."""
+def record_of(
+    exchange: Exchange, contract: str, *, request: bytes | None, keep_bodies: bool
+) -> ExchangeRecord:
+    """The journal's row of this exchange as it stands; `request` is its envelope as it may be kept."""
     violations = exchange.error.violations if isinstance(exchange.error, InvalidMessage) else ()
     plan = exchange.plan
     return ExchangeRecord(
@@ -131,7 +133,7 @@ def record_of(exchange: Exchange, contract: str, *, keep_bodies: bool) -> Exchan
         fault_code=exchange.fault_code,
         fault_reason=exchange.fault_reason,
         violations=[_as_row(violation) for violation in violations],
-        request=exchange.body if keep_bodies else None,
+        request=request,
         reference=exchange.reference,
         reply=exchange.reply if keep_bodies else None,
         duplicate_of=exchange.duplicate_of,

@@ -27,11 +27,14 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from bridge.access import Gatekeeper
+from bridge.access.sight import Sight
 from bridge.answering import answer_once
+from bridge.confidential import Confidential
 from bridge.contract import Operation
 from bridge.errors import (
     EncodeError,
@@ -41,12 +44,15 @@ from bridge.errors import (
     PartnerError,
     Refusal,
     RequestInDoubt,
+    SettingsError,
 )
 from bridge.exchange import Exchange, Plan, record_of, verdict_of
+from bridge.fields.hiding import hide
 from bridge.forwarding import handlers_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, key_paths
 from bridge.ids import exchange_iri
+from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.addressing import read as read_addressing
@@ -62,7 +68,7 @@ from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, htt
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
 from bridge.soap.xml import note_refused, parse, read_own
-from bridge.store import Store, Transaction
+from bridge.store import ExchangeRecord, Store, Transaction
 from bridge.store.journal import record
 from bridge.store.refused import RefusalJournal
 
@@ -95,7 +101,12 @@ class Inbound:
         self.observers = observers
         self.service = service
         self.limits = settings.limits
-        self.zone = settings.zone(service.path.removeprefix("/services/"))
+        contract_name = service.path.removeprefix("/services/")
+        self.zone = settings.zone(contract_name)
+        self.confidential = confidential_of(service, settings)
+        self.sight = Sight(contract_name, contract, settings.roles)
+        if self.sight.mistakes:
+            raise SettingsError.of(self.sight.mistakes)
         self.store = store
         self.stuck_after = settings.server.stuck_after
         self.journal = None
@@ -104,7 +115,6 @@ class Inbound:
         self.duplicates = None
         if store is not None:
             paths, _ = key_paths(service, settings)
-            contract_name = service.path.removeprefix("/services/")
             self.duplicates = Duplicates(
                 store,
                 settings.idempotency,
@@ -254,9 +264,7 @@ class Inbound:
         """The bytes that leave, and what the journal is told of them in the same transaction."""
         self.seal(exchange)
         if transaction is not None:
-            record(
-                transaction.session, record_of(exchange, self.service.name, keep_bodies=self.keep_accepted)
-            )
+            record(transaction.session, self._record(exchange, keep_bodies=self.keep_accepted))
 
     def handle(self, exchange: Exchange, transaction: Transaction | None, once: Once | None = None) -> None:
         """Runs the handler, encodes its result and checks the text. Raises as they do."""
@@ -286,6 +294,7 @@ class Inbound:
             None if exchange.envelope is None else exchange.envelope.body,
             exchange.started + self.stuck_after,
             exchange.caller,
+            self.sight.own_only(exchange.caller, plan.key),
         )
         token = current_call.set(call)
         try:
@@ -325,7 +334,10 @@ class Inbound:
             )
         if self.gatekeeper is not None:
             headers += self.gatekeeper.answer_headers(exchange)
-        exchange.reply = seal(exchange.version, exchange.payload, headers)
+        payload = exchange.payload
+        if exchange.caller is not None and plan.operation.output is not None:
+            payload = self._visible(exchange, plan.operation.output, payload, "reply")
+        exchange.reply = seal(exchange.version, payload, headers)
         if self.gatekeeper is not None:
             self.gatekeeper.protect(exchange)
         exchange.status = 200
@@ -357,13 +369,14 @@ class Inbound:
         """The fault, and what journal and log are told. A declared one that breaks the contract is our failure."""
         if isinstance(error, DeclaredFault):
             try:
-                answer = self.declared(exchange, error)
+                answer = self._told(exchange, error)
             except (EncodeError, InvalidReply, HandlerError) as wrong:
                 error = wrong
             else:
                 exchange.verdict, exchange.error = "fault", error
                 exchange.fault_reason = f"{error.name}: {next(iter(answer.reasons.values()))}"
                 return answer
+        self.confidential.clean(exchange, error)
         exchange.error = error
         exchange.verdict = verdict_of(error)
         if exchange.source and exchange.verdict in ("refused", "invalid_request"):
@@ -373,9 +386,13 @@ class Inbound:
             # Not its text, which may quote what the message held: that is in the journal, under this id.
             kind = type(error).__name__
             about = {"exchange": exchange.id}
-            log.error("exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=error)
             trace = "".join(traceback.format_exception(error))
-            exchange.fault_reason = f"{error}{_with_partner(error)}\n\n{trace}"
+            reason = f"{error}{_with_partner(error)}\n\n{trace}"
+            exchange.fault_reason = self.confidential.text(exchange, reason)
+            quotes = exchange.fault_reason != reason
+            log.error(
+                "exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=None if quotes else error
+            )
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
 
     def declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
@@ -398,18 +415,44 @@ class Inbound:
         }
         return Fault(code="Client", reasons=ordered, exchange_id=exchange.id, detail=detail)
 
+    def _told(self, exchange: Exchange, error: DeclaredFault) -> Fault:
+        """The same without what its caller must not see."""
+        answer = self.declared(exchange, error)
+        plan = exchange.plan
+        assert plan is not None
+        if exchange.caller is None or not answer.detail:
+            return answer
+        element = plan.operation.faults[error.name]
+        return replace(answer, detail=self._visible(exchange, element, answer.detail, f"fault {error.name}"))
+
+    def _visible(self, exchange: Exchange, element: str, text: str, what: str) -> str:
+        """The payload as its caller may see it, checked again. Raises InvalidReply where the contract demands what is hidden."""
+        plan = exchange.plan
+        assert plan is not None
+        places = self.sight.hidden(exchange.caller, plan.key, element)
+        shown = hide(text, places) if places else text
+        if shown is not text:
+            source = shown.encode()
+            what = f"{what}, without what is hidden from its caller,"
+            self.guard.check(element, read_own(source), source=source, error=InvalidReply, what=what)
+        return shown
+
     def close(self, exchange: Exchange) -> None:
         """Journals what no transaction has journaled yet, and tells the observers. The answer stands."""
         if self.gatekeeper is not None:
             self.gatekeeper.release(exchange)
         if self.journal is not None and not exchange.recorded:
-            self.journal.write(record_of(exchange, self.service.name, keep_bodies=self.keep_refused))
+            self.journal.write(self._record(exchange, keep_bodies=self.keep_refused))
         if self.observers:
             seconds = time.perf_counter() - exchange.started
             for observe in self.observers:
                 observe(exchange, seconds)
 
     # What the stages share
+
+    def _record(self, exchange: Exchange, *, keep_bodies: bool) -> ExchangeRecord:
+        request = self.confidential.request(exchange) if keep_bodies else None
+        return record_of(exchange, self.service.name, request=request, keep_bodies=keep_bodies)
 
     def _checked(self, element: str, value: Any, what: str) -> str:
         """`value` as text that the contract admits. Raises EncodeError, InvalidReply.
@@ -453,6 +496,15 @@ class Inbound:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
                 raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
+
+
+def confidential_of(service: Service, settings: Settings) -> Confidential:
+    """Raises SettingsError for a secret field that cannot be read."""
+    name = service.path.removeprefix("/services/")
+    try:
+        return Confidential(settings.services.get(name, ServiceSettings()))
+    except ValueError as error:
+        raise SettingsError(f"services.{name}.secret: {error}.") from None
 
 
 def _action(exchange: Exchange) -> str | None:

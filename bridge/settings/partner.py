@@ -56,6 +56,11 @@ class Partner:
     secret_headers: tuple[str, ...] = setting(
         (), "Header blocks with credentials, by their names; masked in the journal like `wsse:Security`."
     )
+    secret: tuple[str, ...] = setting(
+        (),
+        "Fields of its messages that are secret, by operation and names from the payload down: `CreateSalesOrder order/card`. Shown "
+        "as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
+    )
     keeps_id: bool = setting(
         False,
         "Whether the partner knows a document again by the id that goes with it (`Idempotency-Key`, wsa:MessageID), or by "

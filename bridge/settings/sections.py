@@ -340,6 +340,14 @@ class Service:
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
     zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
+    secret: tuple[str, ...] = setting(
+        (),
+        "Fields of its messages that are secret, by operation and names from the payload down: `CreateCustomer customer/idNumber`, "
+        "`CreateCustomer customer/@taxNumber`. Shown as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
+    )
+    secret_headers: tuple[str, ...] = setting(
+        (), "Header blocks with credentials, by their names; replaced before the journal keeps an envelope."
+    )
     forward: Mapping[str, str] = setting(
         {},
         'How operations that are handed on to a partner are: `{ CancelOrder = "durable" }` is answered once stored, '

@@ -65,6 +65,16 @@ class Role:
         (),
         "Operations: `purchasing.CreatePurchaseOrder`, `purchasing.*`, `*`. A service's name is that in its address.",
     )
+    hidden: tuple[str, ...] = setting(
+        (),
+        "Fields that answers to it go without, by operation and names from the payload down: `purchasing.GetPurchaseOrder "
+        "order/supplier/contact`. Only what the contract can do without (docs/hidden-fields.md).",
+    )
+    sees: Literal["own", "all"] = setting(
+        "own",
+        "Which documents of the shipped ERP it finds: those that came from the caller itself, or everybody's. A handler of yours "
+        "reads it as `call.own_only`.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
