@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.access import certificates
 from bridge.access.directory import ANONYMOUS
@@ -41,6 +41,20 @@ def admits_anonymous(settings: Settings) -> bool:
     if settings.access.anonymous == "auto":
         return not is_exposed(settings) and not settings.callers
     return settings.access.anonymous == "yes"
+
+
+_FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_HERE = frozenset({None, "127.0.0.1", "::1", "::ffff:127.0.0.1"})
+"""None: a program that calls the application itself, without a server."""
+
+
+def comes_from_here(environ: Mapping[str, Any]) -> bool:
+    """Whether a request comes from this machine, and straight: settings may not tell of every proxy, nor of the address that
+    another WSGI server listens on."""
+    address = environ.get("REMOTE_ADDR")
+    if address not in _HERE and not is_loopback(address or ""):
+        return False
+    return not any(name in environ for name in _FORWARDING)
 
 
 def needs_gatekeeper(settings: Settings) -> bool:

@@ -7,10 +7,9 @@ import zeep
 from lxml import etree
 
 from bridge.settings import Access, Server, Settings
-
-EVERYBODY = Access(anonymous="yes")
 from tests.integration.host.conftest import Running, echo, running
 
+EVERYBODY = Access(anonymous="yes")
 ADDRESS = ".//{http://schemas.xmlsoap.org/wsdl/soap/}address"
 
 

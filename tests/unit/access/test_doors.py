@@ -144,3 +144,21 @@ def test_settings_that_do_not_fit_together_are_mistakes(tmp_path: Any, text: str
     file.write_text(text, "utf-8")
     with pytest.raises(SettingsError, match=says.replace("[", r"\[").replace("?", r"\?")):
         load(file, environ={})
+
+
+@pytest.mark.parametrize(
+    ("environ", "here"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, True),
+        ({"REMOTE_ADDR": "127.8.8.8"}, True),
+        ({"REMOTE_ADDR": "::1"}, True),
+        ({}, True),
+        ({"REMOTE_ADDR": ""}, False),
+        ({"REMOTE_ADDR": "192.0.2.1"}, False),
+        ({"REMOTE_ADDR": "unix:"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_VIA": "1.1 proxy"}, False),
+    ],
+)
+def test_a_request_through_a_proxy_is_not_from_here(environ: dict[str, str], here: bool) -> None:
+    assert doors.comes_from_here(environ) is here

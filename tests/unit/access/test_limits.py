@@ -81,12 +81,10 @@ def test_counters_of_any_number_of_addresses_take_bounded_room(
 
 def test_a_rate_lets_two_seconds_worth_through_at_once_and_then_so_many_a_second(clock: Clock) -> None:
     allowance = Allowance(5.0, 0, clock)
-    taken = 0
+    for number in range(10):
+        allowance.take(f"e{number}")
     with pytest.raises(Refusal) as stopped:
-        for _ in range(100):
-            allowance.take(f"e{taken}")
-            taken += 1
-    assert taken == 10
+        allowance.take("e10")
     assert retry_after(stopped.value) == 1
     assert stopped.value.code == "Server"  # which says that a repeat is safe
     clock.now += 1
