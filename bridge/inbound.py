@@ -155,6 +155,7 @@ class Inbound:
         """Who it is from. Raises Refusal."""
         if self.gatekeeper is not None:
             self.gatekeeper.identify(exchange)
+        exchange.let_in = True
 
     def admit(self, exchange: Exchange) -> None:
         """Whether the request may be acted on, and by which operation. Raises Refusal.
@@ -426,7 +427,9 @@ class Inbound:
         if self.gatekeeper is not None:
             self.gatekeeper.release(exchange)
         if self.journal is not None and not exchange.recorded:
-            self.journal.write(record_of(exchange, self.service.name, keep_bodies=self.keep_refused))
+            # What strangers send is not kept: they would fill the disk, and their passwords are in it.
+            keep = self.keep_refused and (exchange.let_in or self.gatekeeper is None)
+            self.journal.write(record_of(exchange, self.service.name, keep_bodies=keep))
         if self.observers:
             seconds = time.perf_counter() - exchange.started
             for observe in self.observers:

@@ -110,7 +110,7 @@ class Replay:
             return Replayed(first=first, dry_run=dry_run, says=unable)
         record = self._record(first)
         exchange = _again(first, service, record)
-        exchange.caller = _caller(self._settings, first.partner)
+        exchange.caller, exchange.let_in = _caller(self._settings, first.partner), True
         if dry_run:
             return self._rehearse(first, service, exchange, anew)
         inbound = _InEarnest(service, self._settings, self._store, gatekeeper=self._gatekeeper)

@@ -57,6 +57,11 @@ def comes_from_here(environ: Mapping[str, Any]) -> bool:
     return not any(name in environ for name in _FORWARDING)
 
 
+def needs_credentials(settings: Settings) -> bool:
+    """Whether a request has to say who it is from."""
+    return not admits_anonymous(settings)
+
+
 def needs_gatekeeper(settings: Settings) -> bool:
     """Whether anybody has to be known."""
     return bool(settings.callers) or not admits_anonymous(settings)

@@ -1,6 +1,6 @@
 """Passwords: kept as argon2id hashes, checked by few threads at a time, and remembered for a little while when right.
 
-A check takes 20 ms and 19 MiB on purpose. So no more run at once than `AT_ONCE`; a few more wait, the rest is told to come back:
+A check takes 20 to 40 ms and 19 MiB on purpose. So no more run at once than `AT_ONCE`; a few more wait, the rest is told to come back:
 whoever sends wrong names and passwords never has all threads. A password that was right is known again for `REMEMBERED` seconds by
 its HMAC under a key that this process made up and nobody else has.
 """

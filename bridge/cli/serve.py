@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bridge.access.doors import needs_credentials
 from bridge.cli.bridges import Target, apply_shipped_rules, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, aside, document, say
 from bridge.settings import Settings
@@ -102,6 +103,8 @@ def _announce(bridge: Bridge, port: int, *, as_json: bool, delivers: bool) -> No
     if delivers:
         say(f"  {'delivers to':<14} {', '.join(partners) or 'nobody: the settings name no partner'}")
     command = _curl(services)
+    if command and needs_credentials(bridge.settings):
+        command = command.replace("curl ", "curl -H 'X-API-Key: …' ", 1)
     if command:
         say("\nTo send a message, paste this into another terminal:", "bold")
         say(f"  {command}")

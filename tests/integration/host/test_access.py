@@ -110,6 +110,20 @@ def test_without_credentials_nobody_is_told_anything_but_how_to_come_in(desk: De
         assert desk.partner_of(answer) == (None, None)
 
 
+def test_what_strangers_send_is_not_kept_and_what_a_caller_sends_is(desk: Desk) -> None:
+    store = desk.made.bridge.store
+    assert store is not None
+    for body, key, kept in (
+        (echo(), "sbk_wrong", False),
+        (b"<rubbish", "", False),
+        (UNKNOWN, desk.keys["crm"], True),
+    ):
+        entry = store.journal.show(desk.post(body, X_API_Key=key).exchange)
+        assert entry is not None
+        assert (entry.request is not None) is kept
+        assert entry.fault_reason
+
+
 def test_whatever_is_wrong_with_credentials_the_words_are_the_same(tmp_path: Path) -> None:
     with serving(tmp_path, access=Access(failures=1000)) as desk:
         desk.issuing.password("crm", PASSWORD)
