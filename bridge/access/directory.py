@@ -6,7 +6,6 @@ was made a moment ago works at once. Where the store cannot be read, what is kno
 
 from __future__ import annotations
 
-import base64
 import logging
 import threading
 import time
@@ -20,6 +19,7 @@ from bridge.access.certificates import KnownCertificate, fingerprint
 from bridge.access.permits import EVERYTHING, NOTHING, Permits
 from bridge.errors import SettingsError
 from bridge.store import credentials
+from bridge.store.cipher import open_text, place
 from bridge.store.clock import host_clock
 from bridge.store.credentials import LiveCredential
 
@@ -124,13 +124,7 @@ class Directory:
         """
         cipher = None if self._store is None else self._store.cipher
         found = self._current().wss_passwords.get(name, ())
-        if cipher is None:
-            return []
-        return [
-            cipher.open(base64.b64decode(one.secret or ""), wss_place(name)).decode()
-            for one in found
-            if self._holds(one)
-        ]
+        return [open_text(cipher, one.secret, wss_place(name)) or "" for one in found if self._holds(one)]
 
     def _holds(self, found: LiveCredential) -> bool:
         """Of a caller that settings know, and not expired."""
@@ -191,5 +185,5 @@ class Directory:
 
 
 def wss_place(caller: str) -> str:
-    """Where a password in clear stands, for `bridge.store.cipher`."""
-    return f"credential/wss_password/{caller}"
+    """Where a password in clear stands, as it is authenticated: no other caller can be given it."""
+    return place("credential", "secret", caller)

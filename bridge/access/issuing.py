@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from bridge.access.directory import wss_place
 from bridge.access.passwords import SHORTEST, new_hash
 from bridge.errors import SettingsError
 from bridge.store import credentials
+from bridge.store.cipher import seal_text
 from bridge.store.clock import SECOND, host_clock
 from bridge.store.credentials import CredentialRow, NewCredential
 
@@ -73,8 +73,8 @@ class Issuing:
                 "A digest is checked with the password itself, and nothing is encrypted here, so that it cannot be kept.",
                 advice="Set at_rest.key_file (soapbridge keys new), or have the caller send the password as text over TLS.",
             )
-        sealed = self._store.cipher.seal(password.encode(), wss_place(caller))
-        return self._add(caller, "wss_password", None, base64.b64encode(sealed).decode("ascii"), lasts)
+        sealed = seal_text(self._store.cipher, password, wss_place(caller))
+        return self._add(caller, "wss_password", None, sealed, lasts)
 
     def of(self, caller: str | None = None, *, revoked: bool = False) -> list[CredentialRow]:
         """The credentials of a caller, or of all."""

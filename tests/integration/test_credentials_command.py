@@ -86,9 +86,8 @@ def test_a_password_is_read_from_standard_input_or_a_file_and_kept_as_its_hash(f
     assert b"$argon2id$" in content
 
 
-@pytest.mark.parametrize(
-    ("words", "given", "says"),
-    [
+def test_what_cannot_be_kept_is_said_and_nothing_is_kept(folder: Path) -> None:
+    for words, given, says in (
         (["crn"], None, "Did you mean crm?"),
         (["crm", "--password"], "short\n", "at least 12"),
         (["crm", "--password"], "two\nlines\n", "One line"),
@@ -97,12 +96,8 @@ def test_a_password_is_read_from_standard_input_or_a_file_and_kept_as_its_hash(f
         (["crm", "--from", "gone"], None, "made up, not read"),
         (["crm", "--password", "--wss-password"], None, "Two kinds"),
         (["crm", "--wss-password"], "correct horse battery\n", "at_rest.key_file"),
-    ],
-)
-def test_what_cannot_be_kept_is_said_and_nothing_is_kept(
-    folder: Path, words: list[str], given: str | None, says: str
-) -> None:
-    assert says in wrong("credentials", "add", *words, given=given)
+    ):
+        assert says in wrong("credentials", "add", *words, given=given)
     assert run("credentials", "list")["credentials"] == []
 
 

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bridge.access.api_keys import digest
 from bridge.access.directory import AT_ONCE, REFRESH, STALE, Directory
 from bridge.access.issuing import Issuing
 from bridge.access.passwords import Passwords
-from bridge.settings import Caller, Settings
-from bridge.store import Store
+from bridge.atrest import protect
+from bridge.atrest.wrapping import WrappingKey
+from bridge.errors import StoreError
+from bridge.settings import AtRest, Caller, Settings
+from bridge.store import Store, credentials
+from bridge.store.credentials import LiveCredential
+from bridge.store.tables import credential
 
 SETTINGS = Settings(callers={"crm": Caller(), "shop": Caller()})
-
-
-class Reversing:
-    """A cipher that hides nothing and tells where it was used."""
-
-    def seal(self, plain: bytes, place: str) -> bytes:
-        return place.encode() + b"|" + plain[::-1]
-
-    def open(self, kept: bytes, place: str) -> bytes:
-        where, _, sealed = kept.partition(b"|")
-        assert where == place.encode()
-        return sealed[::-1]
 
 
 @pytest.fixture
@@ -91,13 +86,23 @@ def test_passwords_are_those_of_their_caller(issuing: Issuing, directory: Direct
     assert directory.most_passwords == 1
 
 
-def test_a_password_for_digests_is_kept_sealed_in_its_place(
-    store: Store, issuing: Issuing, directory: Directory
+def test_a_password_for_digests_is_kept_encrypted_and_cannot_be_given_to_another_caller(
+    store: Store, issuing: Issuing, directory: Directory, now: list[float], tmp_path: Path
 ) -> None:
-    store.cipher = Reversing()
-    issuing.wss_password("crm", "päss wörd of crm")
+    WrappingKey.new().write(tmp_path / "wrapping.key")
+    protect(store, AtRest(key_file=tmp_path / "wrapping.key"))
+    number = issuing.wss_password("crm", "päss wörd of crm")
     assert directory.wss_passwords("crm") == ["päss wörd of crm"]
     assert directory.wss_passwords("shop") == []
+    (kept,) = [LiveCredential(*row) for row in store.rows(credentials.LIVE)]
+    assert kept.secret is not None
+    assert "crm" not in kept.secret
+    assert kept.secret.startswith("sealed:")
+    with store.transaction() as transaction:
+        transaction.session.execute(update(credential).where(credential.c.id == number).values(caller="shop"))
+    now[0] += STALE
+    with pytest.raises(StoreError):
+        directory.wss_passwords("shop")
 
 
 def test_two_processes_and_no_store_at_all(store_url: str, issuing: Issuing) -> None:
