@@ -15,12 +15,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
+from bridge.access import certificates, doors
+from bridge.access.permits import unknown_operations
 from bridge.access.sight import Sight, unknown_services
 from bridge.contract import Contract
 from bridge.delivery import retention
@@ -38,10 +41,11 @@ from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
-from bridge.store import Store, Transaction, runners
+from bridge.store import Store, Transaction, credentials, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.access.gatekeeper import Doorkeeper
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
@@ -114,6 +118,19 @@ class Bridge:
             ) from error
 
     @made_once
+    def gatekeeper(self) -> Doorkeeper | None:
+        """Who gets in, as the settings say; None where nobody has to be known.
+
+        Raises:
+            SettingsError: a caller's certificate cannot be read.
+        """
+        if not doors.needs_gatekeeper(self.settings):
+            return None
+        from bridge.access.gatekeeper import Doorkeeper
+
+        return Doorkeeper(self.settings, self.store)
+
+    @made_once
     def deliveries(self) -> Deliveries:
         """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
 
@@ -138,7 +155,7 @@ class Bridge:
 
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
-        return Replay(self.store, self.settings, self.services)
+        return Replay(self.store, self.settings, self.services, self.gatekeeper)
 
     @made_once
     def cache(self) -> FileCache | None:
@@ -270,6 +287,14 @@ class Bridge:
             drains=drains,
         )
 
+    def open_doors(self) -> list[str]:
+        """A sentence for each door that stands open, and each caller that finds none."""
+        kept = []
+        if self.store is not None:
+            with self.store.reading() as session:
+                kept = credentials.of_caller(session)
+        return doors.open_doors(self.settings, kept, datetime.now(UTC))
+
     def waiting_for_nobody(self) -> list[str]:
         """A sentence for each partner that documents wait for and the settings do not name."""
         if self.store is None:
@@ -380,6 +405,7 @@ class Bridge:
             one.path.removeprefix("/services/"): one.contract for one in self.services.values()
         }
         mistakes += unknown_services(self.settings.roles, contracts_by_name)
+        mistakes += self._access_mistakes()
         for name in self.settings.partners:
             try:
                 partner = self.partner(name)
@@ -416,13 +442,28 @@ class Bridge:
             if name not in known
         ]
 
+    def _access_mistakes(self) -> list[str]:
+        nobody = doors.nobody_gets_in(self.settings)
+        operations = {
+            service.path.removeprefix("/services/"): service.contract.operations
+            for service in self.services.values()
+        }
+        mistakes = [nobody] if nobody else []
+        mistakes += unknown_operations(self.settings.roles, operations)
+        if self.settings.callers:
+            try:
+                certificates.read(self.settings.callers)
+            except SettingsError as error:
+                mistakes += error.mistakes
+        return mistakes
+
     def unanswered(self) -> list[str]:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
         return [reason for service in self.services.values() for reason in _unanswered(service)]
 
     def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
         """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
-        return Inbound(service, self.settings, self.store, observers=observers)
+        return Inbound(service, self.settings, self.store, observers=observers, gatekeeper=self.gatekeeper)
 
     def wsgi(self) -> WsgiApplication:
         """All services as one WSGI application, for any WSGI server. What was bound until now is served.

@@ -37,7 +37,8 @@ class Exchange:
     journal's word for how it ended, `error` what ended it when it did not end well. `once` tells this request from others,
     `found` is the record of the same one made before; `duplicate_of` then the exchange whose answer is given again,
     `detail` the text of the declared fault that it was. `called_out`: the handler called another system. `credentials` are what
-    HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved.
+    HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved. `let_in`: whoever it is from
+    was found to be one who may ask.
     """
 
     body: bytes
@@ -60,6 +61,7 @@ class Exchange:
     partner: str | None = None
     caller: Caller | None = None
     verified: Verified | None = None
+    let_in: bool = False
     value: Any = None
     header_blocks: tuple[etree._Element, ...] = ()
     request_headers: Mapping[str, Any] | None = None
