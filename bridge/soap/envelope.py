@@ -80,6 +80,11 @@ class Envelope:
         return tuple(block for block in self.headers if self.addresses_us(block))
 
     @property
+    def body_element(self) -> etree._Element:
+        """The Body itself, which a signature is to cover."""
+        return next(self.root.iterchildren(_NAMES[self.version].body))
+
+    @property
     def fault(self) -> etree._Element | None:
         """The Fault where the Body holds one; only a reply may."""
         body = self.body

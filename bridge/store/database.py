@@ -49,7 +49,7 @@ def _oldest_request(session: Session) -> datetime | None:
 class Database(Protocol):
     """What SQLite and PostgreSQL each do their own way."""
 
-    def writing(self) -> Link: ...
+    def writing(self, *, light: bool = False) -> Link: ...
 
     def reading(self) -> Link: ...
 
@@ -103,12 +103,16 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self.shown}>"
 
-    def transaction(self) -> Transaction:
+    def transaction(self, *, light: bool = False) -> Transaction:
         """A unit of work: `with store.transaction() as transaction: transaction.session.execute(...)`.
 
         Opened lazily, committed on leaving, rolled back on an exception.
+
+        Args:
+            light: the commit does not wait for the disk. A power cut may take it away, but never a part of it, and not
+                once a later commit that is not light has returned: a log keeps its order.
         """
-        return Transaction(self._open_writing, self._open_reading)
+        return Transaction(self._open_light if light else self._open_writing, self._open_reading)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -237,6 +241,11 @@ class Store:
         if time.monotonic() >= self._check_at:
             self._check_again()
         return self._database.writing()
+
+    def _open_light(self) -> Link:
+        if time.monotonic() >= self._check_at:
+            self._check_again()
+        return self._database.writing(light=True)
 
     def _open_reading(self) -> Link:
         if time.monotonic() >= self._check_at:

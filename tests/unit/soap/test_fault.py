@@ -196,7 +196,7 @@ def test_a_declared_fault_has_the_contracts_element_alone_in_its_detail() -> Non
 ERRORS: list[BaseException] = [
     *(refuse(key, **dict.fromkeys(("found", "most", "line", "column", "problem", "chinese_problem", "method",
       "accepted", "offset", "charset", "spoken", "namespace", "wanted", "place", "count", "operations", "value",
-      "names", "header", "anonymous", "used", "first"), "X")) for key in REASONS),
+      "names", "header", "anonymous", "used", "first", "least", "created", "now", "parts", "missing"), "X")) for key in REASONS),
     refuse("addressing_repeated", header="To", subcodes=["{urn:a}A"]),
     Refusal("Written by somebody else."),
     invalid(),
