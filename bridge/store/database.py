@@ -103,16 +103,28 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self.shown}>"
 
-    def transaction(self, *, light: bool = False) -> Transaction:
+    def transaction(self) -> Transaction:
         """A unit of work: `with store.transaction() as transaction: transaction.session.execute(...)`.
 
         Opened lazily, committed on leaving, rolled back on an exception.
-
-        Args:
-            light: the commit does not wait for the disk. A power cut may take it away, but never a part of it, and not
-                once a later commit that is not light has returned: a log keeps its order.
         """
-        return Transaction(self._open_light if light else self._open_writing, self._open_reading)
+        return Transaction(self._open_writing, self._open_reading)
+
+    def write_lightly(self, statement: Prepared, parameters: Parameters = ()) -> int:
+        """Run one statement in a transaction of its own that waits for no disk; the number of rows it touched.
+
+        A power cut may take it away, but not once a later transaction that does wait has been committed: both databases write
+        one log, in order.
+        """
+        if time.monotonic() >= self._check_at:
+            self._check_again()
+        link = self._database.writing(light=True)
+        try:
+            touched = link.execute(statement.text(link.dialect), parameters).rowcount
+            link.commit()
+        finally:
+            link.rollback()
+        return touched
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -241,11 +253,6 @@ class Store:
         if time.monotonic() >= self._check_at:
             self._check_again()
         return self._database.writing()
-
-    def _open_light(self) -> Link:
-        if time.monotonic() >= self._check_at:
-            self._check_again()
-        return self._database.writing(light=True)
 
     def _open_reading(self) -> Link:
         if time.monotonic() >= self._check_at:

@@ -1,7 +1,7 @@
 """What may be used once: nonces and signatures, by their digests, for all processes and hosts that share the database.
 
-Written before the handler runs, in a transaction of its own that waits for no disk (`Store.transaction(light=True)`): whatever
-is committed after it on the same database takes it along, so that what a message did is never kept without its nonce.
+Written before the handler runs, by a transaction of its own that waits for no disk (`Store.write_lightly`): whatever is committed
+after it takes it along to the disk, so that what a message did is never kept without its nonce.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import threading
 import time
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from bridge.store.clock import SECOND, Clock
 from bridge.store.database import Store
-from bridge.store.statements import Prepared, insertion
+from bridge.store.statements import insertion
 from bridge.store.tables import nonce as table
 
 SWEEP_SECONDS = 30.0
@@ -30,17 +30,12 @@ class _Row(NamedTuple):
 
 
 _INSERT = insertion(table, _Row, unless_there=("nonce",))
-_SWEEP = Prepared(
-    delete(table).where(
-        table.c.nonce.in_(
-            select(table.c.nonce)
-            .where(table.c.until < Clock())
-            .order_by(table.c.until)
-            .limit(bindparam("most"))
-            .with_for_update(skip_locked=True)
-        )
-    ),
-    "most",
+_TOO_OLD = (
+    select(table.c.nonce)
+    .where(table.c.until < Clock())
+    .order_by(table.c.until)
+    .limit(SWEPT)
+    .with_for_update(skip_locked=True)
 )
 
 
@@ -58,11 +53,10 @@ class Nonces:
         Raises:
             StoreError: it cannot be known.
         """
-        with self._store.transaction(light=True) as transaction:
-            session = transaction.session
-            first = session.run(_INSERT, (nonce, int(until * SECOND))) == 1
-            if self._is_due():
-                session.run(_SWEEP, (SWEPT,))
+        first = self._store.write_lightly(_INSERT, (nonce, int(until * SECOND))) == 1
+        if self._is_due():
+            with self._store.transaction() as transaction:
+                transaction.session.execute(delete(table).where(table.c.nonce.in_(_TOO_OLD)))
         return first
 
     def _is_due(self) -> bool:

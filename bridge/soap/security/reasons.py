@@ -50,7 +50,7 @@ SECURITY_REASONS: Mapping[str, Reason] = {
     ),
     "security_encrypted": Reason(
         "The message is encrypted (`{found}`); encrypted messages are not accepted.",
-        "Turn encryption off in the client: TLS keeps the message secret on its way.",
+        "Turn encryption off in the client: TLS keeps others from reading the message on its way.",
         "消息已加密（`{found}`）；此处不接受加密的消息。",
         "请在客户端关闭加密：传输中由 TLS 保密。",
         subcodes=_UNSUPPORTED,
