@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from bridge.access import Means
 from bridge.access.policy import Policy, policies
 from bridge.settings import Settings
 from bridge.soap.refusals import refuse
@@ -30,14 +31,14 @@ _NOTHING = Verified()
 
 
 class Passwords(Protocol):
-    """Whoever keeps passwords. Says no alike for a name that is not known and for a password that is wrong, revoked or expired,
-    and counts what failed. Raises Refusal where a name or an address has failed too often."""
+    """Whoever keeps passwords. Refuses a name that is not known, and a password that is wrong, revoked or expired, with the same
+    words and after the same time; counts what failed, and refuses a name or an address that has failed too often."""
 
-    def is_right(self, exchange: Exchange, name: str, password: str) -> bool:
-        """Whether this password in clear is one of the caller's."""
+    def password(self, name: str, password: str, address: str | None, *, means: Means) -> None:
+        """A password in clear. Raises Refusal unless it is one of the caller's."""
 
-    def is_made_with_one(self, exchange: Exchange, name: str, matches: Callable[[str], bool]) -> bool:
-        """Whether `matches` says yes to one of the caller's passwords; it is asked for an invented one where there is none."""
+    def digest(self, name: str, matches: Callable[[str], bool], address: str | None) -> None:
+        """A digest. Raises Refusal unless `matches` says yes to one of the caller's passwords."""
 
 
 class NonceStore(Protocol):
@@ -115,13 +116,11 @@ class SecurityHeaders:
         if token.created is not None:
             self._freshness.check(token.created, now)
         if token.password is None:
-            right = self._passwords.is_made_with_one(exchange, token.name, token.is_made_with)
+            self._passwords.digest(token.name, token.is_made_with, exchange.remote)
         elif exchange.credentials is None or not exchange.credentials.secure:
             raise refuse("password_in_clear")
         else:
-            right = self._passwords.is_right(exchange, token.name, token.password)
-        if not right:
-            raise refuse("failed_authentication")
+            self._passwords.password(token.name, token.password, exchange.remote, means="wss_password")
 
     def _use_once(self, token: UsernameToken, now: float) -> None:
         if token.nonce is None:
