@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import contract as contracts
 from bridge import settings as settings_
+from bridge.access import certificates, doors
+from bridge.access.permits import unknown_operations
 from bridge.contract import Contract
 from bridge.delivery import retention
 from bridge.delivery.accept import accept
@@ -39,6 +41,7 @@ from bridge.store import Store, Transaction, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.access.gatekeeper import Doorkeeper
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
@@ -106,6 +109,19 @@ class Bridge:
             ) from error
 
     @made_once
+    def gatekeeper(self) -> Doorkeeper | None:
+        """Who gets in, as the settings say; None where nobody has to be known.
+
+        Raises:
+            SettingsError: a caller's certificate cannot be read.
+        """
+        if not doors.needs_gatekeeper(self.settings):
+            return None
+        from bridge.access.gatekeeper import Doorkeeper
+
+        return Doorkeeper(self.settings, self.store)
+
+    @made_once
     def deliveries(self) -> Deliveries:
         """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
 
@@ -130,7 +146,7 @@ class Bridge:
 
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
-        return Replay(self.store, self.settings, self.services)
+        return Replay(self.store, self.settings, self.services, self.gatekeeper)
 
     @made_once
     def cache(self) -> FileCache | None:
@@ -360,6 +376,7 @@ class Bridge:
             mistakes += key_paths(service, self.settings)[1]
             mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
         mistakes += self._unknown_services()
+        mistakes += self._access_mistakes()
         for name in self.settings.partners:
             try:
                 self.partner(name)
@@ -384,13 +401,28 @@ class Bridge:
             if name not in known
         ]
 
+    def _access_mistakes(self) -> list[str]:
+        nobody = doors.nobody_gets_in(self.settings)
+        operations = {
+            service.path.removeprefix("/services/"): service.contract.operations
+            for service in self.services.values()
+        }
+        mistakes = [nobody] if nobody else []
+        mistakes += unknown_operations(self.settings.roles, operations)
+        if self.settings.callers:
+            try:
+                certificates.read(self.settings.callers)
+            except SettingsError as error:
+                mistakes += error.mistakes
+        return mistakes
+
     def unanswered(self) -> list[str]:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
         return [reason for service in self.services.values() for reason in _unanswered(service)]
 
     def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
         """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
-        return Inbound(service, self.settings, self.store, observers=observers)
+        return Inbound(service, self.settings, self.store, observers=observers, gatekeeper=self.gatekeeper)
 
     def wsgi(self) -> WsgiApplication:
         """All services as one WSGI application, for any WSGI server. What was bound until now is served.

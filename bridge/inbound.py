@@ -4,8 +4,9 @@ The order of the stages, written once:
 
     open      Content-Encoding undone, bytes to a tree within limits, the tree to an envelope
     identify  who it is from (`bridge.access`); nothing about contracts is said before
-    admit     the operation found by the Body's child, mandatory headers understood, addressing read
-    authorise whether the caller may do this
+    admit     the operation found by the Body's child among those that the caller may ask for, mandatory headers understood,
+              addressing read
+    authorise whether the caller may do this now
     recall    the same request was answered before: the next two stages are spared, and answer gives that answer again
     validate  the Body is what the operation declares, and so are the declared headers
     decode    payload to values
@@ -31,6 +32,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.access import Gatekeeper
+from bridge.access.permits import EVERYTHING, Permits
 from bridge.answering import answer_once
 from bridge.contract import Operation
 from bridge.errors import (
@@ -80,6 +82,9 @@ class Inbound:
     `observers` are told of each exchange when it has ended, and how many seconds it took; they are quick and raise nothing.
     """
 
+    understands = UNDERSTOOD
+    """Header blocks that every operation may get, beside those that the gatekeeper reads."""
+
     def __init__(
         self,
         service: Service,
@@ -91,11 +96,12 @@ class Inbound:
     ) -> None:
         contract = service.contract
         self.gatekeeper = gatekeeper
-        self.understood = UNDERSTOOD if gatekeeper is None else UNDERSTOOD | gatekeeper.understood
+        self.understood = self.understands if gatekeeper is None else self.understands | gatekeeper.understood
         self.observers = observers
         self.service = service
         self.limits = settings.limits
-        self.zone = settings.zone(service.path.removeprefix("/services/"))
+        self.name = service.path.removeprefix("/services/")
+        self.zone = settings.zone(self.name)
         self.store = store
         self.stuck_after = settings.server.stuck_after
         self.journal = None
@@ -104,11 +110,10 @@ class Inbound:
         self.duplicates = None
         if store is not None:
             paths, _ = key_paths(service, settings)
-            contract_name = service.path.removeprefix("/services/")
             self.duplicates = Duplicates(
                 store,
                 settings.idempotency,
-                contract_name,
+                self.name,
                 paths,
                 settings.limits,
                 most_waiting=max(1, settings.server.threads // 2),
@@ -131,11 +136,7 @@ class Inbound:
         """By the Body's child, where that alone tells the operation: nearly always."""
         versions = {version for found in contract.operations.values() for version in found.soap_versions}
         self.versions: tuple[Version, ...] = tuple(sorted(versions or {"1.1", "1.2"}, reverse=True))
-        self.inputs = ", ".join(
-            f"`{found.input}`"
-            for found in contract.operations.values()
-            if found.input and found.problem is None
-        )
+        self.inputs = self._inputs(EVERYTHING)
 
     # The stages
 
@@ -164,15 +165,37 @@ class Inbound:
         assert envelope is not None
         body = None if envelope.body is None else str(envelope.body.tag)
         plan = exchange.plan = self.plain.get(body) or self._dispatch(exchange, body, envelope.version)
+        permits = self.permits(exchange)
+        if plan is not None and not permits.allow(self.name, plan.key):
+            plan = None  # from here on as if it were not there; the journal has it
         if envelope.headers:
             check_understood(envelope, self.understood if plan is None else plan.understood)
             exchange.addressing = read_addressing(envelope)
         if plan is None:
-            if body is None:
-                raise refuse("empty_body", operations=self.inputs)
-            raise refuse("unknown_operation", found=body, operations=self.inputs)
+            raise self._no_operation(body, permits)
         if plan.operation.problem is not None:
             raise plan.operation.problem
+
+    def permits(self, exchange: Exchange) -> Permits:
+        """What the caller may ask for."""
+        return EVERYTHING if self.gatekeeper is None else self.gatekeeper.permits(exchange)
+
+    def _no_operation(self, body: str | None, permits: Permits) -> Refusal:
+        """The same for an operation that is not there, and one that is not for this caller."""
+        whole = permits.allow_all_of(self.name)
+        operations = self.inputs if whole else self._inputs(permits) or "–"
+        if body is None:
+            return refuse("empty_body", operations=operations)
+        key = "unknown_operation" if whole else "not_permitted"
+        return refuse(key, found=body, operations=operations)
+
+    def _inputs(self, permits: Permits) -> str:
+        """What a Body may hold, for people."""
+        return ", ".join(
+            f"`{found.input}`"
+            for key, found in self.service.contract.operations.items()
+            if found.input and found.problem is None and permits.allow(self.name, key)
+        )
 
     def _dispatch(self, exchange: Exchange, body: str | None, version: Version) -> Plan | None:
         """The plan for a Body that names none or several; only where those are left is the action looked at."""

@@ -41,6 +41,11 @@ class Server:
         (),
         "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",
     )
+    client_certificate_header: str = setting(
+        "",
+        "Header in which a trusted proxy hands on the certificate that a client showed it (`X-Client-Cert`): PEM, escaped or not, or "
+        "base64 of DER. The proxy must take the header out of what clients send. Empty: none is believed.",
+    )
     connections: int = setting(
         2000,
         "Open connections; one more is told to come back later (503).",
