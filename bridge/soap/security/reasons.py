@@ -119,4 +119,52 @@ SECURITY_REASONS: Mapping[str, Reason] = {
         "请在 Security 头中补上后重发。",
         subcodes=_INVALID,
     ),
+    "signature_form": Reason(
+        "The signature is not built as it should be: {problem}.",
+        "Compare it with XML Signature and the WS-Security X.509 token profile; toolkits build it right.",
+        "签名的结构不正确：{problem}。",
+        "请对照 XML Signature 与 WS-Security X.509 令牌规范；使用现成工具包即可正确生成。",
+    ),
+    "signature_algorithm": Reason(
+        "The algorithm `{found}` is not accepted in a signature.",
+        "Sign with RSA or ECDSA and SHA-256, over exclusive canonical XML.",
+        "签名中不接受算法 `{found}`。",
+        "请使用 RSA 或 ECDSA 与 SHA-256，并采用 exclusive canonical XML。",
+    ),
+    "token_kind": Reason(
+        "A security token of the kind `{found}` is not accepted.",
+        "Name the certificate by a BinarySecurityToken (X509v3), issuer and serial number, SubjectKeyIdentifier or thumbprint.",
+        "不接受 `{found}` 类型的安全令牌。",
+        "请用 BinarySecurityToken（X509v3）、颁发者与序列号、SubjectKeyIdentifier 或指纹指明证书。",
+    ),
+    "signature_wrong": Reason(
+        "The signature is not one that we can trust.",
+        "Make sure that we have your certificate, that it is valid today, and that nothing changes the message once it is signed.",
+        "签名不可信。",
+        "请确认我方已有贵方证书、证书在有效期内，且消息在签名后未被改动。",
+    ),
+    "signed_part_changed": Reason(
+        "The part `{part}` is not what was signed.",
+        "Make sure that nothing changes the message once it is signed: no formatting, no prefixes, no proxies.",
+        "`{part}` 部分与签名时不一致。",
+        "请确认消息在签名后未被改动：不要重新排版、更改前缀或经代理修改。",
+    ),
+    "signed_type_loose": Reason(
+        "An xsi:type in the part `{part}` has a prefix whose namespace the signature does not cover.",
+        "Name that prefix in an InclusiveNamespaces PrefixList of the signature, or use it for elements as well.",
+        "`{part}` 部分中某个 xsi:type 的前缀，其命名空间未被签名覆盖。",
+        "请在签名的 InclusiveNamespaces PrefixList 中列出该前缀，或让元素也使用该前缀。",
+    ),
+    "signed_part_unknown": Reason(
+        "The signature refers to `{uri}`, which is neither the Body nor a header.",
+        "Sign the Body, whole header blocks, and whole children of the same Security header, each by an Id of its own.",
+        "签名引用的 `{uri}` 既不是 Body 也不是头块。",
+        "请对 Body、完整的头块以及同一 Security 头的完整子元素签名，各用自己的 Id。",
+    ),
+    "id_repeated": Reason(
+        "The Id `{found}` stands in the message more than once.",
+        "Give every element that is signed an Id of its own.",
+        "编号 `{found}` 在消息中出现多次。",
+        "请为每个被签名的元素使用唯一的 Id。",
+    ),
 }
