@@ -119,7 +119,17 @@ class Bridge:
             return None
         from bridge.access.gatekeeper import Doorkeeper
 
-        return Doorkeeper(self.settings, self.store)
+        from bridge.access.security_header import SecurityHeaders
+        from bridge.store.nonces import Nonces
+
+        store = self.store
+        if store is None:
+            return Doorkeeper(self.settings, None)
+        return Doorkeeper(
+            self.settings,
+            store,
+            headers=lambda logins: SecurityHeaders(self.settings, logins, Nonces(store)),
+        )
 
     @made_once
     def deliveries(self) -> Deliveries:

@@ -40,10 +40,10 @@ class Signatures:
         self._trusted = _trusted(known())
         self._signer: Signer | None = None
         if wss.certificate is not None:
-            from bridge.soap.security.signing import read_signer
+            from bridge.soap.security.files import signer
 
-            self._signer = read_signer(
-                wss.certificate, wss.certificate_key, named_by=wss.reference, section="wss"
+            self._signer = signer(
+                wss.certificate, wss.certificate_key, named_by=wss.reference, setting="wss.certificate"
             )
 
     def verify(self, signature: etree._Element, now: float) -> Signed | None:
@@ -81,6 +81,10 @@ def _trusted(
     """With what it was made of. Raises SettingsError."""
     if not known:
         return known, None
-    from bridge.soap.security.certificates import Trusted
+    from cryptography import x509
 
-    return known, Trusted.of_ders(one.der for one in known.values())
+    from bridge.soap.security.certificates import Certificate, Trusted
+
+    return known, Trusted(
+        Certificate.of(x509.load_der_x509_certificate(one.der)) for one in known.values()
+    )

@@ -7,10 +7,10 @@ from datetime import UTC, tzinfo
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-WssReference = Literal["token", "issuer_serial", "key_identifier", "thumbprint"]
+WssReference = Literal["token", "issuer_serial", "key_identifier", "thumbprint", "certificate"]
 WSS_REFERENCE_HELP = (
     "How a signature names its certificate: the whole of it as a BinarySecurityToken, by issuer and serial number, by "
-    "SubjectKeyIdentifier, by SHA-1 thumbprint."
+    "SubjectKeyIdentifier, by SHA-1 thumbprint, or the whole of it in the signature's own KeyInfo."
 )
 
 

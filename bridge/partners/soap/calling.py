@@ -274,8 +274,12 @@ class Post(Transport):
         self._close_session = False  # zeep's destructor asks
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Answer:
-        # What was sealed and validated: the same bytes leave.
-        return self.post(address, self._conversation.sealed, headers)
+        # What was sealed and validated: the same bytes leave, with a signature where there is one.
+        conversation = self._conversation
+        message = conversation.sealed
+        if conversation.security is not None:
+            message = conversation.security.protect(message)
+        return self.post(address, message, headers)
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> Answer:
         self._conversation.request = message

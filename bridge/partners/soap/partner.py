@@ -172,7 +172,7 @@ class SoapPartner:
         self._accept = accept
         self._ask: Asks | None = None
         self._parts = urlsplit(self.target.address)
-        self._security = security_of(self.settings, secure=self._parts.scheme == "https")
+        self._security = security_of(self.settings, self.contract, secure=self._parts.scheme == "https")
         self._wire = Wire(
             _endpoint(
                 self._parts.hostname or "", self._parts.port, self._parts.scheme == "https", self.settings
