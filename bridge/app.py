@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
-from bridge.store import Store, Transaction, runners
+from bridge.store import Store, Transaction, credentials, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
@@ -293,6 +294,14 @@ class Bridge:
             gate=gate,
             drains=drains,
         )
+
+    def open_doors(self) -> list[str]:
+        """A sentence for each door that stands open, and each caller that finds none."""
+        kept = []
+        if self.store is not None:
+            with self.store.reading() as session:
+                kept = credentials.of_caller(session)
+        return doors.open_doors(self.settings, kept, datetime.now(UTC))
 
     def waiting_for_nobody(self) -> list[str]:
         """A sentence for each partner that documents wait for and the settings do not name."""

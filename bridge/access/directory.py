@@ -108,7 +108,7 @@ class Directory:
 
     def passwords(self, name: str, *, anew: bool = False) -> list[tuple[int, str]]:
         """(id, argon2 hash) of each password of a caller; none where there is no such caller."""
-        found = self._current(AT_ONCE if anew else REFRESH).passwords.get(name, ())
+        found = self._current(AT_ONCE if anew else None).passwords.get(name, ())
         return [(one.id, one.secret or "") for one in found if self._holds(one)]
 
     @property
@@ -145,8 +145,9 @@ class Directory:
 
     # How it is kept up to date
 
-    def _current(self, oldest: float = REFRESH) -> _Snapshot:
-        """What is known, at most `oldest` seconds old where it can be read again without waiting for somebody who does."""
+    def _current(self, oldest: float | None = None) -> _Snapshot:
+        """What is known, at most `oldest` seconds old (REFRESH) where it can be read again without waiting for somebody who does."""
+        oldest = REFRESH if oldest is None else oldest
         age = self._clock() - self._snapshot.at
         if age < oldest:
             return self._snapshot

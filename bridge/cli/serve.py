@@ -52,12 +52,15 @@ def run(
     from bridge.host import platform, server
 
     platform.fill_standard_descriptors()
-    given = {"server.host": host, "server.port": port, "server.workers": workers}
+    # A socket that was handed over is listened on in any case, and what it is open to decides who must be known.
+    given = {"server.host": platform.handed_host() or host, "server.port": port, "server.workers": workers}
     bridge = open_bridge(target, config, given)
     log.configure(bridge.settings.log)
     bridge.check(complete=False)
     for reason in bridge.unanswered():
         aside(f"warning: it will be answered with a Server fault: {reason}")
+    for door in bridge.open_doors():
+        aside(f"warning: {door}")
     if target is None:
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json, delivers=delivers)

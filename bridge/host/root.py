@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from bridge.access.doors import comes_from_here
 from bridge.errors import BridgeError, Refusal
 from bridge.handlers import Service
 from bridge.host.addresses import Addresses
@@ -63,6 +64,8 @@ class Root:
         self.bridge = bridge
         self.addresses = Addresses(bridge.settings.server)
         self.peers = Peers(bridge.settings.server)
+        self.here_only = bridge.gatekeeper is None and bridge.settings.access.anonymous == "auto"
+        """Nobody has to be known, for nobody but this machine's programs comes in: so each request must be one of theirs."""
         self.metrics = Metrics(bridge, folder=figures)
         self.hosted = {
             path: HostedService(
@@ -77,11 +80,13 @@ class Root:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         hosted = self.hosted.get(path) or self.hosted.get(path.rstrip("/"))
+        if self.here_only and (hosted is not None or path == "/") and not comes_from_here(environ):
+            return _refuse(refuse("not_from_here"), environ, start_response)
         if hosted is not None and method not in ("GET", "HEAD"):
             return hosted(environ, start_response)
         try:
             if method not in ("GET", "HEAD"):
-                return _no_service(environ, start_response)
+                return _refuse(refuse("unknown_service"), environ, start_response)
             page = self._service(hosted, environ) if hosted is not None else self._other(path, environ)
         except Refusal as refusal:
             page = Page(
@@ -183,8 +188,10 @@ def _contract_document(service: Service, name: str, address: str) -> bytes:
     return contract.served_wsdl(address_of, address)
 
 
-def _no_service(environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """SOAP to an address where nobody is."""
-    status, headers, body = refusal_answer(refuse("unknown_service"), b"POST", environ.get("CONTENT_TYPE"))
+def _refuse(refusal: Refusal, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    """What reaches no service: SOAP to an address where nobody is, or from where nobody may."""
+    method = environ["REQUEST_METHOD"]
+    seen = method.encode() if method in ("GET", "HEAD") else b"POST"
+    status, headers, body = refusal_answer(refusal, seen, environ.get("CONTENT_TYPE"))
     start_response(STATUS[status], [*headers, ("Content-Length", str(len(body)))])
-    return [body]
+    return [b"" if method == "HEAD" else body]

@@ -17,7 +17,8 @@ class Access:
     anonymous: Literal["auto", "yes", "no"] = setting(
         "auto",
         "Whether a request without credentials is answered. auto: only while the bridge listens on this machine alone, tells of no "
-        "proxy (`server.public_url`, `server.trusted_proxies`), and knows no callers.",
+        "proxy (`server.public_url`, `server.trusted_proxies`), and knows no callers; and of those requests only what comes from this "
+        "machine without a proxy. Where there is a role `anonymous`, it says what may be asked for.",
     )
     pages: Literal["callers", "everybody"] = setting(
         "callers",
@@ -25,8 +26,8 @@ class Access:
     )
     failures: int = setting(
         10,
-        "Wrong credentials in a minute, from one address or for one name; further ones are not looked at (429) until the minute is "
-        "over.",
+        "Wrong credentials in a minute, from one address or for one name; further passwords are not looked at (429) until the minute "
+        "is over. An API key that is right is taken in any case: nobody comes to one by trying.",
         unit="per minute",
         least=1,
         most=10_000,
@@ -42,7 +43,7 @@ class Caller:
     roles: tuple[str, ...] = setting((), "What it may do: names of `[roles.NAME]`. None: nothing.")
     certificates: tuple[Path, ...] = setting(
         (),
-        "PEM files with the certificates that it shows in TLS or signs with. Several for the time in which one replaces another.",
+        "PEM files with the certificates, without those that issued them, that it shows in TLS or signs with. Several for the time in which one replaces another.",
     )
     requires: tuple[str, ...] = setting(
         (),

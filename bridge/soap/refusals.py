@@ -368,6 +368,13 @@ _ACCESS = {
         "请与所分配的凭据核对，或向本服务的运维人员申请新的凭据。",
         status=401,
     ),
+    "not_from_here": Reason(
+        "Only programs on the same machine are answered, and this request came from another or through a proxy.",
+        "Whoever runs this service names callers, or sets `access.anonymous` (docs/access.md).",
+        "此处只应答同一台机器上的程序，而此请求来自其他机器或经由代理。",
+        "请由本服务的运维人员配置调用方，或设置 `access.anonymous`（docs/access.md）。",
+        status=403,
+    ),
     "too_many_failures": Reason(
         "Wrong credentials came too often, so these were not looked at.",
         "Nothing was done; correct the credentials, and send the request again in a minute.",
