@@ -125,7 +125,6 @@ class Bridge:
         if not doors.needs_gatekeeper(self.settings):
             return None
         from bridge.access.gatekeeper import Doorkeeper
-
         from bridge.access.security_header import SecurityHeaders
         from bridge.store.nonces import Nonces
 

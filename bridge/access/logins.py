@@ -111,15 +111,15 @@ class Logins:
 
     def _is_wss_password(self, name: str, password: str) -> bool:
         given = password.encode()
-        return any([hmac.compare_digest(given, one.encode()) for one in self.directory.wss_passwords(name)])
+        return any(hmac.compare_digest(given, one.encode()) for one in self.directory.wss_passwords(name))
 
     def digest(self, name: str, matches: Callable[[str], bool], address: str | None) -> None:
         """Whether `matches` says yes to a password of that name; a made-up one is tried where there is none. Raises Refusal."""
         self.admit(address, name)
         kept = self.directory.wss_passwords(name) or [_NOBODYS]
-        if not any([matches(password) for password in kept]):
+        if not any(matches(password) for password in kept):
             newer = [one for one in self.directory.wss_passwords(name, anew=True) if one not in kept]
-            if not any([matches(password) for password in newer]):
+            if not any(matches(password) for password in newer):
                 raise self.failed(address, name, means="wss_password")
         self._failures.was_right(address, name)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from bridge.errors import SettingsError
 from bridge.settings.security import Caller
@@ -22,6 +22,11 @@ class Policy:
     by_operation: Mapping[str, frozenset[Requirement]] = field(default_factory=dict)
     signed_headers: tuple[str, ...] = ()
     signed_replies: bool = False
+
+    @property
+    def ever_required(self) -> frozenset[Requirement]:
+        """What some of them carry."""
+        return self.always.union(*self.by_operation.values())
 
     def requires(self, operation: str) -> Iterator[Requirement]:
         """What a message for this operation (`purchasing.CreatePurchaseOrder`) carries, in one order."""
@@ -50,18 +55,13 @@ def policies(callers: Mapping[str, Caller], *, can_sign: bool) -> dict[str, Poli
             if policy.signed_replies
         ]
     for name, caller in callers.items():
-        wants = {one for policy in (found[name],) for one in (*policy.always, *_all(policy))}
-        if "signature" in wants and not caller.certificates:
+        if "signature" in found[name].ever_required and not caller.certificates:
             mistakes.append(
                 f"callers.{name} has to sign, and callers.{name}.certificates names no certificate: it could never be let in"
             )
     if mistakes:
         raise SettingsError.of(mistakes)
     return {name: policy for name, policy in found.items() if policy != Policy()}
-
-
-def _all(policy: Policy) -> Iterator[Requirement]:
-    return (one for some in policy.by_operation.values() for one in some)
 
 
 def _policy(name: str, caller: Caller, mistakes: list[str]) -> Policy:
@@ -76,7 +76,7 @@ def _policy(name: str, caller: Caller, mistakes: list[str]) -> Policy:
     )
 
 
-def _requirements(path: str, given: Iterable[str], mistakes: list[str]) -> frozenset[Requirement]:
+def _requirements(path: str, given: Sequence[str], mistakes: list[str]) -> frozenset[Requirement]:
     unknown = [one for one in given if one not in REQUIREMENTS]
     mistakes += [f"{path}: {one!r} is none of {', '.join(REQUIREMENTS)}" for one in unknown]
-    return frozenset(cast("Requirement", one) for one in given if one in REQUIREMENTS)
+    return frozenset(one for one in REQUIREMENTS if one in given)

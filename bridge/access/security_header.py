@@ -78,7 +78,12 @@ class SecurityHeaders:
     understood = frozenset({SECURITY})
 
     def __init__(
-        self, settings: Settings, logins: Logins, nonces: NonceStore, *, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        logins: Logins,
+        nonces: NonceStore,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         wss = settings.wss
         self._freshness = Freshness(wss.max_age, wss.skew)

@@ -85,6 +85,4 @@ def _trusted(
 
     from bridge.soap.security.certificates import Certificate, Trusted
 
-    return known, Trusted(
-        Certificate.of(x509.load_der_x509_certificate(one.der)) for one in known.values()
-    )
+    return known, Trusted(Certificate.of(x509.load_der_x509_certificate(one.der)) for one in known.values())

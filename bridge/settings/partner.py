@@ -46,12 +46,14 @@ class Partner:
         300.0, "How long a message holds: what its Timestamp says.", unit="seconds", least=1, most=86_400
     )
     wss_certificate: Path | None = setting(
-        None, "PEM file with the certificate that we sign by: Body, Timestamp, `wss_signed_headers`. Empty: nothing is signed."
+        None,
+        "PEM file with the certificate that we sign by: Body, Timestamp, `wss_signed_headers`. Empty: nothing is signed.",
     )
     wss_certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
     wss_reference: WssReference = setting("token", WSS_REFERENCE_HELP)
     wss_signed_headers: tuple[str, ...] = setting(
-        (), "Header blocks that are signed too, by their names; in replies, those that must be there and signed."
+        (),
+        "Header blocks that are signed too, by their names; in replies, those that must be there and signed.",
     )
     wss_trusted: tuple[Path, ...] = setting(
         (),

@@ -51,7 +51,7 @@ class Caller:
     )
     requires_for: Mapping[str, str] = setting(
         {},
-        "The same for single operations, in addition: `{ \"purchasing.CreatePurchaseOrder\" = \"signature\" }`, several with spaces "
+        'The same for single operations, in addition: `{ "purchasing.CreatePurchaseOrder" = "signature" }`, several with spaces '
         "between; `purchasing.*` are all of a service.",
     )
     signed_headers: tuple[str, ...] = setting(

@@ -23,7 +23,7 @@ from bridge.settings.security import Access, Caller, Role, Wss
 from tests.acceptance.shipped_erp import ROOT
 from tests.certificates import Pair, self_signed
 from tests.integration.host.conftest import running
-from tests.integration.host.test_wss import know
+from tests.integration.host.test_wss import encrypted, know
 from tests.interop.clients import CLIENTS, HERE
 
 PASSWORD = "correct horse & <battery>"
@@ -50,6 +50,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     caller, ours = (self_signed(folder, name, elliptic=False) for name in ("acme", "bridge"))
     settings = Settings(
         data=Data(folder=folder / "data"),
+        at_rest=encrypted(folder),
         tls=Tls(certificate=folder / "server.pem", key=folder / "server.key"),
         access=Access(pages="everybody"),
         callers={
@@ -116,7 +117,11 @@ def ask_with_zeep(host: Host, wsse: Any, port: str = "Desk11") -> str:
         session.trust_env = False  # a bundle that the environment names would go before
         session.verify = str(host.ca)
         client = zeep.Client(
-            host.wsdl, wsse=wsse, transport=zeep.Transport(session=session), service_name="DeskService", port_name=port
+            host.wsdl,
+            wsse=wsse,
+            transport=zeep.Transport(session=session),
+            service_name="DeskService",
+            port_name=port,
         )
         text: str = client.service.Echo(text="hello", number=3).body.text
         return text
@@ -151,18 +156,22 @@ class Verifying(UsernameToken):  # type: ignore[misc] # zeep says nothing of its
         return envelope
 
 
-@pytest.mark.skipif(find_spec("xmlsec") is None, reason="python's xmlsec is not installed (pip install xmlsec)")
+@pytest.mark.skipif(
+    find_spec("xmlsec") is None, reason="python's xmlsec is not installed (pip install xmlsec)"
+)
 def test_zeep_verifies_the_signature_of_our_answer(host: Host) -> None:
     wsse = Verifying("far", PASSWORD, use_digest=True, certificate=host.ours.certificate)
     assert ask_with_zeep(host, wsse) == "hello"
     assert wsse.verified == 1
 
 
-@pytest.mark.skipif(find_spec("xmlsec") is None, reason="python's xmlsec is not installed (pip install xmlsec)")
+@pytest.mark.skipif(
+    find_spec("xmlsec") is None, reason="python's xmlsec is not installed (pip install xmlsec)"
+)
 def test_zeeps_binary_signature_gets_in(host: Host) -> None:
     import xmlsec
     from zeep.wsse.signature import BinarySignature
-    from zeep.wsse.utils import get_security_header, get_timestamp, WSU
+    from zeep.wsse.utils import WSU, get_security_header, get_timestamp
 
     class Signing(BinarySignature):  # type: ignore[misc] # as above
         def apply(self, envelope: Any, headers: Any) -> Any:

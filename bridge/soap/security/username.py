@@ -51,7 +51,9 @@ class UsernameToken:
     created_text: str
 
     def __repr__(self) -> str:
-        return f"<UsernameToken of {self.name}>"  # the others are secrets, and errors show what they are about
+        return (
+            f"<UsernameToken of {self.name}>"  # the others are secrets, and errors show what they are about
+        )
 
     def is_made_with(self, password: str) -> bool:
         """Whether it is a digest of this password. Takes as long for a wrong one."""

@@ -11,17 +11,16 @@ from typing import Any, get_args
 import pytest
 from lxml import etree
 
+from bridge.access.issuing import Issuing
 from bridge.app import Bridge
+from bridge.atrest.wrapping import WrappingKey
 from bridge.errors import DeliveredUnreadable, InDoubt, Refused, Unauthorised
 from bridge.partners.soap import SoapPartner
-from bridge.settings import Data, Settings
+from bridge.settings import AtRest, Data, Settings
 from bridge.settings.fields import WssReference
 from bridge.settings.security import Caller, Role, Wss
 from bridge.soap.media import Version
 from bridge.soap.security import DS, WSSE, WSU
-from bridge.store import credentials
-from bridge.store.clock import host_clock
-from bridge.store.credentials import NewCredential
 from tests.certificates import Pair, self_signed
 from tests.integration.host.conftest import HERE, Answer, Running, running
 
@@ -29,27 +28,16 @@ PASSWORD = "correct horse battery"
 Make = Callable[..., SoapPartner]
 
 
-class Rotated:
-    """Keeps passwords so that they are not there in clear; `rest` has the real one."""
-
-    def seal(self, plain: bytes, place: str) -> bytes:
-        return bytes(octet ^ 0x5A for octet in plain) + place.encode()
-
-    def open(self, kept: bytes, place: str) -> bytes:
-        assert kept.endswith(place.encode())
-        return bytes(octet ^ 0x5A for octet in kept.removesuffix(place.encode()))
-
-
 def know(bridge: Bridge, caller: str, password: str) -> None:
-    store = bridge.store
-    assert store is not None
-    store.cipher = Rotated()
-    sealed = store.cipher.seal(password.encode(), f"credential/wss_password/{caller}")
-    new = NewCredential(
-        caller, "wss_password", None, base64.b64encode(sealed).decode(), host_clock(), None
-    )
-    with store.transaction() as transaction:
-        credentials.add(transaction.session, new)
+    """What `soapbridge credentials add CALLER --wss-password` does."""
+    assert bridge.store is not None
+    Issuing(bridge.store, bridge.settings, who="a test").wss_password(caller, password)
+
+
+def encrypted(folder: Path) -> AtRest:
+    """Settings with a new key: a digest is checked with the password itself, which is kept encrypted."""
+    WrappingKey.new().write(folder / "at-rest.key")
+    return AtRest(key_file=folder / "at-rest.key")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +72,7 @@ def guarded(folder: Path, acme: Pair, ours: Pair) -> Iterator[Running]:
     }
     settings = Settings(
         data=Data(folder=folder / "data"),
+        at_rest=encrypted(folder),
         callers=callers,
         roles={"all": Role(operations=("*",))},
         wss=Wss(certificate=ours.certificate, certificate_key=ours.key),
@@ -185,7 +174,9 @@ def test_of_sixteen_at_once_exactly_one_is_answered(guarded: Running, client: Ma
     header.append(etree.fromstring(block))
     message = etree.tostring(root)
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda: statuses.append(guarded.post(message).status)) for _ in range(16)]
+    threads = [
+        threading.Thread(target=lambda: statuses.append(guarded.post(message).status)) for _ in range(16)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -262,7 +253,9 @@ def test_a_signed_message_is_taken_once_though_its_signature_is_written_differen
         assert "came before" in answer.text
 
 
-def test_a_signature_without_the_timestamp_proves_nothing(guarded: Running, client: Make, folder: Path) -> None:
+def test_a_signature_without_the_timestamp_proves_nothing(
+    guarded: Running, client: Make, folder: Path
+) -> None:
     partner = client(**signed(folder))
     assert partner._security is not None
     partner._security._signed = ("Body",)
@@ -273,7 +266,9 @@ def test_a_signature_without_the_timestamp_proves_nothing(guarded: Running, clie
 # -- what is required of a caller
 
 
-def test_what_is_required_for_an_operation_is_missed_there_and_nowhere_else(client: Make, folder: Path) -> None:
+def test_what_is_required_for_an_operation_is_missed_there_and_nowhere_else(
+    client: Make, folder: Path
+) -> None:
     with pytest.raises(Unauthorised, match="of this caller here: signature"):
         client(**password("strict")).call("Echo", ECHO)
     assert client(**password("strict")).call("Ping") == "pong"
@@ -311,7 +306,7 @@ def test_an_answer_that_is_not_signed_is_not_believed(client: Make, folder: Path
 
 
 def test_a_fault_that_is_not_signed_is_not_believed_and_told(client: Make, folder: Path, ours: Pair) -> None:
-    with pytest.raises(InDoubt, match="It is the fault .*credentials are not accepted"):
+    with pytest.raises(InDoubt, match=r"It is the fault .*credentials are not accepted"):
         client(wss_trusted=(ours.certificate,), wss_username="far", wss_password="wrong").call("Echo", ECHO)
 
 

@@ -125,7 +125,13 @@ def test_those_that_wait_for_the_disk_and_those_that_do_not_work_side_by_side(st
 def test_a_light_write_waits_for_no_disk_and_the_next_other_one_does(store: Store) -> None:
     asks = "PRAGMA synchronous" if store.dialect == "sqlite" else "SHOW synchronous_commit"
     waits, does_not = ((2,), (1,)) if store.dialect == "sqlite" else (("on",), ("off",))
-    for light, expected in ((True, does_not), (False, waits), (True, does_not), (True, does_not), (False, waits)):
+    for light, expected in (
+        (True, does_not),
+        (False, waits),
+        (True, does_not),
+        (True, does_not),
+        (False, waits),
+    ):
         link = store._database.writing(light=light)
         found = link.execute(asks, ()).fetchall()
         link.commit()

@@ -197,9 +197,7 @@ def test_what_is_required_of_a_caller_is_missed_by_name() -> None:
     with pytest.raises(Refusal, match="of this caller here: timestamp") as refused:
         entrance.authorise(entrance.read(token()), "purchasing.GetPurchaseOrder")
     assert refused.value.subcodes == (f"{{{WSSE}}}InvalidSecurity",)
-    entrance.authorise(
-        entrance.read(stamp(), token(nonce=b"x" * 16)), "purchasing.GetPurchaseOrder"
-    )
+    entrance.authorise(entrance.read(stamp(), token(nonce=b"x" * 16)), "purchasing.GetPurchaseOrder")
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,7 @@ def test_what_is_not_read_is_refused_as_unsupported(token: str, said: str) -> No
 
 
 def test_a_reply_may_confirm_a_signature_and_a_request_may_not() -> None:
-    confirmation = (
-        '<c:SignatureConfirmation xmlns:c="http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"/>'
-    )
+    confirmation = '<c:SignatureConfirmation xmlns:c="http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"/>'
     assert look(security(confirmation), reply=True) is not None
     with pytest.raises(Refusal):
         look(security(confirmation))

@@ -53,7 +53,9 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 
 @given(st.floats(0, 4e9), st.floats(1, 86_400))
 def test_what_is_written_holds_when_it_is_written(now: float, lifetime: float) -> None:
-    assert check(etree.fromstring(write(now, lifetime, name="t")), USUAL, now) == pytest.approx(now, abs=0.002)
+    assert check(etree.fromstring(write(now, lifetime, name="t")), USUAL, now) == pytest.approx(
+        now, abs=0.002
+    )
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 60])
@@ -93,5 +95,7 @@ def test_a_timestamp_of_another_form_is_refused(children: list[str], said: str) 
 
 def test_what_was_made_is_remembered_until_no_process_would_take_it() -> None:
     made = NOON + USUAL.skew  # the sender's clock is ahead
-    behind = USUAL.forgotten_at(made) - USUAL.skew  # the clock of a process that is behind, when others forget
+    behind = (
+        USUAL.forgotten_at(made) - USUAL.skew
+    )  # the clock of a process that is behind, when others forget
     assert behind - made >= USUAL.max_age

@@ -32,7 +32,7 @@ CREATED = "<wsu:Created>2026-03-02T12:00:00Z</wsu:Created>"
 
 
 def test_the_digest_is_over_octets_text_and_password_in_this_order() -> None:
-    expected = hashlib.sha1(NONCE + b"2026-03-02T12:00:00.000Z" + "密码".encode()).digest()  # noqa: S324
+    expected = hashlib.sha1(NONCE + b"2026-03-02T12:00:00.000Z" + "密码".encode()).digest()
     assert digest(NONCE, "2026-03-02T12:00:00.000Z", "密码") == expected
 
 
@@ -86,7 +86,9 @@ def test_a_password_without_a_type_is_in_clear() -> None:
         pytest.param([NAME, HASHED, CREATED], "no Nonce", id="a digest without a nonce"),
         pytest.param([NAME, HASHED, RANDOM], "no Created", id="a digest without a moment"),
         pytest.param([NAME, '<wsse:Password Type="urn:x">a</wsse:Password>'], "Password", id="another type"),
-        pytest.param([NAME, PASSWORD, "<wsse:Nonce>AAAA</wsse:Nonce>"], "between 8 and 256", id="short nonce"),
+        pytest.param(
+            [NAME, PASSWORD, "<wsse:Nonce>AAAA</wsse:Nonce>"], "between 8 and 256", id="short nonce"
+        ),
         pytest.param(
             [NAME, PASSWORD, f"<wsse:Nonce>{'AAAA' * 90}</wsse:Nonce>"], "between 8 and 256", id="long nonce"
         ),
