@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,17 +114,18 @@ def test_it_reads_why_it_does_not(host: Host, client: str) -> None:
 
 
 def ask_with_zeep(host: Host, wsse: Any, port: str = "Desk11") -> str:
+    """What it was answered; of a fault code and reason, for the fault itself would keep its connection open."""
     with requests.Session() as session:
         session.trust_env = False  # a bundle that the environment names would go before
         session.verify = str(host.ca)
+        transport = zeep.Transport(session=session)
         client = zeep.Client(
-            host.wsdl,
-            wsse=wsse,
-            transport=zeep.Transport(session=session),
-            service_name="DeskService",
-            port_name=port,
+            host.wsdl, wsse=wsse, transport=transport, service_name="DeskService", port_name=port
         )
-        text: str = client.service.Echo(text="hello", number=3).body.text
+        try:
+            text: str = client.service.Echo(text="hello", number=3).body.text
+        except Fault as fault:
+            return f"{fault.code} {fault.message}"
         return text
 
 
@@ -134,9 +136,8 @@ def test_zeeps_username_token_gets_in(host: Host, as_digest: bool, port: str) ->
 
 
 def test_zeep_reads_why_it_does_not(host: Host) -> None:
-    with pytest.raises(Fault, match="credentials are not accepted") as refused:
-        ask_with_zeep(host, UsernameToken("acme", "wrong", use_digest=True))
-    assert refused.value.code.endswith("FailedAuthentication")
+    said = ask_with_zeep(host, UsernameToken("acme", "wrong", use_digest=True))
+    assert re.match(r"\w+:FailedAuthentication The credentials are not accepted", said)
 
 
 class Verifying(UsernameToken):  # type: ignore[misc] # zeep says nothing of its types
