@@ -148,7 +148,9 @@ def _covered(reference: etree._Element, places: Places) -> tuple[etree._Element,
 def _transformed(uri: str, transforms: list[etree._Element], places: Places) -> tuple[etree._Element, bytes]:
     """The element that `uri` means, and what the transforms make of it: at most one, a canonicalisation, does anything.
 
-    `enveloped-signature` takes the signature out of what is signed, which here it is never part of.
+    `enveloped-signature` takes the signature out of what is signed, which here it is never part of. Comments are not part of what
+    `#id` means (section 4.3.3.3), whatever the canonicalisation is called: somebody else could put one in, and have a reader take
+    half a text for the whole. So there must be none.
     """
     if any(one.tag != _TRANSFORM for one in transforms):
         raise malformed("Transforms holds more than transforms")
@@ -163,6 +165,8 @@ def _transformed(uri: str, transforms: list[etree._Element], places: Places) -> 
     form = _BY_DEFAULT if transform is None else _form(transform, element)
     if not form.fits(element):
         raise unsupported("a Reference without a transform, within an element that has xml: attributes")
+    if next(element.iter(etree.Comment), None) is not None:
+        raise refuse("signed_comment", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     content = form.octets(element)
     if not form.binds(element, content):
         raise refuse("signed_type_loose", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
