@@ -13,18 +13,10 @@ from dataclasses import dataclass
 from lxml import etree
 
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
-_METHODS: dict[str, tuple[bool, bool]] = {
-    EXCLUSIVE: (True, False),
-    f"{EXCLUSIVE}WithComments": (True, True),
-    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": (False, False),
-    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments": (False, True),
-    "http://www.w3.org/2006/12/xml-c14n11": (False, False),
-    "http://www.w3.org/2006/12/xml-c14n11#WithComments": (False, True),
-}
-"""By identifier: exclusive or not, comments kept or not."""
 DEFAULT_PREFIX = "#default"
 """What a list of prefixes calls the default namespace (Exclusive Canonical XML 1.0, section 4)."""
-_XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_XSI = b"http://www.w3.org/2001/XMLSchema-instance"
+_XSI_TYPE = f"{{{_XSI.decode()}}}type"
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 
@@ -50,15 +42,19 @@ class Canonical:
             with_tail=False,
         )
 
-    def binds(self, element: etree._Element) -> bool:
-        """Whether a change of any prefix in an xsi:type within `element` would change `octets`.
+    def binds(self, element: etree._Element, octets: bytes) -> bool:
+        """Whether a change of any prefix in an xsi:type within `element` would change its `octets`.
 
         Exclusive canonicalisation leaves out namespaces that only values use; by such a prefix a document could be made to mean
         another type although its signature holds. XML Schema's own types, which have no others in their place, may pass.
         """
-        return not self.exclusive or all(
-            prefix in self.prefixes or _is_used(element, typed, prefix) or _meaning(typed, prefix) == _XSD
-            for typed, prefix in _typed(element)
+        return (
+            not self.exclusive
+            or _XSI not in octets
+            or all(
+                prefix in self.prefixes or _is_used(element, typed, prefix) or _meaning(typed, prefix) == _XSD
+                for typed, prefix in _typed(element)
+            )
         )
 
     def fits(self, element: etree._Element) -> bool:
@@ -71,10 +67,17 @@ class Canonical:
         )
 
 
-def canonical(identifier: str, prefixes: tuple[str, ...] = ()) -> Canonical | None:
-    """The way with this identifier; None for one that is not known here."""
-    found = _METHODS.get(identifier)
-    return None if found is None else Canonical(*found, prefixes)
+_INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+_INCLUSIVE_11 = "http://www.w3.org/2006/12/xml-c14n11"
+FORMS: dict[str, Canonical] = {
+    EXCLUSIVE: Canonical(exclusive=True, comments=False),
+    f"{EXCLUSIVE}WithComments": Canonical(exclusive=True, comments=True),
+    _INCLUSIVE: Canonical(exclusive=False, comments=False),
+    f"{_INCLUSIVE}#WithComments": Canonical(exclusive=False, comments=True),
+    _INCLUSIVE_11: Canonical(exclusive=False, comments=False),
+    f"{_INCLUSIVE_11}#WithComments": Canonical(exclusive=False, comments=True),
+}
+"""By identifier."""
 
 
 def type_prefixes(element: etree._Element) -> tuple[str, ...]:
@@ -113,7 +116,7 @@ class _Types(threading.local):
     def __init__(self) -> None:
         self.path = etree.XPath(
             "descendant-or-self::*[@xsi:type]",
-            namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"},
+            namespaces={"xsi": _XSI.decode()},
         )
 
 

@@ -155,6 +155,12 @@ SECURITY_REASONS: Mapping[str, Reason] = {
         "`{part}` 部分中某个 xsi:type 的前缀，其命名空间未被签名覆盖。",
         "请在签名的 InclusiveNamespaces PrefixList 中列出该前缀，或让元素也使用该前缀。",
     ),
+    "signed_comment": Reason(
+        "There is a comment in the signed part `{part}`.",
+        "A signature does not cover comments: send none.",
+        "被签名的 `{part}` 部分含有注释。",
+        "签名不覆盖注释：请不要发送注释。",
+    ),
     "signed_part_unknown": Reason(
         "The signature refers to `{uri}`, which is neither the Body nor a header.",
         "Sign the Body, whole header blocks, and whole children of the same Security header, each by an Id of its own.",

@@ -28,6 +28,7 @@ BINARY_TOKEN = f"{{{WSSE}}}BinarySecurityToken"
 TOKEN_REFERENCE = f"{{{WSSE}}}SecurityTokenReference"
 _IGNORED = frozenset({f"{{{DS}}}KeyValue", f"{{{DS}}}KeyName"})
 _X509_DATA = f"{{{DS}}}X509Data"
+_ISSUER_SERIAL = [f"{{{DS}}}X509IssuerName", f"{{{DS}}}X509SerialNumber"]
 _MOST_HINTS = 10  # a chain of certificates is three or four long
 
 Find = Callable[[str], etree._Element]
@@ -40,21 +41,16 @@ def named_certificates(key_info: etree._Element, trusted: Trusted, find: Find) -
     Raises:
         Refusal: it names none in a way that is understood.
     """
-    tokens = [child for child in children(key_info) if child.tag not in _IGNORED]
+    tokens = [child for child in key_info if child.tag not in _IGNORED]
     if len(tokens) != 1:
         raise malformed(f"KeyInfo has {len(tokens)} references to a token")
     token = tokens[0]
+    if token.tag == TOKEN_REFERENCE and len(token) != 1:
+        raise malformed(f"SecurityTokenReference has {len(token)} children")
     found: list[Certificate] = []
-    for hint in _hints(token) if token.tag == TOKEN_REFERENCE else [token]:
+    for hint in token if token.tag == TOKEN_REFERENCE else (token,):
         found += _by_x509_data(hint, trusted) if hint.tag == _X509_DATA else _by_hint(hint, trusted, find)
     return list(dict.fromkeys(found))
-
-
-def _hints(reference: etree._Element) -> list[etree._Element]:
-    hints = list(children(reference))
-    if len(hints) != 1:
-        raise malformed(f"SecurityTokenReference has {len(hints)} children")
-    return hints
 
 
 def _by_hint(hint: etree._Element, trusted: Trusted, find: Find) -> Iterator[Certificate]:
@@ -76,7 +72,7 @@ def _by_hint(hint: etree._Element, trusted: Trusted, find: Find) -> Iterator[Cer
 
 
 def _by_x509_data(data: etree._Element, trusted: Trusted) -> Iterator[Certificate]:
-    hints = list(children(data))
+    hints = list(data)
     if not 1 <= len(hints) <= _MOST_HINTS:
         raise malformed(f"X509Data has {len(hints)} children")
     for hint in hints:
@@ -85,7 +81,9 @@ def _by_x509_data(data: etree._Element, trusted: Trusted) -> Iterator[Certificat
         elif hint.tag == f"{{{DS}}}X509SKI":
             yield from trusted.by_key_identifier(octets(hint))
         elif hint.tag == f"{{{DS}}}X509IssuerSerial":
-            issuer, serial = (text(child) for child in exactly(hint, "X509IssuerName", "X509SerialNumber"))
+            if [child.tag for child in hint] != _ISSUER_SERIAL:
+                raise malformed("X509IssuerSerial does not consist of X509IssuerName and X509SerialNumber")
+            issuer, serial = map(text, hint)
             if not (serial.isascii() and serial.isdigit() and len(serial) <= 50):
                 raise malformed("X509SerialNumber is no number")
             yield from trusted.by_serial(issuer, int(serial))
@@ -113,25 +111,7 @@ def certificate_of(token: etree._Element) -> bytes | None:
     return path_end(octets(token)) if kind == PKI_PATH else octets(token)
 
 
-# What elements of a signature hold, read strictly: nothing in them may be there for one reader and not for another.
-
-
-def children(element: etree._Element) -> Iterator[etree._Element]:
-    """Its child elements. Raises Refusal for a comment or a text between them."""
-    if element.text is not None and not element.text.isspace():
-        raise malformed(f"{local_name(str(element.tag))} has text")
-    for child in element:
-        if child.tag.__class__ is not str or (child.tail is not None and not child.tail.isspace()):
-            raise malformed(f"{local_name(str(element.tag))} has a comment or text")
-        yield child
-
-
-def exactly(element: etree._Element, *names: str) -> list[etree._Element]:
-    """Its child elements, which must be those of the signature's namespace with these names, in this order."""
-    found = list(children(element))
-    if [child.tag for child in found] != [f"{{{DS}}}{name}" for name in names]:
-        raise malformed(f"{local_name(str(element.tag))} does not consist of {', '.join(names)}")
-    return found
+# What elements of a signature hold. A comment among them has another tag than any element, and so has no place anywhere.
 
 
 def text(element: etree._Element) -> str:
