@@ -28,7 +28,7 @@ from bridge.settings.security import Caller, Role
 from bridge.soap.security import header, username
 
 DIGEST = 200.0
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of a store that lives as long as the benchmark
+PASSWORD = "correct horse battery staple"
 _MADE = 4000
 
 
@@ -41,7 +41,11 @@ def run() -> tuple[list[str], list[Budget]]:
             },
             seconds=1.5,
         )
-    lines = ["| known by | CPU µs |", "|---|---|", *(f"| {name} | {figure:.0f} |" for name, figure in taken.items())]
+    lines = [
+        "| known by | CPU µs |",
+        "|---|---|",
+        *(f"| {name} | {figure:.0f} |" for name, figure in taken.items()),
+    ]
     added = taken["a digest"] - taken["an API key"]
     return lines, [Budget("a digest adds to a durable request", added, DIGEST, unit="µs")]
 
@@ -59,11 +63,14 @@ def _known() -> Iterator[tuple[Callable[..., Any], str]]:
             roles={"all": Role(operations=("*",))},
         )
         bridge = Bridge(settings)
-        bridge.serve(CONTRACT, idempotency_key="requestId").operation("CreatePurchaseOrder")(create_purchase_order)
+        bridge.serve(CONTRACT, idempotency_key="requestId").operation("CreatePurchaseOrder")(
+            create_purchase_order
+        )
         assert bridge.store is not None
         issuing = Issuing(bridge.store, settings, who="benchmark")
         issuing.wss_password("crm", PASSWORD)
-        yield bridge.wsgi(), issuing.api_key("crm")[1]
+        _, api_key = issuing.api_key("crm")
+        yield bridge.wsgi(), api_key
 
 
 def _prepared() -> Iterator[bytes]:
@@ -78,14 +85,22 @@ def _with_token(message: bytes) -> bytes:
     return message.replace(b"<soap:Body>", block.encode(), 1)
 
 
-def _caller(application: Callable[..., Any], message: Callable[[], bytes], **more: str) -> Callable[[], bytes]:
+def _caller(
+    application: Callable[..., Any], message: Callable[[], bytes], **more: str
+) -> Callable[[], bytes]:
     def check(status: str, headers: object, exc_info: object = None) -> None:
         if not status.startswith("200"):
             raise RuntimeError(f"{PATH}: {status}")
 
     def call() -> bytes:
         body = message()
-        environ = {**ENVIRON, "PATH_INFO": PATH, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), **more}
+        environ = {
+            **ENVIRON,
+            "PATH_INFO": PATH,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+            **more,
+        }
         return b"".join(application(environ, check))
 
     return call
