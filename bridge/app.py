@@ -127,8 +127,17 @@ class Bridge:
         if not doors.needs_gatekeeper(self.settings):
             return None
         from bridge.access.gatekeeper import Doorkeeper
+        from bridge.access.security_header import SecurityHeaders
+        from bridge.store.nonces import Nonces
 
-        return Doorkeeper(self.settings, self.store)
+        store = self.store
+        if store is None:
+            return Doorkeeper(self.settings, None)
+        return Doorkeeper(
+            self.settings,
+            store,
+            headers=lambda logins: SecurityHeaders(self.settings, logins, Nonces(store)),
+        )
 
     @made_once
     def deliveries(self) -> Deliveries:

@@ -38,7 +38,7 @@ class Exchange:
     `found` is the record of the same one made before; `duplicate_of` then the exchange whose answer is given again,
     `detail` the text of the declared fault that it was. `called_out`: the handler called another system. `credentials` are what
     HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved. `let_in`: whoever it is from
-    was found to be one who may ask.
+    was found to be one who may ask. `service` is the name in the address.
     """
 
     body: bytes
@@ -51,6 +51,7 @@ class Exchange:
     credentials: Credentials | None = None
 
     id: str = ""
+    service: str = ""
     received: float = 0.0
     started: float = 0.0
     version: Version = "1.1"

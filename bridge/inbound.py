@@ -152,6 +152,7 @@ class Inbound:
 
     def open(self, exchange: Exchange) -> None:
         """Bytes to envelope. Raises Refusal."""
+        exchange.service = self.name
         content_type = read_content_type(exchange.content_type)
         # Until the envelope is read, a fault speaks the version of the media type; else what `Exchange` begins with.
         exchange.version = fault_version(None, content_type.version, self.versions)

@@ -116,14 +116,19 @@ class Directory:
         """The most that any caller has: so many are checked for everybody."""
         return self._current().most_passwords
 
-    def wss_passwords(self, name: str) -> list[str]:
+    @property
+    def known_certificates(self) -> Mapping[bytes, KnownCertificate]:
+        """All of them, by their fingerprints; another mapping when they have changed."""
+        return self._current().certificates
+
+    def wss_passwords(self, name: str, *, anew: bool = False) -> list[str]:
         """The passwords of a caller that digests are checked with, in clear; none where there is no such caller.
 
         Raises:
             StoreError: they cannot be decrypted.
         """
         cipher = None if self._store is None else self._store.cipher
-        found = self._current().wss_passwords.get(name, ())
+        found = self._current(AT_ONCE if anew else REFRESH).wss_passwords.get(name, ())
         return [open_text(cipher, one.secret, wss_place(name)) or "" for one in found if self._holds(one)]
 
     def _holds(self, found: LiveCredential) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from bridge.access import Credentials, Means
@@ -13,6 +16,7 @@ from bridge.soap.refusals import refuse
 from bridge.soap.security import WSSE
 
 if TYPE_CHECKING:
+    from bridge.access.certificates import KnownCertificate
     from bridge.access.directory import Directory
     from bridge.access.failures import Failures
     from bridge.access.passwords import Passwords
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 FAILED: Final = f"{{{WSSE}}}FailedAuthentication"
 CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="soapbridge", charset="UTF-8"')
+
+_NOBODYS = secrets.token_urlsafe(32)
+"""A password that nobody has."""
 
 Proof = tuple[str, Means]
 """The name of a caller, and how it was proved."""
@@ -90,6 +97,9 @@ class Logins:
     def password(self, name: str, password: str, address: str | None, *, means: Means = "basic") -> None:
         """Whether it is the password of that name. Raises Refusal, after the same time for names that are not there."""
         self.admit(address, name)
+        if means == "wss_password" and self._is_wss_password(name, password):
+            self._failures.was_right(address, name)
+            return
         kept = self.directory.passwords(name)
         checks = self.directory.most_passwords
         if self._passwords.find(name, password, kept, checks=checks) is None:
@@ -98,6 +108,28 @@ class Logins:
             if not newer or self._passwords.find(name, password, newer, checks=len(newer)) is None:
                 raise self.failed(address, name, means=means)
         self._failures.was_right(address, name)
+
+    def _is_wss_password(self, name: str, password: str) -> bool:
+        given = password.encode()
+        return any(hmac.compare_digest(given, one.encode()) for one in self.directory.wss_passwords(name))
+
+    def digest(self, name: str, matches: Callable[[str], bool], address: str | None) -> None:
+        """Whether `matches` says yes to a password of that name; a made-up one is tried where there is none. Raises Refusal."""
+        self.admit(address, name)
+        kept = self.directory.wss_passwords(name) or [_NOBODYS]
+        if not any(matches(password) for password in kept):
+            newer = [one for one in self.directory.wss_passwords(name, anew=True) if one not in kept]
+            if not any(matches(password) for password in newer):
+                raise self.failed(address, name, means="wss_password")
+        self._failures.was_right(address, name)
+
+    def known_certificates(self) -> Mapping[bytes, KnownCertificate]:
+        """The certificates of all callers; another mapping when they have changed."""
+        return self.directory.known_certificates
+
+    def of_certificate(self, der: bytes) -> str | None:
+        """Whose certificate this is; None for one that is over, or nobody's."""
+        return self.directory.of_certificate(der)
 
     def admit(self, address: str | None, name: str | None = None) -> None:
         """Whether a password or digest from here is looked at. Raises Refusal."""
@@ -112,6 +144,8 @@ class Logins:
             known = name if name is not None and self.directory.caller(name) is not None else None
             about = {"address": address, "means": means}
             self._notes.note("login_refused", who=known, outcome="refused", about=about)
+        if means in ("wss_password", "signature"):  # not by HTTP, so that HTTP asks for nothing
+            return refuse("failed_authentication")
         return refuse("wrong_credentials", subcodes=(FAILED,), headers=(CHALLENGE,))
 
     def _of_certificate(self, pem: str) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bridge.settings.fields import setting
+from bridge.settings.fields import WSS_REFERENCE_HELP, WssReference, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,22 @@ class Caller:
     certificates: tuple[Path, ...] = setting(
         (),
         "PEM files with the certificates, without those that issued them, that it shows in TLS or signs with. Several for the time in which one replaces another.",
+    )
+    requires: tuple[str, ...] = setting(
+        (),
+        "What each of its messages carries in a Security header: `timestamp`, `username`, `signature` (over Body and Timestamp).",
+    )
+    requires_for: Mapping[str, str] = setting(
+        {},
+        'The same for single operations, in addition: `{ "purchasing.CreatePurchaseOrder" = "signature" }`, several with spaces '
+        "between; `purchasing.*` are all of a service.",
+    )
+    signed_headers: tuple[str, ...] = setting(
+        (),
+        "Header blocks that are there, and that a signature covers, wherever one is: local names, or `{namespace}name`.",
+    )
+    signed_replies: bool = setting(
+        False, "Whether answers to it, faults too, are signed, with `wss.certificate`."
     )
     rate: float = setting(
         0.0,
@@ -87,6 +104,16 @@ class Wss:
     )
     skew: float = setting(
         60.0, "How far ahead of ours the clock of a sender may be.", unit="seconds", least=0, most=3600
+    )
+    certificate: Path | None = setting(None, "PEM file with the certificate that answers are signed by.")
+    certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
+    reference: WssReference = setting("token", WSS_REFERENCE_HELP)
+    lifetime: float = setting(
+        300.0,
+        "How long an answer holds: what its Timestamp says.",
+        unit="seconds",
+        least=1,
+        most=86_400,
     )
 
 

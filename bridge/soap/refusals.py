@@ -7,22 +7,11 @@ values filled into a text are bounded and printable (`text.echo`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from bridge.errors import Refusal, RefusalCode
+from bridge.errors import Refusal
+from bridge.soap.reason import Reason
+from bridge.soap.security.reasons import SECURITY_REASONS
 from bridge.soap.text import echo
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason. `status` None: what the SOAP version prescribes. Texts are templates of `str.format_map`."""
-
-    english: str
-    english_advice: str
-    chinese: str
-    chinese_advice: str
-    code: RefusalCode = "Client"
-    status: int | None = None
 
 
 def refuse(
@@ -42,7 +31,7 @@ def refuse(
         code=reason.code,
         status=status if status is not None else reason.status,
         advice=reason.english_advice.format_map(safe),
-        subcodes=subcodes,
+        subcodes=subcodes or reason.subcodes,
         headers=headers,
         not_understood=not_understood,
         translations={"zh": (reason.chinese.format_map(safe), reason.chinese_advice.format_map(safe))},
@@ -425,4 +414,5 @@ REASONS: dict[str, Reason] = {
     **_DUPLICATES,
     **_DELIVERY,
     **_ACCESS,
+    **SECURITY_REASONS,
 }

@@ -58,6 +58,7 @@ from bridge.partners.soap.connection import Endpoint
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, payload_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
+from bridge.partners.soap.security import security_of
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
@@ -176,8 +177,8 @@ class SoapPartner:
         self._after = after_call
         self._accept = accept
         self._ask: Asks | None = None
-        self._wsse: Any = None  # signing and tokens: zeep's interface, a later step
         self._parts = urlsplit(self.target.address)
+        self._security = security_of(self.settings, self.contract, secure=self._parts.scheme == "https")
         self._wire = Wire(
             _endpoint(
                 self._parts.hostname or "", self._parts.port, self._parts.scheme == "https", self.settings
@@ -444,7 +445,7 @@ class SoapPartner:
             return self._wire.exchange(head, body, self._times(course))
 
         ended = _Ended(
-            Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
+            Conversation(self.contract, method, self.target.version, self._limits, send, self._security)
         )
         try:
             values, blocks = present()
@@ -452,6 +453,8 @@ class SoapPartner:
                 known = course.message_id
                 message_id = entry_iri(known) if known else exchange_iri(course.id)
                 blocks += addressing_headers(method.wsa_action, self.target.address, message_id)
+            if self._security is not None:
+                blocks += self._security.header(self.target.version)
             ended.value = ended.talk.call(binding, self.target.address, values, blocks)
         except PartnerError as problem:
             self._clean(problem, course.operation, ended.talk)
