@@ -21,6 +21,7 @@ from benchmarks import (
     in_process,
     memory,
     over_http,
+    signature,
     start_up,
 )
 from benchmarks.page import Result, budget_table, render, verdict
@@ -32,6 +33,7 @@ SUITE = {
     "duplicate": ("Duplicates", duplicate),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
+    "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
     "start_up": ("Start-up", start_up),

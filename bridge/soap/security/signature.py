@@ -5,7 +5,8 @@ header block, or a child of the Security header that the signature stands in, ea
 comes back are these very elements. So there is no second element to be read in place of the signed one, wherever it was moved to.
 
 Order: certificate, the signature over SignedInfo, and only then what it refers to. Whoever has no key that we trust makes us
-canonicalise nothing but a SignedInfo of bounded length; and the parts lie apart, so that nothing is canonicalised twice.
+canonicalise nothing but a SignedInfo of bounded length (a canonical form repeats a namespace for each element that uses it, and may
+be a thousand times as long as what it is of); and the parts lie apart, so that nothing is canonicalised twice.
 
 Specification: XML Signature, second edition, section 3.2; SOAP Message Security 1.1, section 8.
 """
@@ -29,6 +30,7 @@ from bridge.soap.security.tokens import BINARY_TOKEN, malformed, named_certifica
 from bridge.soap.text import attribute, local_name
 
 MOST_REFERENCES = 20  # Body, Timestamp, a token and every addressing header are ten
+MOST_SIGNED_INFO = 16 * 1024  # octets as written, namespaces around it counted; twenty references take ten thousand
 _LONGEST_LIST = 500  # characters of a list of prefixes
 
 _ENVELOPED = f"{DS}enveloped-signature"
@@ -68,6 +70,13 @@ def verify(signature: etree._Element, trusted: Trusted, now: float) -> Signed:
     Raises:
         Refusal: with a subcode of SOAP Message Security 1.1, section 12.
     """
+    try:
+        return _verified(signature, trusted, now)
+    except etree.C14NError:
+        raise malformed("what was signed has no canonical form: a namespace has a relative name") from None
+
+
+def _verified(signature: etree._Element, trusted: Trusted, now: float) -> Signed:
     places = Places(signature)
     parts = list(signature)
     if [part.tag for part in parts] != _SIGNATURE_PARTS:
@@ -100,6 +109,8 @@ def _signed_info(info: etree._Element) -> tuple[Canonical, SignatureMethod, list
         raise malformed("SignedInfo does not consist of two methods and references")
     if len(tags) - 2 > MOST_REFERENCES:
         raise malformed(f"SignedInfo has more than {MOST_REFERENCES} references")
+    if len(etree.tostring(info, encoding="utf-8", with_tail=False)) > MOST_SIGNED_INFO:
+        raise malformed(f"SignedInfo is longer than {MOST_SIGNED_INFO} octets")
     canonicalization, signing, *references = found
     identifier = signing.get("Algorithm", "")
     method = SIGNATURES.get(identifier)

@@ -34,7 +34,8 @@ def elements(draw: st.DrawFn, depth: int = 0, scope: tuple[tuple[str, str], ...]
     known.update(declared)
     usable = [prefix for prefix in known if prefix]
     prefix = draw(st.sampled_from(["", *usable]))
-    attributes = [f' n="{_escaped(draw(_texts))}"'] if draw(st.booleans()) else []
+    # On an element without prefix only: elsewhere Python takes an attribute without one for a use of the default namespace.
+    attributes = [f' n="{_escaped(draw(_texts))}"'] if not prefix and draw(st.booleans()) else []
     if usable and draw(st.booleans()):
         attributes.append(f' {draw(st.sampled_from(usable))}:m="1"')
     markup = "".join(f' xmlns{":" * bool(name)}{name}="{uri}"' for name, uri in declared.items())
