@@ -354,6 +354,15 @@ _DUPLICATES = {
     ),
 }
 
+_DELIVERY = {
+    "ordering_key_too_long": Reason(
+        "What puts the document in order with others has more than {most} bytes.",
+        "Nothing was accepted; give a shorter number.",
+        "用于确定文档先后顺序的编号超过 {most} 字节。",
+        "未接收任何内容；请使用较短的编号。",
+    ),
+}
+
 _SIGNATURE = {
     "signature_form": Reason(
         "The signature is not built as it should be: {problem}.",
@@ -380,27 +389,27 @@ _SIGNATURE = {
         "请确认我方已有贵方证书、证书在有效期内，且消息在签名后未被改动。",
     ),
     "signed_part_changed": Reason(
-        "The part `{part}` is not what was signed.",
+        "The part `{place}` is not what was signed.",
         "Make sure that nothing changes the message once it is signed: no formatting, no prefixes, no proxies.",
-        "`{part}` 部分与签名时不一致。",
+        "`{place}` 部分与签名时不一致。",
         "请确认消息在签名后未被改动：不要重新排版、更改前缀或经代理修改。",
     ),
     "signed_type_loose": Reason(
-        "An xsi:type in the part `{part}` has a prefix whose namespace the signature does not cover.",
+        "An xsi:type in the part `{place}` has a prefix whose namespace the signature does not cover.",
         "Name that prefix in an InclusiveNamespaces PrefixList of the signature, or use it for elements as well.",
-        "`{part}` 部分中某个 xsi:type 的前缀，其命名空间未被签名覆盖。",
+        "`{place}` 部分中某个 xsi:type 的前缀，其命名空间未被签名覆盖。",
         "请在签名的 InclusiveNamespaces PrefixList 中列出该前缀，或让元素也使用该前缀。",
     ),
     "signed_comment": Reason(
-        "There is a comment in the signed part `{part}`.",
+        "There is a comment in the signed part `{place}`.",
         "A signature does not cover comments: send none.",
-        "被签名的 `{part}` 部分含有注释。",
+        "被签名的 `{place}` 部分含有注释。",
         "签名不覆盖注释：请不要发送注释。",
     ),
     "signed_part_unknown": Reason(
-        "The signature refers to `{uri}`, which is neither the Body nor a header.",
+        "The signature refers to `{found}`, which is neither the Body nor a header.",
         "Sign the Body, whole header blocks, and whole children of the same Security header, each by an Id of its own.",
-        "签名引用的 `{uri}` 既不是 Body 也不是头块。",
+        "签名引用的 `{found}` 既不是 Body 也不是头块。",
         "请对 Body、完整的头块以及同一 Security 头的完整子元素签名，各用自己的 Id。",
     ),
     "id_repeated": Reason(
@@ -417,5 +426,6 @@ REASONS: dict[str, Reason] = {
     **_ENVELOPE,
     **_ADDRESSING,
     **_DUPLICATES,
+    **_DELIVERY,
     **_SIGNATURE,
 }

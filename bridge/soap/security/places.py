@@ -62,7 +62,7 @@ class Places:
         if found is None:
             if identifier in self._by_id:
                 raise refuse("id_repeated", found=identifier, subcodes=(INVALID,))
-            raise refuse("signed_part_unknown", uri=uri, subcodes=(INVALID,))
+            raise refuse("signed_part_unknown", found=uri, subcodes=(INVALID,))
         self._meant.add(identifier)
         return found
 
@@ -75,7 +75,7 @@ class Places:
                     if hint.tag == f"{{{WSSE}}}Reference":
                         return self.find(hint.get("URI", ""))
                     raise unsupported_token(f"STR-Transform of {local_name(str(hint.tag))}")
-        raise refuse("signed_part_unknown", uri=uri, subcodes=(INVALID,))
+        raise refuse("signed_part_unknown", found=uri, subcodes=(INVALID,))
 
     def check_unique(self, body: bytes | None) -> None:
         """Refuses an Id that was used and stands anywhere else in the message. Nothing here is looked up by Id, but whoever

@@ -30,7 +30,9 @@ from bridge.soap.security.tokens import BINARY_TOKEN, malformed, named_certifica
 from bridge.soap.text import attribute, local_name
 
 MOST_REFERENCES = 20  # Body, Timestamp, a token and every addressing header are ten
-MOST_SIGNED_INFO = 16 * 1024  # octets as written, namespaces around it counted; twenty references take ten thousand
+MOST_SIGNED_INFO = (
+    16 * 1024
+)  # octets as written, namespaces around it counted; twenty references take ten thousand
 _LONGEST_LIST = 500  # characters of a list of prefixes
 
 _ENVELOPED = f"{DS}enveloped-signature"
@@ -152,7 +154,7 @@ def _covered(reference: etree._Element, places: Places) -> tuple[etree._Element,
         raise unsupported(identifier)
     element, content = _transformed(reference.get("URI", ""), transforms, places)
     if not hmac.compare_digest(digest(content).digest(), octets(parts[1])):
-        raise refuse("signed_part_changed", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_part_changed", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     return element, content
 
 
@@ -177,10 +179,10 @@ def _transformed(uri: str, transforms: list[etree._Element], places: Places) -> 
     if not form.fits(element):
         raise unsupported("a Reference without a transform, within an element that has xml: attributes")
     if next(element.iter(etree.Comment), None) is not None:
-        raise refuse("signed_comment", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_comment", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     content = form.octets(element)
     if not form.binds(element, content):
-        raise refuse("signed_type_loose", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_type_loose", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     return element, content
 
 
