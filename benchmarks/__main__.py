@@ -22,6 +22,7 @@ from benchmarks import (
     in_process,
     memory,
     over_http,
+    signature,
     start_up,
     wss,
 )
@@ -36,6 +37,7 @@ SUITE = {
     "wss": ("WS-Security", wss),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
+    "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
     "start_up": ("Start-up", start_up),

@@ -30,7 +30,11 @@ class Canonical:
     prefixes: tuple[str, ...] = ()
 
     def octets(self, element: etree._Element) -> bytes:
-        """The element with all that is in it, as canonical UTF-8."""
+        """The element with all that is in it, as canonical UTF-8.
+
+        Raises:
+            etree.C14NError: a namespace in it has a relative name, for which there is no canonical form.
+        """
         if self.exclusive and DEFAULT_PREFIX in self.prefixes:
             element = _knowing_default(element)
         return etree.tostring(

@@ -5,7 +5,8 @@ header block, or a child of the Security header that the signature stands in, ea
 comes back are these very elements. So there is no second element to be read in place of the signed one, wherever it was moved to.
 
 Order: certificate, the signature over SignedInfo, and only then what it refers to. Whoever has no key that we trust makes us
-canonicalise nothing but a SignedInfo of bounded length; and the parts lie apart, so that nothing is canonicalised twice.
+canonicalise nothing but a SignedInfo of bounded length (a canonical form repeats a namespace for each element that uses it, and may
+be a thousand times as long as what it is of); and the parts lie apart, so that nothing is canonicalised twice.
 
 Specification: XML Signature, second edition, section 3.2; SOAP Message Security 1.1, section 8.
 """
@@ -29,6 +30,9 @@ from bridge.soap.security.tokens import BINARY_TOKEN, malformed, named_certifica
 from bridge.soap.text import attribute, local_name
 
 MOST_REFERENCES = 20  # Body, Timestamp, a token and every addressing header are ten
+MOST_SIGNED_INFO = (
+    16 * 1024
+)  # octets as written, namespaces around it counted; twenty references take ten thousand
 _LONGEST_LIST = 500  # characters of a list of prefixes
 
 _ENVELOPED = f"{DS}enveloped-signature"
@@ -68,6 +72,13 @@ def verify(signature: etree._Element, trusted: Trusted, now: float) -> Signed:
     Raises:
         Refusal: with a subcode of SOAP Message Security 1.1, section 12.
     """
+    try:
+        return _verified(signature, trusted, now)
+    except etree.C14NError:
+        raise malformed("what was signed has no canonical form: a namespace has a relative name") from None
+
+
+def _verified(signature: etree._Element, trusted: Trusted, now: float) -> Signed:
     places = Places(signature)
     parts = list(signature)
     if [part.tag for part in parts] != _SIGNATURE_PARTS:
@@ -100,6 +111,8 @@ def _signed_info(info: etree._Element) -> tuple[Canonical, SignatureMethod, list
         raise malformed("SignedInfo does not consist of two methods and references")
     if len(tags) - 2 > MOST_REFERENCES:
         raise malformed(f"SignedInfo has more than {MOST_REFERENCES} references")
+    if len(etree.tostring(info, encoding="utf-8", with_tail=False)) > MOST_SIGNED_INFO:
+        raise malformed(f"SignedInfo is longer than {MOST_SIGNED_INFO} octets")
     canonicalization, signing, *references = found
     identifier = signing.get("Algorithm", "")
     method = SIGNATURES.get(identifier)
@@ -141,7 +154,7 @@ def _covered(reference: etree._Element, places: Places) -> tuple[etree._Element,
         raise unsupported(identifier)
     element, content = _transformed(reference.get("URI", ""), transforms, places)
     if not hmac.compare_digest(digest(content).digest(), octets(parts[1])):
-        raise refuse("signed_part_changed", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_part_changed", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     return element, content
 
 
@@ -166,10 +179,10 @@ def _transformed(uri: str, transforms: list[etree._Element], places: Places) -> 
     if not form.fits(element):
         raise unsupported("a Reference without a transform, within an element that has xml: attributes")
     if next(element.iter(etree.Comment), None) is not None:
-        raise refuse("signed_comment", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_comment", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     content = form.octets(element)
     if not form.binds(element, content):
-        raise refuse("signed_type_loose", part=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+        raise refuse("signed_type_loose", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     return element, content
 
 

@@ -34,16 +34,17 @@ def elements(draw: st.DrawFn, depth: int = 0, scope: tuple[tuple[str, str], ...]
     known.update(declared)
     usable = [prefix for prefix in known if prefix]
     prefix = draw(st.sampled_from(["", *usable]))
-    attributes = [f' n="{_escaped(draw(_texts))}"'] if draw(st.booleans()) else []
+    # Python takes an attribute without a prefix for a use of the default namespace, and then declares that twice.
+    attributes = ""
     if usable and draw(st.booleans()):
-        attributes.append(f' {draw(st.sampled_from(usable))}:m="1"')
+        attributes = f' {draw(st.sampled_from(usable))}:m="{_escaped(draw(_texts))}"'
     markup = "".join(f' xmlns{":" * bool(name)}{name}="{uri}"' for name, uri in declared.items())
     name = f"{prefix}:e" if prefix else "e"
     inside = _escaped(draw(_texts)) + draw(st.sampled_from(["", "<!-- c -->"]))
     if depth < 3:
         for _ in range(draw(st.integers(0, 2))):
             inside += draw(elements(depth + 1, tuple(known.items())))
-    return f"<{name}{markup}{''.join(attributes)}>{inside}</{name}>"
+    return f"<{name}{markup}{attributes}>{inside}</{name}>"
 
 
 def _escaped(text: str) -> str:

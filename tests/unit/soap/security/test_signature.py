@@ -407,17 +407,17 @@ def test_the_security_header_and_the_signature_cannot_be_signed() -> None:
 @pytest.mark.parametrize(
     "attribute", ["Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id", f"{{{WSU}}}Id"]
 )
-@pytest.mark.parametrize("place", ["payload", "header", "security"])
+@pytest.mark.parametrize("place", ["payload", "header", "security", "envelope"])
 def test_an_id_that_stands_there_twice_is_refused(attribute: str, place: str) -> None:
     """In the Body that is signed too: signed together with it by a partner that is hostile, or careless."""
-    extra = f'<x:e xmlns:x="urn:x" xmlns:u="{WSU}" %s="twice"/>' % {
-        f"{{{WSU}}}Id": "u:Id",
-        "{http://www.w3.org/XML/1998/namespace}id": "xml:id",
-    }.get(attribute, attribute)
+    name = attribute.replace(f"{{{WSU}}}", "u:").replace("{http://www.w3.org/XML/1998/namespace}", "xml:")
+    extra = f'<x:e xmlns:x="urn:x" xmlns:u="{WSU}" {name}="twice"/>'
     payload = PAYLOAD.replace("<o:count>", f"{extra}<o:count>") if place == "payload" else PAYLOAD
     source = envelope(payload, headers=f"<x:h xmlns:x='urn:x'>{extra}</x:h>" if place == "header" else "")
     if place == "security":
         source = source.replace(b"</w:Security>", extra.encode() + b"</w:Security>")
+    if place == "envelope":
+        source = source.replace(b"<s:Envelope ", f'<s:Envelope xmlns:u="{WSU}" {name}="twice" '.encode())
     source = source.replace(b"<u:Timestamp", b'<u:Timestamp u:Id="twice"')
     told = refused(signed(source))
     assert told == "InvalidSecurity: The Id `twice` stands in the message more than once."
@@ -452,6 +452,16 @@ def test_references_are_few() -> None:
     assert verified(signed(envelope(headers=blocks), (BODY, "{urn:x}h"))).elements
     more = signed(envelope(headers=blocks + blocks), (BODY, "{urn:x}h"))
     assert f"more than {MOST_REFERENCES} references" in refused(more)
+
+
+def test_whoever_has_no_key_gets_nothing_long_canonicalised() -> None:
+    """A thousand elements, each of which repeats a namespace of a hundred thousand characters."""
+    root = signed(envelope(around=f'xmlns:long="urn:{"x" * 100_000}"'), (BODY,))
+    assert "SignedInfo is longer than" in refused(root)
+    transform = signature_of(signed(parts=(BODY,)))[0][2][0][0]
+    for _ in range(5000):
+        etree.SubElement(transform, "x")
+    assert "SignedInfo is longer than" in refused(transform.getroottree().getroot())
 
 
 def test_a_signature_elsewhere_than_in_a_security_header_is_refused() -> None:
@@ -536,6 +546,14 @@ def test_a_comment_has_no_place_where_something_is_read() -> None:
         comment.tail = text[4:]
         found.append(comment)
         assert "holds more than text" in refused(root)
+
+
+@pytest.mark.parametrize("place", ["o:item", "ds:DigestMethod"])
+def test_a_namespace_that_has_no_canonical_form_is_refused(place: str) -> None:
+    source = etree.tostring(signed(parts=(BODY,))).replace(
+        f"<{place}".encode(), f'<{place} xmlns:r="relative"'.encode()
+    )
+    assert "a namespace has a relative name" in refused(parse(source)[0])
 
 
 def test_other_kinds_of_token_are_refused_by_name() -> None:
