@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bridge.access.doors import needs_credentials
 from bridge.cli.bridges import Target, apply_shipped_rules, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, aside, document, say
 from bridge.settings import Settings
@@ -86,6 +85,8 @@ def _in_process(target: str | None, config: str | None, given: dict[str, Any]) -
 
 def _announce(bridge: Bridge, port: int, *, as_json: bool, delivers: bool) -> None:
     """Where to reach it, once it can be reached; and whom it delivers to."""
+    from bridge.access.doors import needs_credentials
+
     partners = list(bridge.settings.partners) if delivers else []
     base = base_url(bridge.settings, port)
     services = {base + path: service for path, service in bridge.services.items()}
