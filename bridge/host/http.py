@@ -301,8 +301,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        if not self.waiting and not self.last:
-            self.transport.resume_reading()
+        if self.answering is None:
+            self._go_on()
         self._set_deadline()
 
     # httptools' callbacks
@@ -328,6 +328,9 @@ class Connection(asyncio.Protocol):
         if self.closing or self.last or self.parser.should_upgrade():
             return
         self.receiving = "body"
+        if self.parser.get_http_version() == "0.9":  # whoever speaks it could not read our answer
+            self._refuse(400, "This is not an HTTP/1.1 request.")
+            return
         size = len(self.url)
         for name, value in self.headers:
             size += len(name) + len(value)
@@ -401,13 +404,19 @@ class Connection(asyncio.Protocol):
         if final:
             self._close()
             return
+        self._go_on()
+        self._set_deadline()
+
+    def _go_on(self) -> None:
+        """The next of the pipeline, else whatever arrives; nothing while answers wait that the client has not read."""
+        if self.write_paused or self.closing:
+            return
         if self.waiting:
             self._hand_over(self.waiting.popleft())
-        elif not self.write_paused:
+        elif not self.last:
             self.transport.resume_reading()
             if self.owes_continue and self.receiving == "body":
                 self._continue()
-        self._set_deadline()
 
     def _hold(self, size: int) -> None:
         self.held_bytes += size

@@ -121,6 +121,7 @@ def test_the_refusal_of_a_large_body_is_readable_by_a_client_that_sends_first_an
         HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /\r\n\r\n",  # HTTP/0.9
     ],
 )
 def test_what_is_not_http_is_400_and_the_end_of_the_connection(desk: Running, raw: bytes) -> None:
@@ -209,6 +210,29 @@ def test_too_many_connections_are_told_to_come_back(small: Running) -> None:
         for connection in held:
             connection.close()
     wait_until(lambda: small.post(echo()).status == 200)
+
+
+def test_a_client_that_does_not_read_gets_no_further_answers_made_and_all_of_them_once_it_reads() -> None:
+    many = 5000
+    page = b"GET /services/desk?wsdl HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running(Settings()) as made, made.connect() as connection:
+        sender = threading.Thread(target=connection.sendall, args=(page * many,))
+        sender.start()
+        state = made.server.server_state
+        wait_until(lambda: state.total_requests > 0)
+        answered = -1
+        while answered != state.total_requests:  # until no more are made
+            answered = state.total_requests
+            time.sleep(0.2)
+        assert answered < many
+        (open_connection,) = state.connections
+        assert open_connection.transport.get_write_buffer_size() < 1_000_000
+        stream = connection.makefile("rb")
+        for _ in range(many):
+            answer = read_answer(stream)
+            assert answer is not None
+            assert answer.status == 200
+        sender.join()
 
 
 def test_one_address_cannot_take_all_connections_and_a_proxy_is_not_counted_by_address() -> None:
