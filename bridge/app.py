@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
@@ -92,7 +93,12 @@ class Bridge:
             self._make_data_folder()
         pool = self.settings.server.threads + self.settings.delivery.threads + len(self.settings.partners) + 4
         store = Store(url, wait=self.settings.store.wait, pool=pool)
-        store.prepare()
+        try:
+            store.prepare()
+            atrest.protect(store, self.settings.at_rest)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def _make_data_folder(self) -> None:
@@ -303,7 +309,7 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME):
+        if name in (*self.schedules, retention.NAME, atrest.NAME):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -323,7 +329,14 @@ class Bridge:
     def all_schedules(self) -> tuple[Schedule, ...]:
         """What runs by the clock in a process that works: retention, and what was declared."""
         store = self.store
-        built_in = () if store is None else (retention.schedule(store, self.settings),)
+        if store is None:
+            return tuple(self.schedules.values())
+        built_in = [retention.schedule(store, self.settings)]
+        if store.cipher is not None:
+            every = Every(atrest.EVERY_SECONDS)
+            built_in.append(
+                Schedule(atrest.NAME, every, lambda _: atrest.renewed(store, self.settings.at_rest))
+            )
         return (*built_in, *self.schedules.values())
 
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:

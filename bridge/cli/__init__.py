@@ -39,6 +39,7 @@ MODULES: Final = {
     "schedules": "schedules",
     "retention": "retention",
     "certs": "certs",
+    "keys": "keys",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -92,6 +92,13 @@ class AtRest:
         "",
         "Command that prints that key instead: for a vault or an HSM. Run once at the start, without a shell.",
     )
+    renew: float = setting(
+        90.0,
+        "A data key that is older is replaced by a new one; 0: only by `soapbridge keys rotate`. What it encrypted stays readable.",
+        unit="days",
+        least=0,
+        most=3650,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

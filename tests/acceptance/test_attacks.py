@@ -1,4 +1,4 @@
-"""The attacks of `make security` in short: all messages and requests, and one of each kind that takes long."""
+"""The attacks of `make security` in short: what takes long is left to that."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ import pytest
 from tests.security.report import line
 from tests.security.run import every, run
 
-LONG = ("Clients that never end", "Floods")
+LEFT_OUT = ("Clients that never end", "Floods", "Counts and sizes")
+SHORT = (
+    "plain HTTP",
+    "connections without",
+    "hash collision",
+    "coercive parsing",
+    "comments, 300,000",
+    "namespaces",
+)
+"""Of the themes that take long, these all the same."""
 
 
 @pytest.mark.slow
 def test_every_attack_ends_as_it_must_and_the_next_honest_request_is_answered(tmp_path: Path) -> None:
-    attacks = [
-        one
-        for one in every()
-        if one.theme not in LONG or "handshake" in one.name or "slow bodies" in one.name
-    ]
+    attacks = [one for one in every() if one.theme not in LEFT_OUT or one.name.startswith(SHORT)]
     results = run(attacks, tmp_path, lambda _: None)
-    assert len(results) > 100
+    assert len(results) > 80
     wrong = [f"{line(result)}: {'; '.join(result.problems)}" for result in results if result.problems]
     assert not wrong, "\n".join(wrong)

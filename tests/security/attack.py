@@ -48,9 +48,8 @@ def wrong(attack: Attack, seen: list[Seen]) -> list[str]:
         if attack.fault and one.status >= 400:
             if one.fault is None:
                 found.append(f"{one}: no Fault")
-            elif one.status <= 500:
-                if one.fault[0] in ("Server", "Receiver"):
-                    found.append(f"{one}: it blames the bridge")
+            elif one.status <= 500 and one.fault[0] in ("Server", "Receiver"):
+                found.append(f"{one}: it blames the bridge")
         leak = INSIDE.search(one.body)
         if leak:
             found.append(f"it tells of the inside: {leak[0]!r}")
