@@ -15,7 +15,7 @@ SHORT = (
     "connections without",
     "hash collision",
     "coercive parsing",
-    "comments, 300,000",
+    "comments, ",
     "namespaces",
 )
 """Of the themes that take long, these all the same."""

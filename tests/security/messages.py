@@ -181,6 +181,7 @@ COUNTS: Final[dict[str, Make]] = {
     "CDATA sections, 400,000 of them": _payload(GET % ("<![CDATA[x]]>" * 400_000)),
     "a comment of nine million characters": _inside("<!--" + "x" * 9_000_000 + "-->"),
     "comments, 300,000 of them": _inside("<!---->" * 300_000),
+    "comments, as many as there may be": _inside("<!---->" * 99_000),
     "an attribute of 100,000 line breaks": _payload(
         (GET % "x").replace("<g:requestId>", '<g:requestId a="' + "&#10;" * 100_000 + '">')
     ),
