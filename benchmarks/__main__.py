@@ -23,6 +23,7 @@ from benchmarks import (
     memory,
     over_http,
     start_up,
+    wss,
 )
 from benchmarks.page import Result, budget_table, render, verdict
 
@@ -32,6 +33,7 @@ SUITE = {
     "durable": ("Durable", durable),
     "duplicate": ("Duplicates", duplicate),
     "at_rest": ("Encryption at rest", at_rest),
+    "wss": ("WS-Security", wss),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
     "big_contract": ("A vendor-sized contract", big_contract),
