@@ -369,6 +369,8 @@ def _unfit_tls(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
             yield f"{_place(sources, f'tls.{name}')}: tls.{name} is set and tls.{lacks} is not: set both or neither"
     if tls.client_ca and not tls.certificate:
         yield f"{_place(sources, 'tls.client_ca')}: tls.client_ca needs tls.certificate and tls.key"
+    if tls.client_crl and not tls.client_ca:
+        yield f"{_place(sources, 'tls.client_crl')}: tls.client_crl needs tls.client_ca: it says whose certificates are believed"
 
 
 def _unfit_deliveries(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:

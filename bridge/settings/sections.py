@@ -53,6 +53,14 @@ class Server:
         least=1,
         most=100_000,
     )
+    connections_per_address: int = setting(
+        500,
+        "Open connections from one address (of IPv6: from one /64); one more is told to come back later (503), or closed where TLS "
+        "is spoken. A quarter of `connections`: nobody takes them all alone. Not for `trusted_proxies`, which send for many.",
+        unit="connections",
+        least=1,
+        most=100_000,
+    )
     waiting: int = setting(
         256,
         "Requests that may wait for a thread; one more is told to come back later (503).",
@@ -107,6 +115,11 @@ class Tls:
     key: Path | None = setting(None, "PEM file with the certificate's key, not encrypted.")
     client_ca: Path | None = setting(
         None, "PEM file of the authorities whose client certificates are believed; empty: none is asked for."
+    )
+    client_crl: Path | None = setting(
+        None,
+        "PEM file of what these authorities have revoked, a list (CRL) of each. Once it is out of date, no client certificate is "
+        "believed: it is replaced before that.",
     )
     client_certificate: Literal["required", "optional"] = setting(
         "required", "With `client_ca`: whether a client without a certificate is sent away."

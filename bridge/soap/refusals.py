@@ -178,9 +178,9 @@ _XML = {
         "契约中的文档没有这么深，请与样例核对。",
     ),
     "too_many_elements": Reason(
-        "The request has more than {most} elements.",
+        "The request has more than {most} elements and comments.",
         "Send it in several requests.",
-        "请求的元素超过 {most} 个。",
+        "请求的元素和注释超过 {most} 个。",
         "请拆分为多个请求发送。",
     ),
     "too_many_attributes": Reason(
