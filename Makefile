@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench interop crash docs dist clean
+.PHONY: help run test lint format bench interop crash security docs dist clean
 
 help:
 	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench   measure, and compare with plain Spyne and a hand-written server"
 	@echo "make interop clients of other languages against every operation; writes docs/interop.md"
 	@echo "make crash   kill everything for a while, and see whether all that was accepted arrives; docs/crash-kit.md"
+	@echo "make security  attack a bridge over TLS with all that is known; writes docs/attacks.md"
 	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
 	@echo "make clean   remove .venv and caches; ./data stays"
@@ -68,6 +69,9 @@ interop: $(VENV)/.installed-dev
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash $(ARGS)
+
+security: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.security --page docs/attacks.md $(ARGS)
 
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md

@@ -9,6 +9,7 @@ few kilobytes and never a thread, and every limit is kept while the bytes come i
     header_timeout            the connection is closed
     body_timeout              408
     held_bytes, waiting       503 with Retry-After
+    connections, and of one address: 503 with Retry-After
 
 A reply is written in one piece. A client that does not read its reply is cut off after `write_timeout`.
 """
@@ -20,6 +21,7 @@ import ssl
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Literal, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -55,6 +57,9 @@ class HttpLimits:
     idle_timeout: float = 60.0
     write_timeout: float = 30.0
     connections: int = 2_000
+    connections_per_address: int = 500
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Who sends for many: their connections are counted with all, not by address."""
 
 
 @dataclass(slots=True)
@@ -123,11 +128,48 @@ class Entrance:
     limits: HttpLimits
     dispatcher: Dispatcher
     connections: set[Any] = field(default_factory=set)
+    handshakes: set[Any] = field(default_factory=set)
+    """Tasks of connections that are not secure yet."""
+    open: int = 0
+    """Connections and handshakes."""
+    places: Counter[str] = field(default_factory=Counter)
+    """The same, by where they are from."""
     held_bytes: int = 0
     refused: Counter[int] = field(default_factory=Counter)
     """What was refused in here, by HTTP status."""
     stopping: bool = False
     sweeper: asyncio.TimerHandle | None = None
+
+    def place(self, peer: Any) -> str:
+        """What connections of one origin are counted by: the address, of IPv6 the first half, for a machine has the whole
+        of the other. "" where it is not counted: a proxy, a socket without addresses."""
+        if not isinstance(peer, tuple):
+            return ""
+        address = ip_address(peer[0].partition("%")[0])
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if any(address in network for network in self.limits.proxies):
+            return ""
+        return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+    def enter(self, place: str) -> str | None:
+        """Counts one more from there; or tells why there are too many."""
+        if self.open >= self.limits.connections:
+            return "Too many connections."
+        if place and self.places[place] >= self.limits.connections_per_address:
+            return "Too many connections from your address."
+        self.open += 1
+        if place:
+            self.places[place] += 1
+        return None
+
+    def leave(self, place: str) -> None:
+        """One that had entered has gone."""
+        self.open -= 1
+        if place:
+            self.places[place] -= 1
+            if not self.places[place]:
+                del self.places[place]
 
     def sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Once a second, closes what is overdue: one timer for all, instead of one for each request."""
@@ -152,6 +194,7 @@ class Connection(asyncio.Protocol):
         self.parser = httptools.HttpRequestParser(self)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.environ: dict[str, Any] = {}
+        self.place: str | None = None  # where it is counted; None: nowhere yet
         self.scheme = "http"
         self.deadline = 0.0
         # what is being received
@@ -178,10 +221,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         entrance = self.entrance
-        if len(entrance.connections) >= self.limits.connections:
-            self._refuse(503, "Too many connections.", ("Retry-After", "5"))
-            transport.close()  # now: nobody sweeps what is not counted
-            return
+        if self.place is None:
+            place = entrance.place(transport.get_extra_info("peername"))
+            too_many = entrance.enter(place)
+            if too_many is not None:
+                self._refuse(503, too_many, ("Retry-After", "5"))
+                transport.close()  # now: nobody sweeps what is not counted
+                return
+            self.place = place
         entrance.connections.add(self)
         self.uvicorn.connections.add(self)
         if entrance.sweeper is None:
@@ -209,6 +256,9 @@ class Connection(asyncio.Protocol):
         self.body.clear()
         self._hold(-self.held_bytes)
         self.deadline = float("inf")
+        if self.place is not None:
+            self.entrance.leave(self.place)
+            self.place = None
         self.entrance.connections.discard(self)
         self.uvicorn.connections.discard(self)
 
@@ -251,8 +301,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        if not self.waiting and not self.last:
-            self.transport.resume_reading()
+        if self.answering is None:
+            self._go_on()
         self._set_deadline()
 
     # httptools' callbacks
@@ -278,6 +328,9 @@ class Connection(asyncio.Protocol):
         if self.closing or self.last or self.parser.should_upgrade():
             return
         self.receiving = "body"
+        if self.parser.get_http_version() == "0.9":  # whoever speaks it could not read our answer
+            self._refuse(400, "This is not an HTTP/1.1 request.")
+            return
         size = len(self.url)
         for name, value in self.headers:
             size += len(name) + len(value)
@@ -351,13 +404,19 @@ class Connection(asyncio.Protocol):
         if final:
             self._close()
             return
+        self._go_on()
+        self._set_deadline()
+
+    def _go_on(self) -> None:
+        """The next of the pipeline, else whatever arrives; nothing while answers wait that the client has not read."""
+        if self.write_paused or self.closing:
+            return
         if self.waiting:
             self._hand_over(self.waiting.popleft())
-        elif not self.write_paused:
+        elif not self.last:
             self.transport.resume_reading()
             if self.owes_continue and self.receiving == "body":
                 self._continue()
-        self._set_deadline()
 
     def _hold(self, size: int) -> None:
         self.held_bytes += size

@@ -1,7 +1,7 @@
 """The HTTP server: uvicorn's processes, sockets and signals around our connection and our threads.
 
-SIGTERM stops accepting, finishes what is in hand within `grace` seconds, and ends with exit status 0. With TLS, a
-new certificate in the same files is taken up within a few seconds by new connections; nothing is restarted.
+SIGTERM stops accepting, finishes what is in hand within `grace` seconds, and ends with exit status 0. With TLS (`tls.py`),
+replaced files are taken up within a few seconds by new connections; nothing is restarted.
 A socket that was handed over is served instead of one of our own (`platform.py`), and outlives us.
 docs/http-servers.md says why it is built this way, docs/operations.md how to run it.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,14 +31,14 @@ from bridge.errors import SettingsError
 from bridge.host.http import Connection, Entrance, HttpLimits, Request
 from bridge.host.platform import Notifier, inherited, listen
 from bridge.host.pool import Pool, WsgiApplication
+from bridge.host.tls import Contexts, Handshake, Tls
 from bridge.ops.metrics import PATH, Metrics
 from bridge.settings import Settings
-from bridge.settings import Tls as TlsSettings
 
 log = structlog.get_logger(__name__)
 
 CERTIFICATE_CHECK = 2.0
-"""Seconds between two looks at the certificate's files."""
+"""Seconds between two looks at the files of TLS."""
 START = 10
 """Seconds that a process may take to answer its supervisor, which it cannot before it has imported what it needs."""
 FIGURES = PATH.encode()
@@ -49,58 +49,6 @@ FEW = 4
 
 Beside = Callable[[WsgiApplication], Sequence[Background]]
 """Gives what runs beside the requests of an application. Picklable: a function of a module."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """`certificate` and `key` are PEM files; with `client_ca`, clients must show a certificate signed by it
-    (optional=True: may), which the application finds as SSL_CLIENT_CERT in its environ."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-    optional: bool = False
-
-    @classmethod
-    def of(cls, settings: TlsSettings) -> Tls | None:
-        """None when no certificate is set. Raises SettingsError when only one of the two files is."""
-        if settings.certificate is None and settings.key is None:
-            return None
-        if settings.certificate is None or settings.key is None:
-            raise SettingsError(
-                "TLS needs a certificate and its key, and only one of them is set.",
-                advice="Set both tls.certificate and tls.key.",
-            )
-        return cls(
-            certificate=settings.certificate,
-            key=settings.key,
-            client_ca=settings.client_ca,
-            optional=settings.client_certificate == "optional",
-        )
-
-    def context(self) -> ssl.SSLContext:
-        """Raises SettingsError when a file is missing or does not fit the others."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        try:
-            self.load(context)
-            if self.client_ca is not None:
-                context.load_verify_locations(self.client_ca)
-                context.verify_mode = ssl.CERT_OPTIONAL if self.optional else ssl.CERT_REQUIRED
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"TLS cannot start with {self.certificate}, {self.key}: {error}.",
-                advice="Give a PEM certificate with its chain, and its unencrypted key.",
-            ) from None
-        return context
-
-    def load(self, context: ssl.SSLContext) -> None:
-        context.load_cert_chain(self.certificate, self.key)
-
-    def version(self) -> tuple[int, ...]:
-        """Changes whenever one of the files was replaced."""
-        return tuple(path.stat().st_mtime_ns for path in (self.certificate, self.key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +80,8 @@ class ServerOptions:
             idle_timeout=server.idle_timeout,
             write_timeout=server.write_timeout,
             connections=server.connections,
+            connections_per_address=server.connections_per_address,
+            proxies=tuple(ip_network(proxy, strict=False) for proxy in server.trusted_proxies),
         )
         return cls(
             host=server.host,
@@ -178,10 +128,9 @@ class _Config(uvicorn.Config):
 
     def load(self) -> None:
         super().load()
-        self.ssl = self.options.tls.context() if self.options.tls else None
         application = self.make()
         beside = self.beside(application) if self.beside is not None else ()
-        self.doors = _Doors(application, self.options, self.ssl, self.metrics, beside)
+        self.doors = _Doors(application, self.options, self.metrics, beside)
         self.http_protocol_class = self.doors  # type: ignore[assignment]
         self.lifespan_class = _Lifespan
         self.notifier = Notifier()
@@ -231,7 +180,6 @@ class _Doors:
         self,
         application: WsgiApplication,
         options: ServerOptions,
-        tls: ssl.SSLContext | None,
         metrics: socket.socket | None,
         beside: Sequence[Background] = (),
     ) -> None:
@@ -240,7 +188,8 @@ class _Doors:
         self.grace_ends: float | None = None
         self.root = application if isinstance(application, HasFigures) else None
         self.options = options
-        self.tls = tls
+        # uvicorn knows nothing of TLS: a connection would count only once its handshake is over.
+        self.contexts = Contexts(options.tls) if options.tls is not None else None
         self.socket = metrics
         self.beside = ServerState()
         self.server: asyncio.Server | None = None
@@ -248,9 +197,9 @@ class _Doors:
     async def open(self) -> None:
         """Starts the threads, and what else runs beside requests."""
         background.start(self.beside_requests)
-        options, tls = self.options, self.options.tls
-        if tls is not None and self.tls is not None:
-            self.renewal = asyncio.create_task(_renew_certificate(tls, self.tls))
+        options = self.options
+        if self.contexts is not None:
+            self.renewal = asyncio.create_task(self.contexts.renew(CERTIFICATE_CHECK))
         self.pools: list[Pool] = []
         self.pool = self._threads(self.application, options.threads, options.waiting)
         self.entrance = Entrance(limits=options.limits, dispatcher=self)
@@ -297,8 +246,11 @@ class _Doors:
             pool = self.figures
         return pool.submit(request)
 
-    def __call__(self, *, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> Connection:
-        return Connection(self.entrance, server_state)
+    def __call__(
+        self, *, config: Any, server_state: Any, app_state: Any, _loop: Any = None
+    ) -> asyncio.Protocol:
+        make = partial(Connection, self.entrance, server_state)
+        return make() if self.contexts is None else Handshake(self.entrance, self.contexts, make)
 
     def _threads(self, application: WsgiApplication, threads: int, waiting: int) -> Pool:
         pool = Pool(application, threads=threads, waiting=waiting, stuck_after=self.options.stuck_after)
@@ -312,7 +264,7 @@ class _Doors:
         return {
             "in_flight": max(0, pool.unanswered - waiting),
             "waiting": waiting,
-            "connections": len(entrance.connections),
+            "connections": entrance.open,
             "held_bytes": entrance.held_bytes,
             "threads_replaced": pool.started - pool.threads,
             **{f"refused_{status}": count for status, count in entrance.refused.copy().items()},
@@ -322,24 +274,6 @@ class _Doors:
         """Once a second, for the other processes: any of them may be asked for the figures of all."""
         metrics.meter.publish()
         asyncio.get_running_loop().call_later(1.0, self._publish, metrics)
-
-
-async def _renew_certificate(tls: Tls, context: ssl.SSLContext) -> None:
-    """Takes up replaced files: connections made from then on see the new certificate."""
-    loaded = tls.version()
-    while True:
-        await asyncio.sleep(CERTIFICATE_CHECK)
-        try:
-            version = tls.version()
-            if version != loaded:
-                tls.load(
-                    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                )  # a trial, so that the one in use stays whole
-                tls.load(context)
-                loaded = version
-                log.info("certificate renewed", file=str(tls.certificate))
-        except (OSError, ssl.SSLError) as error:  # half written, or certificate and key of two generations
-            log.warning("certificate not renewed yet", file=str(tls.certificate), reason=str(error))
 
 
 class _Server(uvicorn.Server):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bridge.delivery import timetable
 from bridge.errors import SettingsError
+from bridge.settings import callers
 from bridge.settings.fields import zone_of
 from bridge.settings.keys import (
     ENVIRONMENT_PREFIX,
@@ -368,6 +369,8 @@ def _unfit_tls(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
             yield f"{_place(sources, f'tls.{name}')}: tls.{name} is set and tls.{lacks} is not: set both or neither"
     if tls.client_ca and not tls.certificate:
         yield f"{_place(sources, 'tls.client_ca')}: tls.client_ca needs tls.certificate and tls.key"
+    if tls.client_crl and not tls.client_ca:
+        yield f"{_place(sources, 'tls.client_crl')}: tls.client_crl needs tls.client_ca: it says whose certificates are believed"
 
 
 def _unfit_deliveries(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
@@ -398,6 +401,7 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
             "writes: set store.url to a PostgreSQL database, or server.workers to 1"
         )
     yield from _unfit_tls(settings, sources)
+    yield from callers.unfit(settings, lambda path: _place(sources, path))
     if server.public_url:
         parts = urlsplit(server.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:

@@ -41,9 +41,22 @@ class Server:
         (),
         "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",
     )
+    client_certificate_header: str = setting(
+        "",
+        "Header in which a trusted proxy hands on the certificate that a client showed it (`X-Client-Cert`): PEM, escaped or not, or "
+        "base64 of DER. The proxy must take the header out of what clients send. Empty: none is believed.",
+    )
     connections: int = setting(
         2000,
         "Open connections; one more is told to come back later (503).",
+        unit="connections",
+        least=1,
+        most=100_000,
+    )
+    connections_per_address: int = setting(
+        500,
+        "Open connections from one address (of IPv6: from one /64); one more is told to come back later (503), or closed where TLS "
+        "is spoken. A quarter of `connections`: nobody takes them all alone. Not for `trusted_proxies`, which send for many.",
         unit="connections",
         least=1,
         most=100_000,
@@ -102,6 +115,11 @@ class Tls:
     key: Path | None = setting(None, "PEM file with the certificate's key, not encrypted.")
     client_ca: Path | None = setting(
         None, "PEM file of the authorities whose client certificates are believed; empty: none is asked for."
+    )
+    client_crl: Path | None = setting(
+        None,
+        "PEM file of what these authorities have revoked, a list (CRL) of each. Once it is out of date, no client certificate is "
+        "believed: it is replaced before that.",
     )
     client_certificate: Literal["required", "optional"] = setting(
         "required", "With `client_ca`: whether a client without a certificate is sent away."
@@ -340,6 +358,14 @@ class Service:
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
     zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
+    secret: tuple[str, ...] = setting(
+        (),
+        "Fields of its messages that are secret, by operation and names from the payload down: `CreateCustomer customer/idNumber`, "
+        "`CreateCustomer customer/@taxNumber`. Shown as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
+    )
+    secret_headers: tuple[str, ...] = setting(
+        (), "Header blocks with credentials, by their names; replaced before the journal keeps an envelope."
+    )
     forward: Mapping[str, str] = setting(
         {},
         'How operations that are handed on to a partner are: `{ CancelOrder = "durable" }` is answered once stored, '

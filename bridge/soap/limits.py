@@ -43,7 +43,7 @@ class Limits:
     )
     max_elements: int = _limit(
         100_000,
-        "Elements of one message. Small elements cost far more memory than their bytes.",
+        "Elements of one message, comments counted. Small ones cost far more memory than their bytes.",
         unit="elements",
         least=4,
         most=10_000_000,

@@ -139,7 +139,8 @@ def _count(utf8: bytes, limits: Limits) -> None:
     most = limits.max_elements
     if size > _ELEMENT * most and utf8.count(b"<") > most:
         markup = _without_literals(utf8)
-        if markup.count(b"<") - markup.count(b"</") > most:
+        # Comments take as much memory as elements do; CDATA sections become text.
+        if markup.count(b"<") - markup.count(b"</") + utf8.count(b"<!--") > most:
             raise refuse("too_many_elements", most=most)
     most = limits.max_attributes
     if size > _ATTRIBUTE * most and utf8.count(b"=") > most:

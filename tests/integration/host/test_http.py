@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from bridge.app import Bridge
+from bridge.host.http import Entrance, HttpLimits
 from bridge.settings import Server, Settings
 from bridge.soap.limits import Limits
 from tests.integration.host.conftest import Running, echo, envelope, read_answer, running, wait_until
@@ -119,6 +121,7 @@ def test_the_refusal_of_a_large_body_is_readable_by_a_client_that_sends_first_an
         HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /\r\n\r\n",  # HTTP/0.9
     ],
 )
 def test_what_is_not_http_is_400_and_the_end_of_the_connection(desk: Running, raw: bytes) -> None:
@@ -207,6 +210,73 @@ def test_too_many_connections_are_told_to_come_back(small: Running) -> None:
         for connection in held:
             connection.close()
     wait_until(lambda: small.post(echo()).status == 200)
+
+
+def test_a_client_that_does_not_read_gets_no_further_answers_made_and_all_of_them_once_it_reads() -> None:
+    many = 5000
+    page = b"GET /services/desk?wsdl HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running(Settings()) as made, made.connect() as connection:
+        sender = threading.Thread(target=connection.sendall, args=(page * many,))
+        sender.start()
+        state = made.server.server_state
+        wait_until(lambda: state.total_requests > 0)
+        answered = -1
+        while answered != state.total_requests:  # until no more are made
+            answered = state.total_requests
+            time.sleep(0.2)
+        assert answered < many
+        (open_connection,) = state.connections
+        assert open_connection.transport.get_write_buffer_size() < 1_000_000
+        stream = connection.makefile("rb")
+        for _ in range(many):
+            answer = read_answer(stream)
+            assert answer is not None
+            assert answer.status == 200
+        sender.join()
+
+
+def test_one_address_cannot_take_all_connections_and_a_proxy_is_not_counted_by_address() -> None:
+    narrow = Server(connections_per_address=3)
+    with running(Settings(server=narrow)) as made, ExitStack() as stack:
+        kept = [stack.enter_context(made.connect()) for _ in range(3)]
+        entrance = made.server.config.http_protocol_class.entrance
+        wait_until(lambda: entrance.open == 3)
+        refused = made.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert refused is not None
+        assert refused.status == 503
+        assert refused.headers["retry-after"] == "5"
+        assert refused.text == "Too many connections from your address.\n"
+        with socket.create_connection(("127.0.0.1", made.port), 10, source_address=("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = read_answer(other.makefile("rb"))
+            assert answer is not None
+            assert answer.status == 200
+        kept[0].close()
+        wait_until(lambda: entrance.places == {"127.0.0.1": 2})
+        assert made.request("GET", "/healthz").status == 200
+    behind = Server(connections_per_address=1, trusted_proxies=("127.0.0.0/8",))
+    with running(Settings(server=behind)) as made, made.connect(), made.connect():
+        assert made.request("GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "place"),
+    [
+        (("192.0.2.1", 5), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 5, 0, 0), "192.0.2.1"),
+        (("2001:db8:1:2:3:4:5:6", 5, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::/64"),
+        (("10.1.2.3", 5), ""),
+        (("::ffff:10.1.2.3", 5, 0, 0), ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_connections_are_counted_by_where_a_machine_is_and_not_by_each_address_it_has(
+    peer: Any, place: str
+) -> None:
+    limits = HttpLimits(proxies=(ip_network("10.0.0.0/8"),))
+    assert Entrance(limits=limits, dispatcher=None).place(peer) == place  # type: ignore[arg-type]
 
 
 def test_an_offer_to_upgrade_is_declined_by_answering(desk: Running) -> None:

@@ -49,6 +49,14 @@ def test_a_billion_laughs_are_never_laughed() -> None:
     assert time.process_time() - start < 0.1
 
 
+def test_comments_count_as_elements_for_they_take_as_much_memory() -> None:
+    root, _ = parse(b"<a>" + b"<!---->" * 9 + b"</a>", limits=SMALL)
+    assert len(root) == 9
+    assert "more than 10 elements" in refused(b"<a>" + b"<!---->" * 10 + b"</a>").message
+    assert "more than 10 elements" in refused(b"<!---->" * 10 + b"<a/>").message
+    parse(b"<a>" + b"<![CDATA[<b/>]]>" * 20 + b"</a>", limits=SMALL)
+
+
 @pytest.mark.parametrize("body", [b"<a>&foo;</a>", b'<a b="&foo;"/>', b"<a>&nbsp;</a>"])
 def test_an_entity_that_xml_does_not_define_is_refused(body: bytes) -> None:
     assert "entity" in refused(body).message

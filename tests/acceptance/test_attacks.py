@@ -1,0 +1,30 @@
+"""The attacks of `make security` in short: what takes long is left to that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.security.report import line
+from tests.security.run import every, run
+
+LEFT_OUT = ("Clients that never end", "Floods", "Counts and sizes")
+SHORT = (
+    "plain HTTP",
+    "connections without",
+    "hash collision",
+    "coercive parsing",
+    "comments, ",
+    "namespaces",
+)
+"""Of the themes that take long, these all the same."""
+
+
+@pytest.mark.slow
+def test_every_attack_ends_as_it_must_and_the_next_honest_request_is_answered(tmp_path: Path) -> None:
+    attacks = [one for one in every() if one.theme not in LEFT_OUT or one.name.startswith(SHORT)]
+    results = run(attacks, tmp_path, lambda _: None)
+    assert len(results) > 80
+    wrong = [f"{line(result)}: {'; '.join(result.problems)}" for result in results if result.problems]
+    assert not wrong, "\n".join(wrong)
