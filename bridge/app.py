@@ -25,6 +25,7 @@ from bridge import settings as settings_
 from bridge.access import certificates, doors
 from bridge.access.permits import unknown_operations
 from bridge.access.sight import Sight, unknown_services
+from bridge.audit import Notes, Unkept, follow
 from bridge.contract import Contract
 from bridge.delivery import retention
 from bridge.delivery.accept import accept
@@ -74,6 +75,7 @@ class Bridge:
         self.schedules: dict[str, Schedule] = {}
         """By name: those that were declared with `schedule`."""
         self._with_store = store
+        self._audit: Notes = Unkept()
 
     @classmethod
     def load(cls, file: str | os.PathLike[str] | None = None, *, store: bool = True) -> Bridge:
@@ -102,10 +104,19 @@ class Bridge:
         try:
             store.prepare()
             atrest.protect(store, self.settings.at_rest)
+            self._audit = follow(store, self.settings)
         except BaseException:
             store.close()
             raise
         return store
+
+    @property
+    def audit(self) -> Notes:
+        """Where what people and processes do is written down, in a form that shows tampering (docs/audit.md):
+        `bridge.audit.note("prices_changed", who="mei", subject="list 7")`. Takes anything and keeps nothing where the bridge
+        runs without a store, or with `audit.enabled` off.
+        """
+        return self._audit if self.store is not None else Unkept()
 
     def _make_data_folder(self) -> None:
         folder = self.settings.data.folder
@@ -269,6 +280,7 @@ class Bridge:
                 "A bridge without a store delivers nothing.", advice="Give it one: `store.url`."
             )
         destinations = [self._destination(self.store, name) for name in self.settings.partners]
+        self.audit.serve(self.settings)
         runner = Runner(self.store, destinations, self.settings.delivery)
         lease = self.settings.delivery.lease
         return [runner, Scheduler(self.store, self.all_schedules(), owner=runner.owner, lease=lease)]
@@ -367,7 +379,7 @@ class Bridge:
         store = self.store
         if store is None:
             return tuple(self.schedules.values())
-        built_in = [retention.schedule(store, self.settings)]
+        built_in = [retention.schedule(store, self.settings, self.audit.removing)]
         if store.cipher is not None:
             every = Every(atrest.EVERY_SECONDS)
             built_in.append(

@@ -23,6 +23,17 @@ def new_exchange_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}-{_process}-{next(_numbers):x}"
 
 
+def process() -> str:
+    """What all ids that this process gives out have in common, and those of no other."""
+    return _process
+
+
+def process_of(exchange_id: str) -> str:
+    """That of the process that gave this id out; "" where it is of another form."""
+    parts = exchange_id.split("-")
+    return parts[1] if len(parts) == 3 else ""
+
+
 def exchange_iri(exchange_id: str) -> str:
     """The id as WS-Addressing wants it, an IRI."""
     return f"urn:soapbridge:exchange:{exchange_id}"

@@ -42,6 +42,7 @@ MODULES: Final = {
     "retention": "retention",
     "certs": "certs",
     "keys": "keys",
+    "audit": "audit",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -17,11 +17,16 @@ def retention(
     config: ConfigFile = None,
 ) -> None:
     """Remove what has ended and is no longer kept (`[retention]`), a little at a time: others may go on meanwhile."""
+    from bridge.audit import follow
     from bridge.delivery import retention as upkeep
 
     settings = load(config)
     with open_store(config) as store:
-        counts = upkeep.count(store, settings) if dry_run else upkeep.remove(store, settings, seconds=None)
+        if dry_run:
+            counts = upkeep.count(store, settings)
+        else:
+            removing = follow(store, settings).removing
+            counts = upkeep.remove(store, settings, removing=removing, seconds=None)
     if not as_json:
         table(("what", "would go" if dry_run else "removed"), counts.items())
         say()

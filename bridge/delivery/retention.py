@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bridge.delivery.due import Every
@@ -37,7 +37,11 @@ WAIT_SECONDS: Final = 86_400.0
 _DAY: Final = 86_400 * SECOND
 
 
-def schedule(store: Store, settings: Settings) -> Schedule:
+Removing = Callable[[Sequence[str]], object]
+"""Told of exchanges before they are removed from the journal; raises where they may not be."""
+
+
+def schedule(store: Store, settings: Settings, removing: Removing = lambda _: None) -> Schedule:
     """The schedule that removes what is no longer kept."""
     steady = SteadyClock()
 
@@ -47,7 +51,7 @@ def schedule(store: Store, settings: Settings) -> Schedule:
         if not steady.trusts(now, time.monotonic()):
             log.warning("nothing is removed for a day: the clock was set by more than an hour")
             return
-        removed = remove(store, settings, stopping=lambda: firing.is_stopping)
+        removed = remove(store, settings, removing=removing, stopping=lambda: firing.is_stopping)
         counts = {name: count for name, count in removed.items() if count}
         if counts:
             log.info("no longer kept: %s", ", ".join(f"{count} {name}" for name, count in counts.items()))
@@ -59,6 +63,7 @@ def remove(
     store: Store,
     settings: Settings,
     *,
+    removing: Removing = lambda _: None,
     seconds: float | None = RUN_SECONDS,
     pause: float = PAUSE_SECONDS,
     stopping: Callable[[], bool] = lambda: False,
@@ -71,7 +76,7 @@ def remove(
     """
     until = None if seconds is None else time.monotonic() + seconds
     removed: dict[str, int] = {}
-    for kind in _kinds(store, settings):
+    for kind in _kinds(store, settings, removing):
         removed[kind.name] = 0
         while not stopping() and (until is None or time.monotonic() < until):
             some = kind.remove(store)
@@ -91,7 +96,7 @@ def count(store: Store, settings: Settings) -> dict[str, int]:
         return counts | {"ordering keys": rows.count_keys(session, entries)}
 
 
-def _kinds(store: Store, settings: Settings) -> list[rows.Kind]:
+def _kinds(store: Store, settings: Settings, removing: Removing = lambda _: None) -> list[rows.Kind]:
     with store.reading() as session:
         now = clock(session)
     kept = settings.retention
@@ -101,7 +106,7 @@ def _kinds(store: Store, settings: Settings) -> list[rows.Kind]:
     if kept.undelivered:
         kinds.append(rows.Entries(_before(now, kept.undelivered), delivered=False))
     if kept.journal:
-        kinds.append(rows.Journal(_before(now, kept.journal)))
+        kinds.append(rows.Journal(_before(now, kept.journal), removing))
     if kept.firings:
         kinds.append(rows.Firings(_before(now, kept.firings)))
     return kinds

@@ -73,6 +73,7 @@ class Root:
             )
             for path, service in bridge.services.items()
         }
+        bridge.audit.serve(bridge.settings)
         self.metrics.watch([hosted.inbound for hosted in self.hosted.values()])
         self.contract_document = lru_cache(maxsize=64)(_contract_document)
         self.page = lru_cache(maxsize=64)(service_page)

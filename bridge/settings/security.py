@@ -144,6 +144,28 @@ class Audit:
     """Who did what, when, and how it ended, in a form that shows tampering (docs/audit.md)."""
 
     enabled: bool = setting(True, "Whether it is kept.")
+    key_file: Path | None = setting(
+        None,
+        "Ed25519 key that signs it, PEM; the same for all hosts of a store. Made where there is none. It does not belong where whoever "
+        "may write to the database can read it.",
+        shown_default="`audit-key.pem` in the data folder",
+    )
+    trusted: tuple[str, ...] = setting(
+        (),
+        "Public keys of other hosts and of earlier times, as `soapbridge audit key` shows them: what they signed is accepted too.",
+    )
+    checkpoints: Path | None = setting(
+        None,
+        "File that every checkpoint is added to, a line each: for a place that whoever may write to the database cannot write to. "
+        "Without one, entries removed from the end are not noticed.",
+    )
+    checkpoint_every: float = setting(
+        60.0,
+        "Between two checkpoints, where something happened.",
+        unit="seconds",
+        least=1,
+        most=86_400,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,9 @@ _LAST_ACT = Prepared(
 
 def record(session: Session, done: NewAct) -> None:
     """Write down what somebody did."""
-    session.run(_RECORD, done._replace(who=storable(done.who), why=storable(done.why)))
+    done = done._replace(who=storable(done.who), why=storable(done.why))
+    session.told.append(done)
+    session.run(_RECORD, done)
 
 
 def acts(

@@ -18,7 +18,7 @@ from bridge.store.backlog import Backlog
 from bridge.store.cipher import Cipher
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
-from bridge.store.session import Link, Row, Session, Transaction
+from bridge.store.session import Link, Row, Session, Tell, Transaction
 from bridge.store.sqlite import SqliteDatabase
 from bridge.store.statements import Parameters, Prepared
 from bridge.store.watch import Watch
@@ -96,6 +96,10 @@ class Store:
         """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self.wakers: list[Callable[[str], object]] = []
         """Called with a partner's name when entries for it were committed in this process. They are quick, and raise nothing."""
+        self.listeners: list[Tell] = []
+        """Told of every exchange and every act that was committed in this process."""
+        self.closing: list[Callable[[], object]] = []
+        """Called before the connections are closed. They raise nothing."""
         self.cipher: Cipher | None = None
         """What contents are encrypted with (`bridge.atrest.protect`); None: they are not."""
         self._check_at = 0.0
@@ -111,7 +115,7 @@ class Store:
 
         Opened lazily, committed on leaving, rolled back on an exception.
         """
-        return Transaction(self._open_writing, self._open_reading, self.cipher)
+        return Transaction(self._open_writing, self._open_reading, self.cipher, self.listeners)
 
     def write_lightly(self, statement: Prepared, parameters: Parameters = ()) -> int:
         """Run one statement in a transaction of its own that waits for no disk; the number of rows it touched.
@@ -274,6 +278,8 @@ class Store:
 
     def close(self) -> None:
         """Close the connections. The store may be used again; it then connects anew."""
+        for close in self.closing:
+            close()
         self._database.close()
 
     def _open_writing(self) -> Link:

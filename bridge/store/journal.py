@@ -92,6 +92,7 @@ _INSERT = insertion(table, _JournalRow)
 
 def record(session: Session, exchange: ExchangeRecord) -> None:
     """Write an exchange into the journal, in the transaction of `session`: one INSERT."""
+    session.told.append(exchange)
     reason = None if exchange.fault_reason is None else storable(exchange.fault_reason)
     listed = exchange.violations
     violations = storable(json.dumps(list(listed), ensure_ascii=False, default=str)) if listed else None
@@ -279,6 +280,16 @@ class Journal:
         with self._reading() as session:
             row = session.execute(statement).one_or_none()
             return None if row is None else _entry(row, session.cipher)
+
+    def whole(self, session: Session, exchange_ids: Sequence[str]) -> dict[str, Entry]:
+        """Exchanges by their id, with their envelopes, as `session` sees them; what is not there is left out.
+
+        Raises:
+            StoreError: one of them cannot be opened.
+        """
+        statement = select(*_BRIEF, table.c.request, table.c.reply)
+        found = session.execute(statement.where(table.c.exchange_id.in_(exchange_ids)))
+        return {row.exchange_id: _entry(row, session.cipher) for row in found}
 
     def _newest(
         self, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int

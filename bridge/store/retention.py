@@ -9,7 +9,7 @@ what they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
@@ -57,12 +57,17 @@ class Kind(Protocol):
 
 
 class Journal:
-    """Exchanges, but not those that tell about something that is still open: whoever settles it needs them."""
+    """Exchanges, but not those that tell about something that is still open: whoever settles it needs them.
+
+    Args:
+        removing: told of exchanges before they are removed, which they are not where it raises.
+    """
 
     name = "journal"
 
-    def __init__(self, before: int) -> None:
+    def __init__(self, before: int, removing: Callable[[Sequence[str]], object] = lambda _: None) -> None:
         self._before = before
+        self._removing = removing
         self._position = (0, 0)
         self._needed: frozenset[str] | None = None
 
@@ -87,11 +92,12 @@ class Journal:
                 return 0
             chosen = _up_to_bytes(found)
             self._position = (found[len(chosen) - 1].received_at, found[len(chosen) - 1].id)
-            ids = [row.id for row in chosen if row.exchange_id not in self._needed]
-            if ids:
+            going = [row.exchange_id for row in chosen if row.exchange_id not in self._needed]
+            if going:
+                self._removing(going)
                 with store.transaction() as transaction:
-                    transaction.session.execute(delete(journal).where(journal.c.id.in_(ids)))
-                return len(ids)
+                    remove_exchanges(transaction.session, going)
+                return len(going)
 
     def _next(self) -> Any:
         size = func.coalesce(func.length(journal.c.request), 0) + func.coalesce(
@@ -107,14 +113,23 @@ class Journal:
 
     def _find_needed(self, session: Session) -> frozenset[str]:
         # What began a day after that cannot have exchanges from before it.
-        began = self._before + _DAY
-        open_entry = and_(outbox.c.settled_at.is_(None), outbox.c.created_at < began)
-        of_open = union_all(
-            select(outbox.c.exchange_id).where(open_entry, outbox.c.exchange_id.is_not(None)),
-            select(attempt.c.exchange_id).join(outbox).where(open_entry),
-            select(idempotency.c.exchange_id).where(_UNANSWERED, idempotency.c.created_at < began),
-        )
-        return frozenset(session.execute(of_open).scalars())
+        return needed(session, self._before + _DAY)
+
+
+def needed(session: Session, began: int) -> frozenset[str]:
+    """The exchanges that tell about something that began before that and is still open."""
+    open_entry = and_(outbox.c.settled_at.is_(None), outbox.c.created_at < began)
+    of_open = union_all(
+        select(outbox.c.exchange_id).where(open_entry, outbox.c.exchange_id.is_not(None)),
+        select(attempt.c.exchange_id).join(outbox).where(open_entry),
+        select(idempotency.c.exchange_id).where(_UNANSWERED, idempotency.c.created_at < began),
+    )
+    return frozenset(session.execute(of_open).scalars())
+
+
+def remove_exchanges(session: Session, exchange_ids: Sequence[str]) -> None:
+    """Remove them from the journal."""
+    session.execute(delete(journal).where(journal.c.exchange_id.in_(exchange_ids)))
 
 
 class Answers:

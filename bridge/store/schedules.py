@@ -12,11 +12,13 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, null, select, update
 
+from bridge.store import by_hand
+from bridge.store.by_hand import NewAct
 from bridge.store.clock import LEASES, Clock, is_live, moment
 from bridge.store.journal import storable
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
-from bridge.store.tables import act, firing, schedule
+from bridge.store.tables import firing, schedule
 
 Outcome = Literal["done", "failed"]
 Standing = Literal["running", "done", "failed", "lost"]
@@ -68,14 +70,6 @@ class _FiringRow(NamedTuple):
     outcome: str | None
     reason: str | None
     lease_until: int | None
-
-
-class _ActRow(NamedTuple):
-    at: int
-    who: str
-    why: str
-    verb: str
-    after: str
 
 
 _of_name = bindparam("of_name", type_=Text())
@@ -130,7 +124,6 @@ _RENEW = Prepared(
     "of_id",
 )
 _CLOCK = Prepared(select(Clock()))
-_ACT = insertion(act, _ActRow)
 
 
 def clock(session: Session) -> int:
@@ -192,7 +185,7 @@ def end(session: Session, firing_id: int, outcome: Outcome, reason: str | None) 
 
 def record_run_by_hand(session: Session, name: str, *, who: str, why: str, now: int) -> None:
     """Write down that somebody had a schedule run."""
-    session.run(_ACT, _ActRow(now, storable(who), storable(why), f"run schedule {name}", "running"))
+    by_hand.record(session, NewAct(now, who, why, f"run schedule {name}", after="running"))
 
 
 def last_firings(session: Session, *, lease: int) -> dict[str, FiringRow]:

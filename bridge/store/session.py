@@ -15,10 +15,18 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session as SqlalchemySession
 from sqlalchemy.orm import SessionTransaction
 
+from bridge.errors import CommitInDoubt
 from bridge.store.cipher import Cipher
 from bridge.store.statements import ByKeys, DialectName, Parameters, Prepared
 
 Row = tuple[Any, ...]
+
+
+Told = Any
+"""An exchange or an act that was written down: `ExchangeRecord`, `NewAct`."""
+
+Tell = Callable[[Sequence[Told], bool], object]
+"""Learns what a transaction has written down, after its commit, and whether that is in doubt. Quick, and raises nothing."""
 
 
 class Cursor(Protocol):
@@ -73,6 +81,8 @@ class Session(SqlalchemySession):
         # Savepoint: whatever a handler does with commit() and rollback(), the bridge has the last word.
         super().__init__(join_transaction_mode="create_savepoint")
         self._link = link
+        self.told: list[Told] = []
+        """What `Store.listeners` are told after the commit."""
         self.cipher = cipher
         """What contents are encrypted with; None: they are not."""
         self.deferred: list[_Deferred] = []
@@ -138,15 +148,26 @@ class Transaction:
     Used by one thread at a time.
     """
 
-    __slots__ = ("_after", "_before", "_cipher", "_open_reading", "_open_writing", "_reading", "_writing")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_cipher",
+        "_listeners",
+        "_open_reading",
+        "_open_writing",
+        "_reading",
+        "_writing",
+    )
 
     def __init__(
         self,
         open_writing: Callable[[], Link],
         open_reading: Callable[[], Link],
         cipher: Cipher | None = None,
+        listeners: Sequence[Tell] = (),
     ) -> None:
         self._cipher = cipher
+        self._listeners = listeners
         self._open_writing = open_writing
         self._open_reading = open_reading
         self._writing: Session | None = None
@@ -197,9 +218,19 @@ class Transaction:
         session, self._writing = self._writing, None
         after, self._after = self._after, []
         if session is not None:
-            session.leave(keep=True)
+            try:
+                session.leave(keep=True)
+            except CommitInDoubt:
+                self._tell(session, in_doubt=True)
+                raise
+            if session.told:
+                self._tell(session)
         for work in after:
             work()
+
+    def _tell(self, session: Session, *, in_doubt: bool = False) -> None:
+        for tell in self._listeners:
+            tell(session.told, in_doubt)
 
     def before_commit(self, place: tuple[str, ...], work: Callable[[Session], object]) -> None:
         """Have `work` done as the last thing before the commit, and not at all where there is none.

@@ -398,6 +398,7 @@ audit_entry = Table(
     Column("salt", LargeBinary),
     Column("digest", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary),
     Index("ix_audit_entry_at", "at"),
     Index(
         "ix_audit_entry_who",
@@ -412,10 +413,19 @@ audit_entry = Table(
         sqlite_where=text("subject IS NOT NULL"),
         postgresql_where=text("subject IS NOT NULL"),
     ),
+    # Each journaled exchange once, whoever enters it: its own process, or one that finds what that left.
+    Index(
+        "uq_audit_entry_exchange",
+        "subject",
+        unique=True,
+        sqlite_where=text("event = 'exchange'"),
+        postgresql_where=text("event = 'exchange'"),
+    ),
     sqlite_with_rowid=False,
 )
 """Who did what, when, and how it ended; one chain for each process. `digest` is over `salt` and what can be read, `hash` over the
-digest and the hash before it: what a person is erased from keeps its place. `about` is JSON, never content."""
+digest, what is never erased and the hash before it: what a person is erased from keeps its place. `signature` is that of the
+hash, in the last entry of each transaction. `about` is JSON, never content."""
 
 audit_checkpoint = Table(
     "audit_checkpoint",
@@ -426,6 +436,6 @@ audit_checkpoint = Table(
     Column("previous", LargeBinary),
     Column("signed_by", Text, nullable=False),
     Column("signature", LargeBinary, nullable=False),
-    sqlite_autoincrement=True,
 )
-"""The last entry of every chain at a moment, signed; `previous` is the digest of the checkpoint before."""
+"""The last entry of the chains at a moment, as JSON, signed; `previous` is the digest of the checkpoint before. `id` counts without
+gaps."""

@@ -70,12 +70,22 @@ def upgrade() -> None:
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("chain", "seq", name=op.f("pk_audit_entry")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"])
     _index_where("who IS NOT NULL", "ix_audit_entry_who", "audit_entry", ["who", "at"])
     _index_where("subject IS NOT NULL", "ix_audit_entry_subject", "audit_entry", ["subject"])
+    where = sa.text("event = 'exchange'")
+    op.create_index(
+        "uq_audit_entry_exchange",
+        "audit_entry",
+        ["subject"],
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
     op.create_table(
         "audit_checkpoint",
         _row_id(),
@@ -85,7 +95,6 @@ def upgrade() -> None:
         sa.Column("signed_by", sa.Text(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_checkpoint")),
-        sqlite_autoincrement=True,
     )
 
 
