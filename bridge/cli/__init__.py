@@ -38,6 +38,8 @@ MODULES: Final = {
     "deliveries": "deliveries",
     "schedules": "schedules",
     "retention": "retention",
+    "backup": "backup",
+    "restore": "restore",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -1,0 +1,437 @@
+"""Backup and restore: a copy of the whole store in one encrypted file, taken while others write, and put back from there.
+
+    backups = bridge.backups
+    made = backups.make()                  # in `backup.folder`, with the key that the settings name
+    backups.verify(made.file)              # every byte, every page, every row
+    backups.restore(made.file)             # into a store that is empty, else only if told
+
+SQLite's own backup API and PostgreSQL's own pg_dump do the copying (`sqlite`, `postgresql`); `container` is what they are kept in, `folder`
+where, `keys` what it is encrypted with.
+
+A store that is put back is as it was, and the world is not: what it shows as waiting may have been delivered since. So every
+partner that something is open for is held, until a person has looked and releases it.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from bridge.backup import folder as folders
+from bridge.backup import postgresql, sqlite, tools
+from bridge.backup.container import BackupReader, BackupWriter, Header, Summary, fresh_salt
+from bridge.backup.folder import Kept, listing, newest_at
+from bridge.backup.keys import BackupKey, key_of, read_key
+from bridge.delivery.by_hand import BY_HAND
+from bridge.errors import SettingsError, StoreBusy
+from bridge.settings import Settings
+from bridge.store import Store, by_hand, gates, runners, schema
+from bridge.store.by_hand import NewAct
+from bridge.store.schedules import clock
+
+if TYPE_CHECKING:
+    from bridge.audit import Notes
+
+__all__ = [
+    "BackupKey",
+    "Backups",
+    "Checked",
+    "Header",
+    "Kept",
+    "Made",
+    "Restored",
+    "Summary",
+    "listing",
+    "newest_at",
+    "read_key",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A backup that was made. `removed` are older ones that are no longer kept."""
+
+    file: Path
+    header: Header
+    summary: Summary
+    removed: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A backup that was read to its end. `in_full`: its tables were looked at too, by the database's own tools."""
+
+    header: Header
+    summary: Summary
+    in_full: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A store that was put back. `kept` is where the file is that was there before, on SQLite; `held` the partners for which
+    nothing leaves until a person releases them; `migrated_from` the revision of an older backup."""
+
+    header: Header
+    summary: Summary
+    kept: Path | None
+    held: tuple[str, ...]
+    migrated_from: str | None
+
+
+class Backups:
+    """Backups of one store.
+
+    Args:
+        store: it need not be there yet to be restored.
+        notes: where it is written down that one was made or restored.
+    """
+
+    def __init__(self, store: Store, settings: Settings, *, notes: Notes | None = None) -> None:
+        self._store = store
+        self._settings = settings
+        self._options = settings.backup
+        self._notes = notes
+
+    def make(self, file: Path | None = None, *, who: str | None = None, plain: bool | None = None) -> Made:
+        """Copy the store into a file: `file`, or a new one in `backup.folder`, where the oldest are removed afterwards.
+
+        Args:
+            plain: without encryption where there is no key; None: as `backup.plain` says.
+
+        Raises:
+            SettingsError: there is no key, no folder, no pg_dump that fits; or `file` is there already.
+            StoreError: the store cannot be copied, or its schema does not fit this program; nothing is left of the file.
+        """
+        made_at = datetime.now(UTC)
+        key = self._key_to_make_with(self._options.plain if plain is None else plain)
+        place = file if file is not None else self._folder() / folders.name_for(made_at)
+        self._store.check()
+        with folders.new_file(place) as opened:
+            copying = self._copy_sqlite if self._store.file is not None else self._copy_postgresql
+            header, summary = copying(opened, made_at, key)
+        removed = folders.prune(self._folder(), self._options.keep) if file is None else []
+        rows = sum(summary.rows.values())
+        log.info("backup %s: %d rows, %.1f MB", place.name, rows, place.stat().st_size / 1e6)
+        self._note(
+            "backup",
+            who,
+            place,
+            about={"rows": rows, "sha256": summary.sha256, "encrypted": bool(header.key_id)},
+        )
+        return Made(file=place, header=header, summary=summary, removed=tuple(removed))
+
+    def verify(self, file: Path, *, key: BackupKey | None = None) -> Checked:
+        """Read a backup to its end; on SQLite take it out and have every page looked at, on PostgreSQL have pg_restore read it.
+
+        Args:
+            key: None: the one that the settings name.
+
+        Raises:
+            SettingsError: the key is missing or another one.
+            StoreError: it is damaged, or was changed.
+        """
+        key = key or key_of(self._settings)
+        with _reading(file) as opened:
+            reader = BackupReader(opened, file.name)
+            in_full = True
+            if reader.header.dialect == "sqlite":
+                with tempfile.TemporaryDirectory(
+                    prefix=".verify-", dir=self._scratch_folder(file)
+                ) as scratch:
+                    _take_out(reader, key, Path(scratch) / "store")
+            else:
+                try:
+                    fitting = tools.find(reader.header.server, self._options.tools)
+                except SettingsError:
+                    in_full = False
+                    for _ in reader.content(key):
+                        pass
+                else:
+                    postgresql.look_through(reader.content(key), fitting)
+            return Checked(header=reader.header, summary=reader.summary, in_full=in_full)
+
+    def restore(
+        self,
+        file: Path,
+        *,
+        key: BackupKey | None = None,
+        overwrite: bool = False,
+        migrate: bool = False,
+        hold: bool = True,
+        who: str = "",
+    ) -> Restored:
+        """Put a backup in the place of the store that the settings name, all of it or nothing. Nobody else may use it meanwhile.
+
+        Args:
+            key: None: the one that the settings name.
+            overwrite: what is there may go. On SQLite it is kept beside it under another name.
+            migrate: bring an older schema up to what this program needs.
+            hold: nothing leaves for partners with open documents until they are released.
+            who: for the record of what is held.
+
+        Raises:
+            SettingsError: it needs another key, other tools, another program, or permission to overwrite or to migrate.
+            StoreBusy: somebody uses the store.
+            StoreError: it is damaged, or the store cannot be written; what was there still is.
+        """
+        key = key or key_of(self._settings)
+        with _reading(file) as opened:
+            reader = BackupReader(opened, file.name)
+            self._refuse_unfit(reader.header, migrate=migrate)
+            for _ in reader.content(key):  # to its end, before anything is touched
+                pass
+        because = f"restored from {file.name}: what left after {reader.header.made_at} is not known here"
+        wish = _Hold(who or "restore", because) if hold else None
+        restoring = self._restore_sqlite if self._store.file is not None else self._restore_postgresql
+        kept, held = restoring(file, key, overwrite=overwrite, wish=wish)
+        old = reader.header.revision if reader.header.revision != schema.HEAD else None
+        log.warning("restored from %s", file.name)
+        self._note(
+            "restore",
+            who or None,
+            file,
+            about={"made_at": reader.header.made_at, "sha256": reader.summary.sha256},
+        )
+        return Restored(header=reader.header, summary=reader.summary, kept=kept, held=held, migrated_from=old)
+
+    def warnings(self, now: datetime | None = None) -> list[str]:
+        """What an operator should know about the backups that the settings ask for; empty when all is well."""
+        found = []
+        options = self._options
+        if options.folder is None:
+            return []
+        try:
+            if self._key_to_make_with(options.plain) is None:
+                found.append("Backups are not encrypted (backup.plain): whoever has one has every message.")
+            if self._store.file is None:
+                with self._store.reading() as session:
+                    tools.find(postgresql.place_of(session).major, options.tools)
+        except SettingsError as error:
+            found.append(f"No backup can be made: {error}")
+        newest = newest_at(options.folder)
+        age = None if newest is None else (now or datetime.now(UTC)) - newest
+        if age is None:
+            found.append(f"There is no backup in {options.folder} yet. Make one: soapbridge backup")
+        elif age.days >= STALE_DAYS:
+            found.append(
+                f"The newest backup in {options.folder} is {age.days} days old. `soapbridge schedules list` tells what became of "
+                "the last ones; they are made by `soapbridge up` and `soapbridge worker`."
+            )
+        return found
+
+    # -- make
+
+    def _copy_sqlite(
+        self, opened: BinaryIO, made_at: datetime, key: BackupKey | None
+    ) -> tuple[Header, Summary]:
+        assert self._store.file is not None
+        with sqlite.scratch(self._store.file) as scratch:
+            copied = scratch / "store"
+            sqlite.copy(self._store.file, copied)
+            revision, rows = sqlite.revision_and_rows(copied)
+            header = _header("sqlite", revision, made_at, key)
+            writer = BackupWriter(opened, header, key)
+            with copied.open("rb") as content:
+                while part := content.read(_PART):
+                    writer.write(part)
+            return header, writer.end(rows)
+
+    def _copy_postgresql(
+        self, opened: BinaryIO, made_at: datetime, key: BackupKey | None
+    ) -> tuple[Header, Summary]:
+        with self._store.reading() as session:
+            place = postgresql.place_of(session)
+            fitting = tools.find(place.major, self._options.tools)
+            revision, rows = postgresql.revision_and_rows(session)
+            header = _header("postgresql", revision, made_at, key, server=fitting.major, schema=place.schema)
+            writer = BackupWriter(opened, header, key)
+            for part in postgresql.dump(session, place, fitting, wait=self._settings.store.wait):
+                writer.write(part)
+            return header, writer.end(rows)
+
+    # -- restore
+
+    def _restore_sqlite(
+        self, file: Path, key: BackupKey | None, *, overwrite: bool, wish: _Hold | None
+    ) -> tuple[Path | None, tuple[str, ...]]:
+        target = self._store.file
+        assert target is not None
+        if sqlite.has_tables(target) and not overwrite:
+            raise _would_overwrite(str(target), "What is there is then kept beside it, under another name.")
+        self._store.close()
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with sqlite.scratch(target) as scratch:
+            restored = scratch / "store"
+            with _reading(file) as opened:
+                _take_out(BackupReader(opened, file.name), key, restored)
+            inner = Store(f"sqlite:///{restored}")
+            with closing(inner):
+                inner.migrate()
+                held = _hold(inner, wish)
+            return sqlite.put(restored, target), held
+
+    def _restore_postgresql(
+        self, file: Path, key: BackupKey | None, *, overwrite: bool, wish: _Hold | None
+    ) -> tuple[Path | None, tuple[str, ...]]:
+        self._store.close()  # what an idle connection of ours holds is nobody else's
+        # Its schema need not fit, or be there: another store, for the look that is taken at it before every transaction.
+        with self._store.looking() as session:
+            place = postgresql.place_of(session)
+            drop, others = postgresql.tables(session), postgresql.others(session)
+        self._store.close()
+        if drop and not overwrite:
+            raise _would_overwrite(
+                self._store.shown, f"The {len(drop)} tables of its schema {place.schema} then go."
+            )
+        if others:
+            raise StoreBusy(
+                f"{others} other connections of the same user are open to {self._store.shown}: nothing was changed.",
+                advice="Stop what serves it, delivers from it or looks at it; then repeat.",
+            )
+        with _reading(file) as opened:
+            reader = BackupReader(opened, file.name)
+            if reader.header.schema != place.schema:
+                raise SettingsError(
+                    f"The backup is of the schema {reader.header.schema}; the store's is {place.schema}.",
+                    advice=f"Have the search_path of its user begin with {reader.header.schema}, and make that schema.",
+                )
+            fitting = tools.find(max(reader.header.server, place.major), self._options.tools)
+            content = reader.content(key)
+            postgresql.restore(content, place, fitting, drop=drop, rows=lambda: reader.summary.rows)
+        self._store.migrate()
+        return None, _hold(self._store, wish)
+
+    def _refuse_unfit(self, header: Header, *, migrate: bool) -> None:
+        if header.dialect != self._store.dialect:
+            raise SettingsError(
+                f"This is a backup of a store on {_SPOKEN[header.dialect]}, and {self._store.shown} is none.",
+                advice="Name such a store: store.url (SOAPBRIDGE_STORE_URL).",
+            )
+        if header.revision not in schema.REVISIONS:
+            raise SettingsError(
+                f"The backup was made by soapbridge {header.version}, whose schema ({header.revision}) is newer than this "
+                f"program's ({schema.HEAD}).",
+                advice="Install that version or a later one, then restore with it.",
+            )
+        if header.revision != schema.HEAD and not migrate:
+            raise SettingsError(
+                f"The backup was made by soapbridge {header.version}, whose schema ({header.revision}) is older than this "
+                f"program's ({schema.HEAD}).",
+                advice="With --migrate what is restored is upgraded; the backup stays as it is.",
+            )
+
+    # -- what both need
+
+    def _key_to_make_with(self, plain: bool) -> BackupKey | None:
+        key = key_of(self._settings)
+        if key is None and not plain:
+            raise SettingsError(
+                "There is no key to encrypt the backup with.",
+                advice="Name a file with one (backup.key_file, or at_rest.key_file), and keep a copy of it elsewhere; or say that "
+                "backups may be plain (backup.plain, --plain).",
+            )
+        return key
+
+    def _folder(self) -> Path:
+        if self._options.folder is None:
+            raise SettingsError(
+                "It is not said where backups are kept.",
+                advice="Set backup.folder, or name a file: --to FILE.",
+            )
+        return self._options.folder
+
+    def _scratch_folder(self, file: Path) -> Path:
+        """Where what is taken out may lie for a while: where the store is, which is as secret."""
+        own = self._settings.data.folder
+        return own if own.is_dir() else file.parent
+
+    def _note(self, event: str, who: str | None, file: Path, *, about: Mapping[str, object]) -> None:
+        if self._notes is not None:
+            self._notes.note(event, who=who, subject=file.name, outcome="done", about=about)
+
+
+STALE_DAYS: Final = 2
+_PART: Final = 1024**2
+_SPOKEN: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    who: str
+    because: str
+
+
+def _hold(store: Store, wish: _Hold | None) -> tuple[str, ...]:
+    """Let nothing leave for partners that something is open for; which they are."""
+    if wish is None:
+        return ()
+    with store.transaction() as transaction:
+        session = transaction.session
+        names = tuple(sorted(runners.open_partners(session)))
+        now = clock(session)
+        for name in names:
+            gates.hold(session, name, f"{BY_HAND} by {wish.who}: {wish.because}", now=now)
+            by_hand.record(
+                session, NewAct(now, wish.who, wish.because, "hold", name, before="not held", after="held")
+            )
+    return names
+
+
+def _take_out(reader: BackupReader, key: BackupKey | None, target: Path) -> None:
+    sqlite.write(reader.content(key), target)
+    target.chmod(0o600)
+    sqlite.verify(target, reader.summary.rows)
+
+
+def _header(
+    dialect: str,
+    revision: str,
+    made_at: datetime,
+    key: BackupKey | None,
+    *,
+    server: int = 0,
+    schema: str = "",
+) -> Header:
+    return Header(
+        dialect=dialect,
+        revision=revision,
+        made_at=made_at.isoformat(timespec="seconds"),
+        version=_version(),
+        server=server,
+        schema=schema,
+        key_id="" if key is None else key.id,
+        salt="" if key is None else fresh_salt(),
+    )
+
+
+def _version() -> str:
+    try:
+        return version("soapbridge")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _reading(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise SettingsError(
+            f"The backup {file} cannot be read: {error.strerror or error}.",
+            advice="`soapbridge backup list` names them.",
+        ) from None
+
+
+def _would_overwrite(shown: str, what: str) -> SettingsError:
+    return SettingsError(
+        f"{shown} is not empty, and was left as it is.",
+        advice=f"To put the backup in its place: --overwrite. {what}",
+    )

@@ -1,0 +1,272 @@
+"""Copies of a PostgreSQL store: made by pg_dump of a snapshot whose rows were counted, put back in one transaction.
+
+The rows are counted in a transaction that lends its snapshot to pg_dump, so that what is counted is what is copied. What is
+copied is the schema that the store's tables are in, handlers' own tables there included.
+
+Put back is a script: pg_restore writes it, psql runs it, in one transaction that ends with the counting of the rows. It is handed
+over by us, so that psql never sees the end of a script that was broken off, and commits it.
+
+Both are told where the server is, and the password, by a file that only this user may read: arguments and environment can be
+looked at by others.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any, Final, NamedTuple
+
+from sqlalchemy import func, select, table, text
+
+from bridge.backup.tools import Tools
+from bridge.errors import StoreBusy, StoreError
+from bridge.store import Session
+
+_PART: Final = 256 * 1024
+_LONGEST_REASON: Final = 500
+_NOT_OURS: Final = frozenset(
+    {"service", "servicefile", "passfile", "options", "dbname", "host", "hostaddr", "port", "user"}
+)
+_TABLES: Final = text(
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') "
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname"
+)
+_OTHERS: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user "
+    "AND pid <> pg_backend_pid()"
+)
+
+
+class Place(NamedTuple):
+    """Where a store is, as PostgreSQL's tools are told."""
+
+    parameters: Mapping[str, str]
+    major: int
+    schema: str
+
+
+def place_of(session: Session) -> Place:
+    """Of the server that this session is connected to, whichever of several it is.
+
+    Raises:
+        StoreError: the connection's role has no schema to use.
+    """
+    info = _driver(session).info
+    parameters = {name: value for name, value in info.get_parameters().items() if name not in _NOT_OURS}
+    parameters |= {
+        "host": info.host,
+        "port": str(info.port),
+        "user": info.user,
+        "dbname": info.dbname,
+        "password": info.password,
+    }
+    schema = session.execute(text("SELECT current_schema()")).scalar()
+    if schema is None:
+        raise StoreError(
+            "The database has no schema for the store.", advice="Name one in its search_path, and make it."
+        )
+    return Place(
+        {name: value for name, value in parameters.items() if value}, info.server_version // 10_000, schema
+    )
+
+
+def revision_and_rows(session: Session) -> tuple[str, dict[str, int]]:
+    """The revision of the schema, and how many rows each table has; no revision where it was never migrated."""
+    names = tables(session)
+    rows = {name: session.scalar(select(func.count()).select_from(table(name))) or 0 for name in names}
+    if "alembic_version" not in rows:
+        return "", rows
+    return str(session.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""), rows
+
+
+def tables(session: Session) -> list[str]:
+    """Of the schema that the store is in."""
+    return [name for (name,) in session.execute(_TABLES)]
+
+
+def dump(session: Session, place: Place, tools: Tools, *, wait: float) -> Iterator[bytes]:
+    """What pg_dump writes of the session's snapshot. The session must be a reading one, and stay until the end.
+
+    Args:
+        wait: seconds to wait for a table that is being migrated.
+
+    Raises:
+        StoreError: pg_dump failed, with its words.
+    """
+    snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar()
+    with _service(place) as environment, tempfile.TemporaryFile() as said:
+        command = [
+            tools.path("pg_dump"), "--format=custom", "--compress=0", f"--snapshot={snapshot}",
+            f"--schema={_quoted(place.schema)}", f"--lock-wait-timeout={int(wait * 1000)}", "--no-password",
+        ]  # fmt: skip
+        with _process(
+            command, environment, said, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            while part := process.stdout.read(_PART):
+                yield part
+            _ended_well(process, "pg_dump", said)
+
+
+def look_through(content: Iterable[bytes], tools: Tools) -> None:
+    """Have pg_restore read a dump to its end.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    for _ in _script(content, tools, []):
+        pass
+
+
+def others(session: Session) -> int:
+    """How many connections this user has to the database beside this one."""
+    return int(session.execute(_OTHERS).scalar() or 0)
+
+
+def restore(
+    content: Iterable[bytes],
+    place: Place,
+    tools: Tools,
+    *,
+    drop: Iterable[str],
+    rows: Callable[[], Mapping[str, int]],
+) -> None:
+    """Put a dump back, all of it or nothing.
+
+    Args:
+        drop: tables that are there and must go first.
+        rows: how many rows each table must have in the end; asked for when the dump was read to its end.
+
+    Raises:
+        StoreError: it could not be, with the tool's words; nothing was changed.
+    """
+    with _service(place) as environment, tempfile.TemporaryFile() as said:
+        command = [
+            tools.path("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--no-password",
+            "--output=/dev/null", "--file=-",
+        ]  # fmt: skip
+        with _process(
+            command, environment, said, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        ) as process:
+            assert process.stdin is not None
+            try:
+                process.stdin.write(_before(place.schema, drop))
+                for part in _script(
+                    content, tools, [f"--schema={place.schema}", "--no-owner", "--no-privileges"]
+                ):
+                    process.stdin.write(part)
+                process.stdin.write(_after(place.schema, rows()))
+                process.stdin.close()
+            except BrokenPipeError:
+                process.wait()  # its words tell why it went
+            _ended_well(process, "psql", said)
+
+
+def _before(schema: str, drop: Iterable[str]) -> bytes:
+    names = ", ".join(f"{_quoted(schema)}.{_quoted(name)}" for name in drop)
+    lines = ["SET lock_timeout = '10s';"]
+    if names:
+        lines.append(f"DROP TABLE {names} CASCADE;")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _after(schema: str, rows: Mapping[str, int]) -> bytes:
+    """Raises inside the transaction where a table has not the rows that were counted."""
+    checks = "".join(
+        f"IF (SELECT count(*) FROM {_quoted(schema)}.{_quoted(name)}) <> {count} THEN "  # noqa: S608 - quoted
+        f"RAISE EXCEPTION 'a table has not the rows that were counted: %', {_literal(name)}; END IF;\n"
+        for name, count in rows.items()
+    )
+    return f"\nDO $soapbridge$ BEGIN\n{checks}END $soapbridge$;\n".encode()
+
+
+def _script(content: Iterable[bytes], tools: Tools, options: list[str]) -> Iterator[bytes]:
+    """What pg_restore makes of a dump; it is fed by a thread, for it writes while it reads."""
+    failure: list[BaseException] = []
+
+    def feed(into: IO[bytes]) -> None:
+        try:
+            with into:
+                for part in content:
+                    into.write(part)
+        except BrokenPipeError:
+            pass  # it went before the end, and its words tell why
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that reads
+            failure.append(error)
+
+    command = [tools.path("pg_restore"), "--file=-", *options]
+    with (
+        tempfile.TemporaryFile() as said,
+        _process(command, None, said, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        feeder = Thread(target=feed, args=(process.stdin,), name="soapbridge-restore", daemon=True)
+        feeder.start()
+        while part := process.stdout.read(_PART):
+            yield part
+        feeder.join()
+        if failure:
+            raise failure[0]
+        _ended_well(process, "pg_restore", said)
+
+
+@contextmanager
+def _process(
+    command: list[str], environment: Mapping[str, str] | None, said: IO[bytes], *, stdin: int, stdout: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A tool that is gone at the end, one way or the other. What it says goes to `said`."""
+    process = subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=said)  # noqa: S603 - ours
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+
+def _ended_well(process: subprocess.Popen[bytes], name: str, said: IO[bytes]) -> None:
+    if process.wait() == 0:
+        return
+    said.seek(0)
+    words = said.read().decode("utf-8", "replace").strip()
+    kind = StoreBusy if "lock timeout" in words or "lock_timeout" in words else StoreError
+    raise kind(
+        f"{name} failed: {words[:_LONGEST_REASON] or f'exit status {process.returncode}'}",
+        advice="Nothing was changed.",
+    )
+
+
+@contextmanager
+def _service(place: Place) -> Iterator[dict[str, str]]:
+    """An environment in which the tools know where the server is."""
+    if any("\n" in value for value in place.parameters.values()):
+        raise StoreError("The address of the database has a line break in it.", advice="Mend store.url.")
+    with tempfile.TemporaryDirectory(prefix="soapbridge-") as folder:
+        file = Path(folder) / "pg_service.conf"
+        lines = (f"{name}={value}" for name, value in place.parameters.items())
+        file.touch(mode=0o600)
+        file.write_text("\n".join(["[soapbridge]", *lines, ""]), "utf-8")
+        yield {**os.environ, "PGSERVICEFILE": str(file), "PGSERVICE": "soapbridge"}
+
+
+def _driver(session: Session) -> Any:
+    return session.connection().connection.driver_connection
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
