@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,7 +118,7 @@ class Backups:
         with folders.new_file(place) as opened:
             copying = self._copy_sqlite if self._store.file is not None else self._copy_postgresql
             header, summary = copying(opened, made_at, key)
-        removed = folders.prune(self._folder(), self._options.keep) if file is None else []
+        removed = folders.prune(self._folder(), self._options.keep, newest=place) if file is None else []
         rows = sum(summary.rows.values())
         log.info("backup %s: %d rows, %.1f MB", place.name, rows, place.stat().st_size / 1e6)
         self._note(
@@ -129,17 +129,18 @@ class Backups:
         )
         return Made(file=place, header=header, summary=summary, removed=tuple(removed))
 
-    def verify(self, file: Path, *, key: BackupKey | None = None) -> Checked:
+    def verify(self, file: Path, *, key: BackupKey | None = None, plain: bool | None = None) -> Checked:
         """Read a backup to its end; on SQLite take it out and have every page looked at, on PostgreSQL have pg_restore read it.
 
         Args:
             key: None: the one that the settings name.
+            plain: one that is not encrypted will do; None: as `backup.plain` says.
 
         Raises:
-            SettingsError: the key is missing or another one.
+            SettingsError: the key is missing or another one, or it is not encrypted.
             StoreError: it is damaged, or was changed.
         """
-        key = key or key_of(self._settings)
+        opening = self._opening(key, plain)
         with _reading(file) as opened:
             reader = BackupReader(opened, file.name)
             in_full = True
@@ -147,16 +148,16 @@ class Backups:
                 with tempfile.TemporaryDirectory(
                     prefix=".verify-", dir=self._scratch_folder(file)
                 ) as scratch:
-                    _take_out(reader, key, Path(scratch) / "store")
+                    _take_out(reader, opening, Path(scratch) / "store")
             else:
                 try:
                     fitting = tools.find(reader.header.server, self._options.tools)
                 except SettingsError:
                     in_full = False
-                    for _ in reader.content(key):
+                    for _ in opening(reader):
                         pass
                 else:
-                    postgresql.look_through(reader.content(key), fitting)
+                    postgresql.look_through(opening(reader), fitting)
             return Checked(header=reader.header, summary=reader.summary, in_full=in_full)
 
     def restore(
@@ -164,6 +165,7 @@ class Backups:
         file: Path,
         *,
         key: BackupKey | None = None,
+        plain: bool | None = None,
         overwrite: bool = False,
         migrate: bool = False,
         hold: bool = True,
@@ -173,6 +175,7 @@ class Backups:
 
         Args:
             key: None: the one that the settings name.
+            plain: one that is not encrypted will do; None: as `backup.plain` says.
             overwrite: what is there may go. On SQLite it is kept beside it under another name.
             migrate: bring an older schema up to what this program needs.
             hold: nothing leaves for partners with open documents until they are released.
@@ -183,16 +186,16 @@ class Backups:
             StoreBusy: somebody uses the store.
             StoreError: it is damaged, or the store cannot be written; what was there still is.
         """
-        key = key or key_of(self._settings)
+        opening = self._opening(key, plain)
         with _reading(file) as opened:
             reader = BackupReader(opened, file.name)
             self._refuse_unfit(reader.header, migrate=migrate)
-            for _ in reader.content(key):  # to its end, before anything is touched
+            for _ in opening(reader):  # to its end, before anything is touched
                 pass
         because = f"restored from {file.name}: what left after {reader.header.made_at} is not known here"
         wish = _Hold(who or "restore", because) if hold else None
         restoring = self._restore_sqlite if self._store.file is not None else self._restore_postgresql
-        kept, held = restoring(file, key, overwrite=overwrite, wish=wish)
+        kept, held = restoring(file, opening, overwrite=overwrite, wish=wish)
         old = reader.header.revision if reader.header.revision != schema.HEAD else None
         log.warning("restored from %s", file.name)
         self._note(
@@ -214,7 +217,7 @@ class Backups:
                 found.append("Backups are not encrypted (backup.plain): whoever has one has every message.")
             if self._store.file is None:
                 with self._store.reading() as session:
-                    tools.find(postgresql.place_of(session).major, options.tools)
+                    tools.find(postgresql.place_of(session.get_bind()).major, options.tools)
         except SettingsError as error:
             found.append(f"No backup can be made: {error}")
         newest = newest_at(options.folder)
@@ -249,19 +252,21 @@ class Backups:
         self, opened: BinaryIO, made_at: datetime, key: BackupKey | None
     ) -> tuple[Header, Summary]:
         with self._store.reading() as session:
-            place = postgresql.place_of(session)
+            # A session begins a savepoint with its first statement, and no snapshot can be lent from inside one.
+            connection = session.get_bind()
+            place = postgresql.place_of(connection)
             fitting = tools.find(place.major, self._options.tools)
-            revision, rows = postgresql.revision_and_rows(session)
+            revision, rows = postgresql.revision_and_rows(connection)
             header = _header("postgresql", revision, made_at, key, server=fitting.major, schema=place.schema)
             writer = BackupWriter(opened, header, key)
-            for part in postgresql.dump(session, place, fitting, wait=self._settings.store.wait):
+            for part in postgresql.dump(connection, place, fitting, wait=self._settings.store.wait):
                 writer.write(part)
             return header, writer.end(rows)
 
     # -- restore
 
     def _restore_sqlite(
-        self, file: Path, key: BackupKey | None, *, overwrite: bool, wish: _Hold | None
+        self, file: Path, opening: _Opening, *, overwrite: bool, wish: _Hold | None
     ) -> tuple[Path | None, tuple[str, ...]]:
         target = self._store.file
         assert target is not None
@@ -272,7 +277,7 @@ class Backups:
         with sqlite.scratch(target) as scratch:
             restored = scratch / "store"
             with _reading(file) as opened:
-                _take_out(BackupReader(opened, file.name), key, restored)
+                _take_out(BackupReader(opened, file.name), opening, restored)
             inner = Store(f"sqlite:///{restored}")
             with closing(inner):
                 inner.migrate()
@@ -280,17 +285,19 @@ class Backups:
             return sqlite.put(restored, target), held
 
     def _restore_postgresql(
-        self, file: Path, key: BackupKey | None, *, overwrite: bool, wish: _Hold | None
+        self, file: Path, opening: _Opening, *, overwrite: bool, wish: _Hold | None
     ) -> tuple[Path | None, tuple[str, ...]]:
         self._store.close()  # what an idle connection of ours holds is nobody else's
         # Its schema need not fit, or be there: another store, for the look that is taken at it before every transaction.
         with self._store.looking() as session:
-            place = postgresql.place_of(session)
-            drop, others = postgresql.tables(session), postgresql.others(session)
+            connection = session.get_bind()
+            place = postgresql.place_of(connection)
+            there, others = postgresql.tables(connection), postgresql.others(connection)
         self._store.close()
-        if drop and not overwrite:
+        if there and not overwrite:
             raise _would_overwrite(
-                self._store.shown, f"The {len(drop)} tables of its schema {place.schema} then go."
+                self._store.shown,
+                f"The {len(there)} tables of its schema {place.schema} then go, and whatever else is in it.",
             )
         if others:
             raise StoreBusy(
@@ -305,8 +312,8 @@ class Backups:
                     advice=f"Have the search_path of its user begin with {reader.header.schema}, and make that schema.",
                 )
             fitting = tools.find(max(reader.header.server, place.major), self._options.tools)
-            content = reader.content(key)
-            postgresql.restore(content, place, fitting, drop=drop, rows=lambda: reader.summary.rows)
+            content = opening(reader)
+            postgresql.restore(content, place, fitting, empty=overwrite, rows=lambda: reader.summary.rows)
         self._store.migrate()
         return None, _hold(self._store, wish)
 
@@ -330,6 +337,12 @@ class Backups:
             )
 
     # -- what both need
+
+    def _opening(self, key: BackupKey | None, plain: bool | None) -> _Opening:
+        """What a file is opened with."""
+        found = key or key_of(self._settings)
+        may_be_plain = self._options.plain if plain is None else plain
+        return lambda reader: reader.content(found, plain=may_be_plain)
 
     def _key_to_make_with(self, plain: bool) -> BackupKey | None:
         key = key_of(self._settings)
@@ -361,6 +374,7 @@ class Backups:
 
 STALE_DAYS: Final = 2
 _PART: Final = 1024**2
+_Opening = Callable[[BackupReader], Iterator[bytes]]
 _SPOKEN: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -386,8 +400,8 @@ def _hold(store: Store, wish: _Hold | None) -> tuple[str, ...]:
     return names
 
 
-def _take_out(reader: BackupReader, key: BackupKey | None, target: Path) -> None:
-    sqlite.write(reader.content(key), target)
+def _take_out(reader: BackupReader, opening: _Opening, target: Path) -> None:
+    sqlite.write(opening(reader), target)
     target.chmod(0o600)
     sqlite.verify(target, reader.summary.rows)
 

@@ -20,7 +20,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -32,6 +32,7 @@ PIECE: Final = 1024**2
 """Bytes of compressed content in a piece."""
 
 _TAG: Final = 16
+_SALT: Final = 32
 _LONGEST: Final = PIECE + 64 * 1024
 """No piece and no header is longer: what says so is no backup."""
 _LEVEL: Final = 1
@@ -60,9 +61,17 @@ class Header:
     """Which key opens it (`BackupKey.id`); empty: none is needed."""
     salt: str = ""
 
-    @property
-    def moment(self) -> datetime:
-        return datetime.fromisoformat(self.made_at)
+    @classmethod
+    def read(cls, text: bytes) -> Header:
+        """Raises ValueError or TypeError: this is no header."""
+        header = cls(**json.loads(text))
+        for one in fields(cls):
+            if type(getattr(header, one.name)) is not (int if one.name == "server" else str):
+                raise TypeError(one.name)
+        datetime.fromisoformat(header.made_at)
+        if header.key_id and len(bytes.fromhex(header.salt)) != _SALT:
+            raise ValueError("salt")
+        return header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,21 +141,24 @@ class BackupReader:
             )
         try:
             self._head = self._framed()
-            self.header = Header(**json.loads(self._head))
+            self.header = Header.read(self._head)
         except (TypeError, ValueError):
             raise self._damaged("its header cannot be read") from None
 
-    def content(self, key: BackupKey | None) -> Iterator[bytes]:
+    def content(self, key: BackupKey | None, *, plain: bool = False) -> Iterator[bytes]:
         """What was copied, piece by piece. Ends with the last one verified; `summary` is there from then on.
 
+        Args:
+            plain: one that is not encrypted may be read, which anybody can have made.
+
         Raises:
-            SettingsError: it needs a key, or another one.
+            SettingsError: it needs a key, or another one, or it is not encrypted.
             StoreError: it was damaged or changed. What came before is what was written.
         """
-        seal = _sealing(self.header, self._head, self._fitting(key))
+        seal = _sealing(self.header, self._head, self._fitting(key, plain))
         inflate, digest, size = zlib.decompressobj(), hashlib.sha256(), 0
-        for plain in self._pieces(seal):
-            rest = plain
+        for packed in self._pieces(seal):
+            rest = packed
             while rest:
                 try:
                     content = inflate.decompress(rest, PIECE)
@@ -189,10 +201,15 @@ class BackupReader:
             raise self._damaged("it is cut off")
         return piece
 
-    def _fitting(self, key: BackupKey | None) -> BackupKey | None:
+    def _fitting(self, key: BackupKey | None, plain: bool) -> BackupKey | None:
         wanted = self.header.key_id
         if not wanted:
-            return None
+            if plain:
+                return None
+            raise SettingsError(
+                f"{self._shown} is not encrypted: whoever can write where it is kept can have made it.",
+                advice="Where you know where it comes from: --plain, or backup.plain.",
+            )
         if key is None:
             raise SettingsError(
                 f"{self._shown} is encrypted, and no key is given.",
@@ -273,7 +290,7 @@ class _Plain:
 
 
 def fresh_salt() -> str:
-    return os.urandom(32).hex()
+    return os.urandom(_SALT).hex()
 
 
 def as_json(header: Header, summary: Summary | None = None) -> dict[str, Any]:

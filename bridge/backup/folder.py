@@ -55,13 +55,16 @@ def name_for(moment: datetime) -> str:
     return f"soapbridge-{moment.astimezone(UTC):{_MOMENT}}Z-{os.urandom(3).hex()}{ENDING}"
 
 
-def prune(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the newest `keep`, and what processes that died had begun; which backups were removed."""
+def prune(folder: Path, keep: int, *, newest: Path) -> list[Path]:
+    """Remove all but `newest` and the `keep` - 1 before it, and what processes that died had begun; which backups were removed.
+
+    Where the clock was set back, older ones have later names: the one that was just made is never taken for the oldest.
+    """
     with suppress(OSError):
         for left in folder.glob(f"{_PARTIAL}*"):
             if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
                 left.unlink(missing_ok=True)
-    gone = [kept.file for kept in listing(folder)[keep:]]
+    gone = [kept.file for kept in listing(folder) if kept.file != newest][keep - 1 :]
     for file in gone:
         file.unlink(missing_ok=True)
     return gone

@@ -21,17 +21,16 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final, NamedTuple
 
-from sqlalchemy import func, select, table, text
+from sqlalchemy import Connection, func, select, table, text
 
 from bridge.backup.tools import Tools
 from bridge.errors import StoreBusy, StoreError
-from bridge.store import Session
 
 _PART: Final = 256 * 1024
 _LONGEST_REASON: Final = 500
-_NOT_OURS: Final = frozenset(
-    {"service", "servicefile", "passfile", "options", "dbname", "host", "hostaddr", "port", "user"}
-)
+_SAID_OTHERWISE: Final = frozenset({"service", "servicefile", "passfile", "options"})
+_NEW_DEFAULTS: Final = {"sslcertmode": "allow"}
+"""What libpq 16 and later tells although nobody has set it, and older tools refuse to read."""
 _TABLES: Final = text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') "
@@ -41,6 +40,24 @@ _OTHERS: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user "
     "AND pid <> pg_backend_pid()"
 )
+_EMPTY: Final = """
+DO $soapbridge$ DECLARE doomed text; BEGIN
+  FOREACH doomed IN ARRAY coalesce((SELECT array_agg(statement ORDER BY turn) FROM (
+    SELECT format('DROP %s IF EXISTS %I.%I CASCADE', kind, :schema, c.relname), c.oid, CASE kind WHEN 'TABLE' THEN 1 ELSE 2 END
+      FROM (SELECT *, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
+            WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END AS kind FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')) c
+      WHERE relnamespace = :schema::regnamespace
+    UNION ALL
+    SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure), oid, 3 FROM pg_proc WHERE pronamespace = :schema::regnamespace
+    UNION ALL
+    SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', :schema, typname), oid, 4 FROM pg_type
+      WHERE typnamespace = :schema::regnamespace AND typtype IN ('e', 'd', 'r')
+  ) found (statement, oid, turn)
+  WHERE NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = found.oid AND d.deptype = 'e')), '{}')
+  LOOP EXECUTE doomed; END LOOP;
+END $soapbridge$;
+"""
+"""Empties the schema. Tables go first: what belongs to them goes with them, and is no longer there when its turn comes."""
 
 
 class Place(NamedTuple):
@@ -51,22 +68,27 @@ class Place(NamedTuple):
     schema: str
 
 
-def place_of(session: Session) -> Place:
-    """Of the server that this session is connected to, whichever of several it is.
+def place_of(connection: Connection) -> Place:
+    """Of the server that this connection is to, whichever of several it is.
 
     Raises:
         StoreError: the connection's role has no schema to use.
     """
-    info = _driver(session).info
-    parameters = {name: value for name, value in info.get_parameters().items() if name not in _NOT_OURS}
+    info = _driver(connection).info
+    parameters = {
+        name: value
+        for name, value in info.get_parameters().items()
+        if name not in _SAID_OTHERWISE and _NEW_DEFAULTS.get(name) != value
+    }
     parameters |= {
         "host": info.host,
+        "hostaddr": info.hostaddr,
         "port": str(info.port),
         "user": info.user,
         "dbname": info.dbname,
         "password": info.password,
     }
-    schema = session.execute(text("SELECT current_schema()")).scalar()
+    schema = connection.execute(text("SELECT current_schema()")).scalar()
     if schema is None:
         raise StoreError(
             "The database has no schema for the store.", advice="Name one in its search_path, and make it."
@@ -76,22 +98,22 @@ def place_of(session: Session) -> Place:
     )
 
 
-def revision_and_rows(session: Session) -> tuple[str, dict[str, int]]:
+def revision_and_rows(connection: Connection) -> tuple[str, dict[str, int]]:
     """The revision of the schema, and how many rows each table has; no revision where it was never migrated."""
-    names = tables(session)
-    rows = {name: session.scalar(select(func.count()).select_from(table(name))) or 0 for name in names}
+    names = tables(connection)
+    rows = {name: connection.scalar(select(func.count()).select_from(table(name))) or 0 for name in names}
     if "alembic_version" not in rows:
         return "", rows
-    return str(session.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""), rows
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""), rows
 
 
-def tables(session: Session) -> list[str]:
+def tables(connection: Connection) -> list[str]:
     """Of the schema that the store is in."""
-    return [name for (name,) in session.execute(_TABLES)]
+    return [name for (name,) in connection.execute(_TABLES)]
 
 
-def dump(session: Session, place: Place, tools: Tools, *, wait: float) -> Iterator[bytes]:
-    """What pg_dump writes of the session's snapshot. The session must be a reading one, and stay until the end.
+def dump(connection: Connection, place: Place, tools: Tools, *, wait: float) -> Iterator[bytes]:
+    """What pg_dump writes of the connection's snapshot. It must be a reading one, with no savepoint, and stay until the end.
 
     Args:
         wait: seconds to wait for a table that is being migrated.
@@ -99,7 +121,7 @@ def dump(session: Session, place: Place, tools: Tools, *, wait: float) -> Iterat
     Raises:
         StoreError: pg_dump failed, with its words.
     """
-    snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar()
+    snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar()
     with _service(place) as environment, tempfile.TemporaryFile() as said:
         command = [
             tools.path("pg_dump"), "--format=custom", "--compress=0", f"--snapshot={snapshot}",
@@ -124,9 +146,9 @@ def look_through(content: Iterable[bytes], tools: Tools) -> None:
         pass
 
 
-def others(session: Session) -> int:
+def others(connection: Connection) -> int:
     """How many connections this user has to the database beside this one."""
-    return int(session.execute(_OTHERS).scalar() or 0)
+    return int(connection.execute(_OTHERS).scalar() or 0)
 
 
 def restore(
@@ -134,13 +156,13 @@ def restore(
     place: Place,
     tools: Tools,
     *,
-    drop: Iterable[str],
+    empty: bool,
     rows: Callable[[], Mapping[str, int]],
 ) -> None:
     """Put a dump back, all of it or nothing.
 
     Args:
-        drop: tables that are there and must go first.
+        empty: whatever is in the schema goes first; what extensions brought, and other schemas, stay.
         rows: how many rows each table must have in the end; asked for when the dump was read to its end.
 
     Raises:
@@ -156,7 +178,7 @@ def restore(
         ) as process:
             assert process.stdin is not None
             try:
-                process.stdin.write(_before(place.schema, drop))
+                process.stdin.write(_before(place.schema, empty))
                 for part in _script(
                     content, tools, [f"--schema={place.schema}", "--no-owner", "--no-privileges"]
                 ):
@@ -168,12 +190,9 @@ def restore(
             _ended_well(process, "psql", said)
 
 
-def _before(schema: str, drop: Iterable[str]) -> bytes:
-    names = ", ".join(f"{_quoted(schema)}.{_quoted(name)}" for name in drop)
-    lines = ["SET lock_timeout = '10s';"]
-    if names:
-        lines.append(f"DROP TABLE {names} CASCADE;")
-    return ("\n".join(lines) + "\n").encode()
+def _before(schema: str, empty: bool) -> bytes:
+    script = "SET lock_timeout = '10s'; SET client_min_messages = warning;\n"
+    return (script + _EMPTY.replace(":schema", _literal(schema)) if empty else script).encode()
 
 
 def _after(schema: str, rows: Mapping[str, int]) -> bytes:
@@ -260,8 +279,8 @@ def _service(place: Place) -> Iterator[dict[str, str]]:
         yield {**os.environ, "PGSERVICEFILE": str(file), "PGSERVICE": "soapbridge"}
 
 
-def _driver(session: Session) -> Any:
-    return session.connection().connection.driver_connection
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _quoted(name: str) -> str:

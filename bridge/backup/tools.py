@@ -74,7 +74,7 @@ def _folders() -> Iterator[Path]:
     yield from (Path(one) for one in os.environ.get("PATH", os.defpath).split(os.pathsep) if one)
     spec = find_spec(_PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
-        yield Path(place) / "pginstall" / "bin"
+        yield from sorted(Path(place).glob("pginstall*/bin"))
 
 
 @functools.lru_cache(maxsize=64)

@@ -34,6 +34,7 @@ KeyFile = Annotated[
         help="The key it was encrypted with, where that is not the one in the settings.",
     ),
 ]
+Plain = Annotated[bool, typer.Option("--plain", help="One that is not encrypted will do.")]
 
 
 @app.callback()
@@ -98,7 +99,11 @@ def list_backups(as_json: AsJson = False, config: ConfigFile = None) -> None:
 
 @app.command("verify")
 def verify(
-    file: File = "latest", key_file: KeyFile = None, as_json: AsJson = False, config: ConfigFile = None
+    file: File = "latest",
+    key_file: KeyFile = None,
+    plain: Plain = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
 ) -> None:
     """Read a backup to its end: nothing was changed or cut off, the key fits, and the database's own tools can read it."""
     from bridge.backup import read_key
@@ -108,7 +113,9 @@ def verify(
     with open_backups(config) as (backups, settings):
         named = named_backup(file, settings)
         try:
-            checked = backups.verify(named, key=None if key_file is None else read_key(Path(key_file)))
+            checked = backups.verify(
+                named, key=None if key_file is None else read_key(Path(key_file)), plain=plain or None
+            )
         except StoreError as error:
             finish(str(error), ok=False, as_json=as_json, content={"file": named, "mistake": str(error)})
     header, summary = checked.header, checked.summary

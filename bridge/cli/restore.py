@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.backup import File, KeyFile, at, named_backup, open_backups
+from bridge.cli.backup import File, KeyFile, Plain, at, named_backup, open_backups
 from bridge.cli.output import AsJson, ConfigFile, finish, say
 
 
@@ -30,6 +30,7 @@ def restore(
         ),
     ] = False,
     key_file: KeyFile = None,
+    plain: Plain = False,
     who: Annotated[
         str, typer.Option("--who", help="For the record; the user of this machine, if not given.")
     ] = "",
@@ -44,6 +45,7 @@ def restore(
         restored = backups.restore(
             named_backup(file, settings),
             key=None if key_file is None else read_key(Path(key_file)),
+            plain=plain or None,
             overwrite=overwrite,
             migrate=migrate,
             hold=not no_hold,
