@@ -298,7 +298,7 @@ class Deliveries:
             if wanted.dry_run:
                 raise _Undone
 
-        with contextlib.suppress(_Undone):
+        with contextlib.suppress(_Undone), self._store.failing_plainly("what was asked for"):
             self._store.run(once)
         return deeds
 

@@ -26,6 +26,10 @@ class Document(NamedTuple):
     reference: str | None = None
 
 
+LONGEST_NAME = 500
+"""Bytes (UTF-8) of an ordering key or a reference: both are in an index, and PostgreSQL's take 2,704 for a whole row."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What became of one attempt.

@@ -24,6 +24,7 @@ from lxml import etree
 
 from bridge.contract import Operation
 from bridge.contract.codec.values import Payload
+from bridge.delivery.sender import LONGEST_NAME
 from bridge.errors import HandlerError, InDoubt, NotSent, Refused
 from bridge.forwarding.checks import (
     Fault,
@@ -41,6 +42,7 @@ from bridge.handlers import Call, DeclaredFault, Handler, Service, named_or_near
 from bridge.idempotency import KeyPath
 from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
+from bridge.soap.refusals import refuse
 
 if TYPE_CHECKING:
     from bridge.partners.soap import SoapPartner
@@ -160,7 +162,10 @@ class Forward:
 
     def _key(self, values: Any, call: Call) -> str | None:
         if isinstance(self.ordering_key, KeyPath):
-            return None if call.payload is None else self.ordering_key.find(call.payload)
+            key = None if call.payload is None else self.ordering_key.find(call.payload)
+            if key is not None and len(key.encode()) > LONGEST_NAME:
+                raise refuse("ordering_key_too_long", most=LONGEST_NAME)
+            return key
         found = None if self.ordering_key is None else self.ordering_key(values)
         return None if found is None else str(found)
 

@@ -354,4 +354,13 @@ _DUPLICATES = {
     ),
 }
 
-REASONS: dict[str, Reason] = {**_HTTP, **_XML, **_ENVELOPE, **_ADDRESSING, **_DUPLICATES}
+_DELIVERY = {
+    "ordering_key_too_long": Reason(
+        "What puts the document in order with others has more than {most} bytes.",
+        "Nothing was accepted; give a shorter number.",
+        "用于确定文档先后顺序的编号超过 {most} 字节。",
+        "未接收任何内容；请使用较短的编号。",
+    ),
+}
+
+REASONS: dict[str, Reason] = {**_HTTP, **_XML, **_ENVELOPE, **_ADDRESSING, **_DUPLICATES, **_DELIVERY}

@@ -147,6 +147,23 @@ class Store:
                 time.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**again)  # noqa: S311 - not a secret
         raise AssertionError("unreachable: the last round returns or raises")
 
+    @contextmanager
+    def failing_plainly(self, what: str) -> Iterator[None]:
+        """What people start by hand: a database that goes away meanwhile is told of as that, and not by its driver.
+
+        Raises:
+            StoreError: instead of the driver's error. `what` is what was to be done.
+        """
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, StoreError) or not self.has_failed(error):
+                raise
+            raise StoreError(
+                f"The store {self.shown} could not be used: {what} was not done, or not to its end.",
+                advice="See that the database runs; then look how things stand, and repeat what is missing.",
+            ) from error
+
     def has_failed(self, error: BaseException) -> bool:
         """Whether this tells of a database that cannot be used now, which may pass, and not of a mistake in what was asked."""
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -166,15 +183,22 @@ class Store:
             StoreError: the schema is newer than this program, or the database cannot be used.
         """
         try:
-            with Transaction(self._database.writing, self._database.reading) as transaction:
+            with (
+                self.failing_plainly("the upgrade"),
+                Transaction(self._database.writing, self._database.reading) as transaction,
+            ):
                 schema.migrate(transaction.session.connection(), shown=self.shown)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+        except StoreError as error:
+            cause = error.__cause__
+            if (
+                not isinstance(cause, DBAPIError)
+                or getattr(cause.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE
+            ):
                 raise
             raise StoreBusy(
                 f"A table of the store {self.shown} was in use for too long; nothing was changed.",
                 advice="Stop the processes that use it, or wait until they have less to do; then repeat.",
-            ) from error
+            ) from cause
 
     def prepare(self) -> None:
         """Make the tables of a database that has none; refuse one whose schema does not fit.

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.contract import Contract, Operation
 from bridge.delivery.policy import Rules
-from bridge.delivery.sender import Delivery
+from bridge.delivery.sender import LONGEST_NAME, Delivery
 from bridge.errors import (
     EncodeError,
     HandlerError,
@@ -26,9 +26,6 @@ from bridge.store.journal import storable
 
 LONGEST = 4000
 """Characters of a reason that are kept."""
-
-LONGEST_NAME = 500
-"""Bytes (UTF-8) of an ordering key or a reference: both are in an index, and PostgreSQL's take 2,704 for a whole row."""
 
 
 def check_name(what: str, given: object) -> None:

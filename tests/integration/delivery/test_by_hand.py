@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bridge.delivery import gate as gates
 from bridge.delivery.accept import accept
@@ -16,9 +18,9 @@ from bridge.delivery.deeds import OneKey, Report, WholePartner
 from bridge.delivery.drain import Drain
 from bridge.delivery.policy import Rules
 from bridge.delivery.sender import Document
-from bridge.errors import SettingsError
+from bridge.errors import SettingsError, StoreError
 from bridge.settings import Delivery, Partner, Settings
-from bridge.store import Store
+from bridge.store import Session, Store, by_hand
 from bridge.store.clock import SECOND
 from bridge.store.deliveries import Entries
 from bridge.store.outbox import NewEntry
@@ -54,6 +56,21 @@ def said(report: Report) -> str:
 
 
 # hold and release
+
+
+def test_a_database_that_goes_away_is_told_of_plainly(
+    store: Store, box: Outbox, desk: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(session: Session, _: Any) -> None:
+        if store.dialect == "postgresql":
+            session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        raise sqlite3.OperationalError("disk I/O error")
+
+    (a,) = box.put("a")
+    monkeypatch.setattr(by_hand, "record", lost)
+    with pytest.raises(StoreError, match="could not be used: what was asked for was not done"):
+        desk.hold(a, **MEI)
+    assert box.key().state == "active"
 
 
 def test_an_entry_that_is_held_is_not_sent_and_its_key_waits(

@@ -57,6 +57,13 @@ def test_a_document_without_what_the_path_names_has_a_key_of_its_own(make: Make)
     assert bench.rows("SELECT ordering_key = entry_id FROM outbox") in ([(1,)], [(True,)])
 
 
+def test_an_ordering_key_that_is_too_long_is_the_sender_s_mistake(make: Make) -> None:
+    bench = make().forward(durable=True, ordering_key="Order/@branch")
+    answer = bench.send(cancel(branch="北" * 167))
+    assert (answer.payload.findtext("faultcode"), answer.repeat) == ("soap:Client", "useless")
+    assert bench.outbox == []
+
+
 def test_a_request_whose_answer_cannot_be_made_is_not_stored(make: Make) -> None:
     bench = make().forward(durable=True, reply=lambda values, entry: {"Accepted": "perhaps"})
     assert bench.send().status == 500
