@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench interop crash docs dist lock sbom release-check clean
+.PHONY: help run test lint format bench interop crash docs dist lock lowest sbom release-check clean
 
 help:
 	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
@@ -27,6 +27,7 @@ help:
 	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
 	@echo "make lock    settle the versions of a release anew, with hashes: deploy/*.lock; ARGS=--upgrade takes the newest"
+	@echo "make lowest  tests with the oldest version of everything that setup.cfg allows; ARGS names other tests"
 	@echo "make sbom    what a release is made of, in CycloneDX: ./dist/sbom.json"
 	@echo "make release-check   a release installed from its lock files alone, and tried"
 	@echo "make clean   remove .venv and caches; ./data stays"
@@ -92,6 +93,15 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: $(VENV)/.installed-release
 	$(COMPILE) --extra postgres --output-file deploy/requirements.lock setup.cfg
 	echo setuptools | $(COMPILE) --output-file deploy/build.lock -
+
+# What setup.cfg promises: its lower bounds do.
+lowest: $(VENV)/.installed-release
+	@mkdir -p build
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --no-header --no-annotate --no-emit-index-url --python $(PYTHON) --all-extras --output-file build/lowest.txt setup.cfg
+	rm -rf build/lowest
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip --disable-pip-version-check --quiet install --editable . --requirement build/lowest.txt
+	build/lowest/bin/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/unit)
 
 # A new environment with what a release installs and nothing else.
 RELEASE := build/release
