@@ -30,7 +30,7 @@ from bridge.backup.container import BackupReader, BackupWriter, Header, Summary,
 from bridge.backup.folder import Kept, listing, newest_at
 from bridge.backup.keys import BackupKey, key_of, read_key
 from bridge.delivery.by_hand import BY_HAND
-from bridge.errors import SettingsError, StoreBusy
+from bridge.errors import SettingsError, StoreBusy, StoreError
 from bridge.settings import Settings
 from bridge.store import Store, by_hand, gates, runners, schema
 from bridge.store.by_hand import NewAct
@@ -109,12 +109,12 @@ class Backups:
 
         Raises:
             SettingsError: there is no key, no folder, no pg_dump that fits; or `file` is there already.
-            StoreError: the store cannot be copied, or its schema does not fit this program; nothing is left of the file.
+            StoreError: the store cannot be copied; nothing is left of the file. A schema that this program does not fit is copied as
+                well as any: it is what a backup is made for before an upgrade.
         """
         made_at = datetime.now(UTC)
         key = self._key_to_make_with(self._options.plain if plain is None else plain)
         place = file if file is not None else self._folder() / folders.name_for(made_at)
-        self._store.check()
         with folders.new_file(place) as opened:
             copying = self._copy_sqlite if self._store.file is not None else self._copy_postgresql
             header, summary = copying(opened, made_at, key)
@@ -216,7 +216,7 @@ class Backups:
             if self._key_to_make_with(options.plain) is None:
                 found.append("Backups are not encrypted (backup.plain): whoever has one has every message.")
             if self._store.file is None:
-                with self._store.reading() as session:
+                with self._store.looking() as session:
                     tools.find(postgresql.place_of(session.get_bind()).major, options.tools)
         except SettingsError as error:
             found.append(f"No backup can be made: {error}")
@@ -240,7 +240,7 @@ class Backups:
         with sqlite.scratch(self._store.file) as scratch:
             copied = scratch / "store"
             sqlite.copy(self._store.file, copied)
-            revision, rows = sqlite.revision_and_rows(copied)
+            revision, rows = _filled(*sqlite.revision_and_rows(copied))
             header = _header("sqlite", revision, made_at, key)
             writer = BackupWriter(opened, header, key)
             with copied.open("rb") as content:
@@ -251,12 +251,12 @@ class Backups:
     def _copy_postgresql(
         self, opened: BinaryIO, made_at: datetime, key: BackupKey | None
     ) -> tuple[Header, Summary]:
-        with self._store.reading() as session:
+        with self._store.looking() as session:
             # A session begins a savepoint with its first statement, and no snapshot can be lent from inside one.
             connection = session.get_bind()
             place = postgresql.place_of(connection)
             fitting = tools.find(place.major, self._options.tools)
-            revision, rows = postgresql.revision_and_rows(connection)
+            revision, rows = _filled(*postgresql.revision_and_rows(connection))
             header = _header("postgresql", revision, made_at, key, server=fitting.major, schema=place.schema)
             writer = BackupWriter(opened, header, key)
             for part in postgresql.dump(connection, place, fitting, wait=self._settings.store.wait):
@@ -398,6 +398,12 @@ def _hold(store: Store, wish: _Hold | None) -> tuple[str, ...]:
                 session, NewAct(now, wish.who, wish.because, "hold", name, before="not held", after="held")
             )
     return names
+
+
+def _filled(revision: str, rows: dict[str, int]) -> tuple[str, dict[str, int]]:
+    if not revision:
+        raise StoreError("The store has no tables yet.", advice="There is nothing to keep.")
+    return revision, rows
 
 
 def _take_out(reader: BackupReader, opening: _Opening, target: Path) -> None:

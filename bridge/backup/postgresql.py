@@ -3,8 +3,8 @@
 The rows are counted in a transaction that lends its snapshot to pg_dump, so that what is counted is what is copied. What is
 copied is the schema that the store's tables are in, handlers' own tables there included.
 
-Put back is a script: pg_restore writes it, psql runs it, in one transaction that ends with the counting of the rows. It is handed
-over by us, so that psql never sees the end of a script that was broken off, and commits it.
+Put back is a script: pg_restore writes it, psql runs it. Ours are the beginning of its transaction, and the end: the rows are counted and
+it commits. (psql's own `--single-transaction` would commit a script that was broken off, too: where this process is killed, say.)
 
 Both are told where the server is, and the password, by a file that only this user may read: arguments and environment can be
 looked at by others.
@@ -170,7 +170,7 @@ def restore(
     """
     with _service(place) as environment, tempfile.TemporaryFile() as said:
         command = [
-            tools.path("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--no-password",
+            tools.path("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password",
             "--output=/dev/null", "--file=-",
         ]  # fmt: skip
         with _process(
@@ -191,18 +191,18 @@ def restore(
 
 
 def _before(schema: str, empty: bool) -> bytes:
-    script = "SET lock_timeout = '10s'; SET client_min_messages = warning;\n"
+    script = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL client_min_messages = warning;\n"
     return (script + _EMPTY.replace(":schema", _literal(schema)) if empty else script).encode()
 
 
 def _after(schema: str, rows: Mapping[str, int]) -> bytes:
-    """Raises inside the transaction where a table has not the rows that were counted."""
+    """The end of the transaction, unless a table has not the rows that were counted."""
     checks = "".join(
         f"IF (SELECT count(*) FROM {_quoted(schema)}.{_quoted(name)}) <> {count} THEN "  # noqa: S608 - quoted
         f"RAISE EXCEPTION 'a table has not the rows that were counted: %', {_literal(name)}; END IF;\n"
         for name, count in rows.items()
     )
-    return f"\nDO $soapbridge$ BEGIN\n{checks}END $soapbridge$;\n".encode()
+    return f"\nDO $soapbridge$ BEGIN\n{checks}END $soapbridge$;\nCOMMIT;\n".encode()
 
 
 def _script(content: Iterable[bytes], tools: Tools, options: list[str]) -> Iterator[bytes]:

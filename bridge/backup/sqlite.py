@@ -138,7 +138,7 @@ def put(restored: Path, file: Path) -> Path | None:
         StoreBusy: somebody uses the store.
         StoreError: it cannot be written.
     """
-    aside = Path(f"{file}-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    aside = Path(f"{file}-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}")
     if not file.exists() or not file.stat().st_size:
         return _renamed(restored, file, None)
     with closing(_connect(file, wait=1.0)) as target:
@@ -152,10 +152,10 @@ def put(restored: Path, file: Path) -> Path | None:
         except sqlite3.DatabaseError:
             pass  # damaged: nobody can use it, and no copy can be taken of it
         else:
+            os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             with _explained(file), closing(_connect(aside)) as kept, closing(_connect(restored)) as source:
                 target.backup(kept, pages=-1)
                 source.backup(target, pages=-1)
-            aside.chmod(0o600)
             return aside
     for ending in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):

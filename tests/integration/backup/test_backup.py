@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -176,8 +180,8 @@ def test_an_older_schema_is_put_back_only_to_be_migrated(
     monkeypatch.setattr(Store, "check", lambda self: None)  # as the older program would have seen it
     restored.add("S-1")
     restored.send("crm")
-    made = backing(other).make()
     monkeypatch.undo()
+    made = backing(other).make()  # by this program: before it migrates
     assert made.header.revision == older
     with pytest.raises(SettingsError, match="--migrate"):
         backing(other).restore(made.file, overwrite=True)
@@ -195,20 +199,21 @@ def _migrate(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def _set_revision(store: Store, revision: str) -> None:
-    with store.transaction() as transaction:
-        transaction.session.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+def _set_revision(store: Store, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "check", lambda self: None)
+        with store.transaction() as transaction:
+            transaction.session.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
 
 
 def test_a_newer_schema_is_refused_with_the_version_that_made_it(
     store: Store, backups: Backups, other: Store, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Store, "check", lambda self: None)
-    _set_revision(store, "9999")
+    _set_revision(store, "9999", monkeypatch)
     made = backups.make()
     with pytest.raises(SettingsError, match=r"9999.*newer.*later one"):
         backing(other).restore(made.file, migrate=True)
-    _set_revision(store, schema.HEAD)
+    _set_revision(store, schema.HEAD, monkeypatch)
 
 
 def test_rows_that_are_not_what_was_counted_undo_the_whole_restore(
@@ -332,6 +337,49 @@ def test_what_is_wrong_with_backups_is_said_before_one_is_needed(
 # -- one database alone
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.003, 0.02])
+def test_a_restore_that_is_killed_at_any_moment_leaves_the_old_store_or_the_new_one(
+    tmp_path: Path, migrated_sqlite: Path, backing: Backing, key_file: Path, delay: float
+) -> None:
+    file = tmp_path / "bridge.sqlite"
+    shutil.copyfile(migrated_sqlite, file)
+    with closing(sqlite3.connect(file)) as contents:
+        contents.execute("INSERT INTO item (sku, unit, created_at) VALUES ('new', 'H87', 0)")
+        contents.execute(
+            "CREATE TABLE bulk AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+            "SELECT i, hex(randomblob(400)) AS filling FROM n"
+        )
+        contents.commit()
+    store = Store(f"sqlite:///{file}")
+    made = backing(store).make()
+    store.close()
+    with closing(sqlite3.connect(file)) as contents:
+        contents.execute("UPDATE item SET sku = 'old'")
+        contents.execute("UPDATE bulk SET filling = 'old'")
+        contents.commit()
+    _kill_while_it_overwrites(file, made.file, key_file, delay)
+    with closing(sqlite3.connect(file)) as contents:
+        assert contents.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        ((sku,),) = contents.execute("SELECT sku FROM item").fetchall()
+        ((old,),) = contents.execute("SELECT count(*) FROM bulk WHERE filling = 'old'").fetchall()
+    assert (sku, old) in {("old", 20_000), ("new", 0)}
+
+
+def _kill_while_it_overwrites(file: Path, backup: Path, key_file: Path, delay: float) -> None:
+    """Kill -9 so many seconds after it began to write into the store's file."""
+    environ = {
+        **os.environ,
+        "SOAPBRIDGE_STORE_URL": f"sqlite:///{file}",
+        "SOAPBRIDGE_BACKUP_KEY_FILE": str(key_file),
+    }
+    command = [sys.executable, "-m", "bridge", "restore", str(backup), "--overwrite"]
+    with subprocess.Popen(command, env=environ, cwd=file.parent, stdout=subprocess.DEVNULL) as process:
+        while not Path(f"{file}-journal").exists() and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(delay)
+        process.kill()
+
+
 def test_a_damaged_sqlite_file_is_set_aside(
     tmp_path: Path, sqlite_url: str, migrated_sqlite: Path, backing: Backing
 ) -> None:
@@ -410,6 +458,56 @@ def test_a_pg_restore_that_breaks_off_in_the_middle_changes_nothing(
     with other.looking() as session:
         assert postgresql.tables(session.get_bind()) == []
     other.close()
+
+
+@pytest.mark.postgres
+def test_a_restore_that_is_killed_in_the_middle_changes_nothing(
+    postgresql_url: str, empty_postgresql_url: str, backing: Backing, tmp_path: Path, key_file: Path
+) -> None:
+    """psql sees the end of what it reads then, and the script has not come to its COMMIT."""
+    store, other = Store(postgresql_url), Store(empty_postgresql_url)
+    made = backing(store).make()
+    with store.reading() as session:
+        real = tools.find(postgresql.place_of(session.get_bind()).major)
+    store.close()
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in tools.NAMES:
+        (folder / name).symlink_to(real.path(name))
+    slow = folder / "pg_restore"
+    slow.unlink()
+    slow.write_text(
+        f'#!/bin/sh\n{real.path("pg_restore")} "$@" | head -n 400\ntouch {tmp_path}/halfway\nexec sleep 3\n'
+    )
+    slow.chmod(0o755)
+    environ = {
+        **os.environ,
+        "SOAPBRIDGE_STORE_URL": empty_postgresql_url,
+        "SOAPBRIDGE_BACKUP_KEY_FILE": str(key_file),
+        "SOAPBRIDGE_BACKUP_TOOLS": str(folder),
+    }
+    command = [sys.executable, "-m", "bridge", "restore", str(made.file)]
+    with subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while not (tmp_path / "halfway").exists():
+            assert process.poll() is None, "it ended before the middle"
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        process.kill()
+    _wait_until_alone(other)
+    with other.looking() as session:
+        assert postgresql.tables(session.get_bind()) == []
+    other.close()
+
+
+def _wait_until_alone(store: Store) -> None:
+    """Until psql has ended too."""
+    for _ in range(500):
+        with store.looking() as session:
+            if not postgresql.others(session.get_bind()):
+                return
+        time.sleep(0.02)
+    raise AssertionError("psql is still connected")
 
 
 @pytest.mark.postgres
