@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    at_rest,
     big_contract,
     calling,
     delivery,
@@ -30,6 +31,7 @@ SUITE = {
     "over_http": ("Over HTTP", over_http),
     "durable": ("Durable", durable),
     "duplicate": ("Duplicates", duplicate),
+    "at_rest": ("Encryption at rest", at_rest),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
     "big_contract": ("A vendor-sized contract", big_contract),

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.contract import Contract
@@ -95,7 +96,12 @@ class Bridge:
             self._make_data_folder()
         pool = self.settings.server.threads + self.settings.delivery.threads + len(self.settings.partners) + 4
         store = Store(url, wait=self.settings.store.wait, pool=pool)
-        store.prepare()
+        try:
+            store.prepare()
+            atrest.protect(store, self.settings.at_rest)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def _make_data_folder(self) -> None:
@@ -319,7 +325,7 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME, _BACKUP):
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -339,8 +345,15 @@ class Bridge:
     def all_schedules(self) -> tuple[Schedule, ...]:
         """What runs by the clock in a process that works: retention, backups where they are wanted, and what was declared."""
         store = self.store
-        built_in = [] if store is None else [retention.schedule(store, self.settings)]
-        if store is not None and self.settings.backup.folder is not None:
+        if store is None:
+            return tuple(self.schedules.values())
+        built_in = [retention.schedule(store, self.settings)]
+        if store.cipher is not None:
+            every = Every(atrest.EVERY_SECONDS)
+            built_in.append(
+                Schedule(atrest.NAME, every, lambda _: atrest.renewed(store, self.settings.at_rest))
+            )
+        if self.settings.backup.folder is not None:
             built_in.append(Schedule(_BACKUP, self._backup_rule(), lambda _: self.backups.make()))
         return (*built_in, *self.schedules.values())
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import shlex
-import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bridge.errors import SettingsError
+from bridge.atrest.wrapping import LENGTH, WrappingKey, wrapping_key
 from bridge.settings import Settings
 
-LENGTH: Final = 32
 _PURPOSE: Final = b"soapbridge backup 1"
-_COMMAND_SECONDS: Final = 60.0
 
 
 class BackupKey(NamedTuple):
@@ -28,8 +21,8 @@ class BackupKey(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Names the key and does not tell it."""
-        return hashlib.sha256(_PURPOSE + b" id" + self.secret).hexdigest()[:12]
+        """Names the key and does not tell it; the same name as `soapbridge keys list` has for it."""
+        return WrappingKey(self.secret).name
 
     def derived(self, salt: bytes) -> bytes:
         """The key of one file."""
@@ -47,11 +40,8 @@ def key_of(settings: Settings) -> BackupKey | None:
     """
     if settings.backup.key_file is not None:
         return read_key(settings.backup.key_file)
-    if settings.at_rest.key_file is not None:
-        return read_key(settings.at_rest.key_file)
-    if settings.at_rest.key_command:
-        return _printed_key(settings.at_rest.key_command)
-    return None
+    found = wrapping_key(settings.at_rest)
+    return None if found is None else BackupKey(found.secret)
 
 
 def read_key(file: Path) -> BackupKey:
@@ -60,37 +50,4 @@ def read_key(file: Path) -> BackupKey:
     Raises:
         SettingsError: it cannot be read, or is none.
     """
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"The key file {file} cannot be read: {error.strerror or error}.",
-            advice="Let this user read it, and nobody else.",
-        ) from None
-    return _key(text, f"The file {file}")
-
-
-def _printed_key(command: str) -> BackupKey:
-    try:
-        done = subprocess.run(  # noqa: S603 - the operator's command, and no shell
-            shlex.split(command), capture_output=True, check=True, timeout=_COMMAND_SECONDS
-        )
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise SettingsError(
-            f"The command at_rest.key_command did not give a key: {type(error).__name__}.",
-            advice="Run it by hand, as this user.",
-        ) from None
-    return _key(done.stdout, "What at_rest.key_command printed")
-
-
-def _key(text: bytes, shown: str) -> BackupKey:
-    try:
-        secret = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
-        secret = b""
-    if len(secret) != LENGTH:
-        raise SettingsError(
-            f"{shown} is no key: {LENGTH} bytes in base64 are wanted.",
-            advice="Make one that only this user may read: (umask 077; openssl rand -base64 32 > FILE).",
-        )
-    return BackupKey(secret)
+    return BackupKey(WrappingKey.from_file(file).secret)

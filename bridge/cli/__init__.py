@@ -40,6 +40,7 @@ MODULES: Final = {
     "retention": "retention",
     "backup": "backup",
     "restore": "restore",
+    "keys": "keys",
 }
 """Where each command is, in the order of `--help`. A module with an `app` has commands of its own."""
 

@@ -106,13 +106,17 @@ def _rules(settings: Settings) -> Rules:
 
 
 @contextmanager
-def open_store(config: str | None) -> Iterator[Store]:
-    """The store that the settings name, whose schema must be there and fit."""
+def open_store(config: str | None, *, sealed: bool = True) -> Iterator[Store]:
+    """The store that the settings name, whose schema must be there and fit; with `sealed` it opens what is encrypted."""
+    from bridge.atrest import protect
     from bridge.store import Store
 
-    store = Store(load(config).store_url)
+    settings = load(config)
+    store = Store(settings.store_url)
     try:
         store.check()
+        if sealed:
+            protect(store, settings.at_rest)
         yield store
     finally:
         store.close()

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bridge.cli import deliveries_by_hand, selecting
+from bridge.cli.bridges import open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
 from bridge.cli.selecting import Cause, Key, Operation, Partner, Reference, Since, States, Until
 from bridge.ids import entry_iri
+from bridge.settings import load
 
 if TYPE_CHECKING:
     from bridge.delivery.acts import Deliveries
@@ -37,16 +39,9 @@ Before = Annotated[
 def opened(config: str | None) -> Iterator[Deliveries]:
     """The deliveries of the store that the settings name."""
     from bridge.delivery.acts import Deliveries
-    from bridge.settings import load
-    from bridge.store import Store
 
-    settings = load(config)
-    store = Store(settings.store_url)
-    try:
-        store.check()
-        yield Deliveries(store, settings)
-    finally:
-        store.close()
+    with open_store(config) as store:
+        yield Deliveries(store, load(config))
 
 
 @app.command("list")

@@ -92,6 +92,13 @@ class AtRest:
         "",
         "Command that prints that key instead: for a vault or an HSM. Run once at the start, without a shell.",
     )
+    renew: float = setting(
+        90.0,
+        "A data key that is older is replaced by a new one; 0: only by `soapbridge keys rotate`. What it encrypted stays readable.",
+        unit="days",
+        least=0,
+        most=3650,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +124,7 @@ class Backup:
     keep: int = setting(14, "How many are kept in the folder; then the oldest goes.", least=1, most=10_000)
     key_file: Path | None = setting(
         None,
-        "File with the key they are encrypted with: 32 bytes in base64 (`openssl rand -base64 32`). Empty: the key of "
+        "File with the key they are encrypted with: 32 bytes in base64 (`soapbridge keys new`). Empty: the key of "
         "`at_rest`. Keep a copy of it elsewhere: without it a backup is nothing.",
     )
     plain: bool = setting(False, "Make them without encryption where there is no key.")

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from bridge.errors import StoreBusy, StoreError
 from bridge.store import address, backlog, idempotency, schema
 from bridge.store.backlog import Backlog
+from bridge.store.cipher import Cipher
 from bridge.store.journal import Journal
 from bridge.store.postgresql import PostgresqlDatabase
 from bridge.store.session import Link, Row, Session, Transaction
@@ -95,6 +96,8 @@ class Store:
         """Whoever keeps entries that are settled later says here, under the name of their kind, how to find the oldest."""
         self.wakers: list[Callable[[str], object]] = []
         """Called with a partner's name when entries for it were committed in this process. They are quick, and raise nothing."""
+        self.cipher: Cipher | None = None
+        """What contents are encrypted with (`bridge.atrest.protect`); None: they are not."""
         self._check_at = 0.0
         """When the schema is looked at again, on the monotonic clock; 0: before anything else is done."""
         self._checking = threading.Lock()
@@ -108,7 +111,7 @@ class Store:
 
         Opened lazily, committed on leaving, rolled back on an exception.
         """
-        return Transaction(self._open_writing, self._open_reading)
+        return Transaction(self._open_writing, self._open_reading, self.cipher)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -280,5 +283,7 @@ class Store:
         try:
             if time.monotonic() >= self._check_at:
                 self.check()
+                if self.cipher is not None:
+                    self.cipher.refresh()
         finally:
             self._checking.release()

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from bridge.store.clock import Clock, moment, stored
+from bridge.store.outbox import opened
 from bridge.store.session import Session
 from bridge.store.statements import Prepared
 from bridge.store.tables import attempt, ordering_key, outbox
@@ -192,7 +193,7 @@ def payload(session: Session, entry_id: str) -> tuple[str | None, str] | None:
     found = session.execute(
         select(outbox.c.headers, outbox.c.payload).where(outbox.c.entry_id == entry_id)
     ).one_or_none()
-    return None if found is None else (found[0], found[1])
+    return None if found is None else opened(session, entry_id, found[0], found[1])
 
 
 def attempts(session: Session, entry: OutboxEntry) -> tuple[Attempt, ...]:

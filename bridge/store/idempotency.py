@@ -10,12 +10,14 @@ Functions take the session of the transaction they belong to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+import sqlalchemy
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
+from bridge.store.cipher import Cipher, open_text, place, seal_text
 from bridge.store.clock import Clock, moment
 from bridge.store.session import Row, Session
 from bridge.store.statements import Parameters, Prepared, insertion
@@ -126,6 +128,9 @@ _DELETE = Prepared(delete(table).where(_columns.id == bindparam("of_id")), "of_i
 class Reads(Protocol):
     """A session, or the store itself where nothing else is read."""
 
+    @property
+    def cipher(self) -> Cipher | None: ...
+
     def rows(self, statement: Prepared, parameters: Parameters = ()) -> list[Row]: ...
 
 
@@ -134,7 +139,7 @@ def find(store: Reads, identity: RequestIdentity, *, oldest: int) -> Record | No
     rows = store.rows(_FIND, identity)
     if not rows:
         return None
-    record = Record(*rows[0])
+    record = _record(store.cipher, rows[0])
     return None if _has_expired(record, oldest) else record
 
 
@@ -161,7 +166,7 @@ def claim(
         rows = session.rows(_FIND, identity)
         if not rows:
             continue  # removed in between
-        record = Record(*rows[0])
+        record = _record(session.cipher, rows[0])
         if not _has_expired(record, oldest):
             return record
         session.run(_DELETE, (record.id,))
@@ -177,7 +182,9 @@ def keep_answer(
     fault: str | None = None,
 ) -> bool:
     """Make a claim the answer that every repeat gets. False: it was settled by somebody else, or given up."""
-    row = ("answered", None, reference, fault, headers or None, answer, record_id)
+    kept_headers = seal_text(session.cipher, headers or None, place("idempotency", "headers", record_id))
+    kept_answer = seal_text(session.cipher, answer, place("idempotency", "answer", record_id))
+    row = ("answered", None, reference, fault, kept_headers, kept_answer, record_id)
     return session.run(_ANSWER, row) > 0
 
 
@@ -199,7 +206,7 @@ def renew(session: Session, record_id: int, lease_until: int) -> bool:
 def by_id(session: Session, record_id: int) -> Record | None:
     """One record, None where there is none."""
     rows = session.rows(_BY_ID, (record_id,))
-    return Record(*rows[0]) if rows else None
+    return _record(session.cipher, rows[0]) if rows else None
 
 
 def of_exchange(session: Session, exchange_id: str, *, since: int, until: int) -> Record | None:
@@ -208,7 +215,7 @@ def of_exchange(session: Session, exchange_id: str, *, since: int, until: int) -
         _columns.created_at >= since, _columns.created_at < until, _columns.exchange_id == exchange_id
     )
     row = session.execute(statement).first()
-    return None if row is None else Record(*row)
+    return None if row is None else _record(session.cipher, row)
 
 
 def forget(session: Session, record_id: int) -> None:
@@ -221,7 +228,7 @@ def unanswered(session: Session, *, limit: int = 100) -> tuple[Record, ...]:
     statement = (
         select(*table.columns).where(_NOT_ANSWERED).order_by(_columns.created_at, _columns.id).limit(limit)
     )
-    return tuple(Record(*row) for row in session.execute(statement))
+    return tuple(_record(session.cipher, row) for row in session.execute(statement))
 
 
 def oldest_in_doubt(session: Session) -> datetime | None:
@@ -254,3 +261,15 @@ def lease_clock(session: Session) -> int:
 
 def _has_expired(record: Record, oldest: int) -> bool:
     return record.state == "answered" and record.created_at < oldest
+
+
+def _record(cipher: Cipher | None, row: Row | sqlalchemy.Row[*tuple[Any, ...]]) -> Record:
+    """A row as it was written. Raises StoreError: the key of its answer is missing."""
+    record = Record(*row)
+    if record.answer is None and record.headers is None:
+        return record
+    return replace(
+        record,
+        headers=open_text(cipher, record.headers, place("idempotency", "headers", record.id)),
+        answer=open_text(cipher, record.answer, place("idempotency", "answer", record.id)),
+    )

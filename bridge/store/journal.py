@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Row, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Row, bindparam, case, func, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from bridge.store.cipher import MAGIC, OVERHEAD, Cipher, open_bytes, open_text, place, seal_bytes, seal_text
 from bridge.store.clock import moment, stored
 from bridge.store.session import Session
 from bridge.store.statements import Prepared, insertion
@@ -90,8 +92,15 @@ _INSERT = insertion(table, _JournalRow)
 
 def record(session: Session, exchange: ExchangeRecord) -> None:
     """Write an exchange into the journal, in the transaction of `session`: one INSERT."""
-    reason = exchange.fault_reason
-    violations = exchange.violations
+    reason = None if exchange.fault_reason is None else storable(exchange.fault_reason)
+    listed = exchange.violations
+    violations = storable(json.dumps(list(listed), ensure_ascii=False, default=str)) if listed else None
+    request, reply, cipher = exchange.request, exchange.reply, session.cipher
+    if cipher is not None:
+        request = seal_bytes(cipher, request, _place("request", exchange.exchange_id))
+        reply = seal_bytes(cipher, reply, _place("reply", exchange.exchange_id))
+        reason = seal_text(cipher, reason, _place("fault_reason", exchange.exchange_id))
+        violations = seal_text(cipher, violations, _place("violations", exchange.exchange_id))
     session.run(
         _INSERT,
         _JournalRow(
@@ -107,16 +116,18 @@ def record(session: Session, exchange: ExchangeRecord) -> None:
             exchange.verdict,
             exchange.http_status,
             exchange.fault_code,
-            None if reason is None else storable(reason),
-            exchange.violation_count or len(violations),
-            storable(json.dumps(list(violations), ensure_ascii=False, default=str)) if violations else None,
+            reason,
+            exchange.violation_count or len(listed),
+            violations,
             exchange.reference,
-            exchange.request,
-            exchange.reply,
+            request,
+            reply,
             exchange.duplicate_of,
         ),
     )
 
+
+_place = partial(place, "journal")
 
 _RECORDED = Prepared(select(table.c.id).where(table.c.exchange_id == bindparam("of_exchange")), "of_exchange")
 
@@ -181,10 +192,15 @@ def _position_postgresql(element: _Position, compiler: SQLCompiler, **options: A
     return f"position({part} in {whole})"
 
 
+def _size(body: ColumnElement[bytes | None]) -> ColumnElement[int]:
+    """Of the envelope, whether it is sealed or not."""
+    sealed = func.substr(body, 1, len(MAGIC)) == literal(MAGIC, LargeBinary)
+    return func.length(body) - case((sealed, OVERHEAD), else_=0)
+
+
 _BRIEF: tuple[ColumnElement[Any], ...] = (
     *(column for column in table.columns if column.name not in {"request", "reply"}),
-    func.length(table.c.request).label("request_size"),
-    func.length(table.c.reply).label("reply_size"),
+    *(_size(table.c[name]).label(f"{name}_size") for name in ("request", "reply")),
 )
 
 
@@ -251,14 +267,18 @@ class Journal:
         needle = literal(text.encode("utf-8", "replace"), LargeBinary)
         in_fields = (table.c[name].icontains(wanted, autoescape=True) for name in names)
         in_envelopes = (_Position(body, needle) > 0 for body in (table.c.request, table.c.reply))
-        return self._newest([or_(*in_fields, *in_envelopes)], before, limit)
+        found = or_(*in_fields, *in_envelopes)
+        with self._reading() as session:
+            if session.cipher is not None:
+                return _find_sealed(session, text, found, before, limit)
+        return self._newest([found], before, limit)
 
     def show(self, exchange_id: str) -> Entry | None:
         """One exchange with its envelopes, None when there is none of that id."""
         statement = select(*_BRIEF, table.c.request, table.c.reply).where(table.c.exchange_id == exchange_id)
         with self._reading() as session:
             row = session.execute(statement).one_or_none()
-        return None if row is None else _entry(row)
+            return None if row is None else _entry(row, session.cipher)
 
     def _newest(
         self, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int
@@ -267,12 +287,55 @@ class Journal:
         if before is not None:
             statement = statement.where(table.c.id < before)
         with self._reading() as session:
-            return tuple(_entry(row) for row in session.execute(statement))
+            return tuple(_entry(row, session.cipher) for row in session.execute(statement))
 
 
-def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
-    fields = dict(row._mapping)
+_SCANNED = 100
+"""Exchanges whose envelopes are in memory at a time while they are opened and searched."""
+
+
+def _find_sealed(
+    session: Session, text: str, found: ColumnElement[bool], before: int | None, limit: int
+) -> tuple[Entry, ...]:
+    """As the database finds it in what is not sealed, and here in what is: opened one after the other."""
+    entries: list[Entry] = []
+    needle, folded = text.encode("utf-8", "replace"), text.casefold()
+    statement = select(*_BRIEF, table.c.request, table.c.reply, found.label("found"))
+    statement = statement.order_by(table.c.id.desc()).limit(_SCANNED)
+    while len(entries) < limit:
+        rows = session.execute(statement if before is None else statement.where(table.c.id < before)).all()
+        if not rows:
+            break
+        for row in rows:
+            fields = dict(row._mapping)
+            named = fields.pop("found")
+            entry = _entry_of(fields, session.cipher)
+            words = f"{entry.fault_reason or ''} {json.dumps(entry.violations, ensure_ascii=False)}"
+            bodies = (entry.request or b"", entry.reply or b"")
+            if named or folded in words.casefold() or any(needle in body for body in bodies):
+                entries.append(replace(entry, request=None, reply=None))
+        before = rows[-1].id
+    return tuple(entries[:limit])
+
+
+def _entry(row: Row[*tuple[Any, ...]], cipher: Cipher | None) -> Entry:
+    return _entry_of(dict(row._mapping), cipher)
+
+
+def _entry_of(fields: dict[str, Any], cipher: Cipher | None) -> Entry:
+    exchange_id = fields["exchange_id"]
+    for name, opened in _SEALED.items():
+        if name in fields:
+            fields[name] = opened(cipher, fields[name], _place(name, exchange_id))
     fields["received_at"] = moment(fields["received_at"])
     fields["duration_us"] = fields.pop("duration")
     fields["violations"] = tuple(json.loads(fields["violations"] or "[]"))
     return Entry(**fields)
+
+
+_SEALED: Mapping[str, Callable[[Cipher | None, Any, str], Any]] = {
+    "request": open_bytes,
+    "reply": open_bytes,
+    "fault_reason": open_text,
+    "violations": open_text,
+}

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, bindparam, case, cast, func, literal_column, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bridge.store.cipher import open_text, place, seal_text
 from bridge.store.clock import LEASES, Clock, is_live
 from bridge.store.journal import storable
 from bridge.store.session import Session
@@ -304,8 +305,8 @@ def put(session: Session, entry: NewEntry) -> int:
             None,
             entry.exchange_id,
             entry.reference,
-            entry.headers,
-            entry.payload,
+            seal_text(session.cipher, entry.headers, place("outbox", "headers", entry.entry_id)),
+            seal_text(session.cipher, entry.payload, place("outbox", "payload", entry.entry_id)) or "",
         ),
     )
     if state == "active" and owner is None and due:
@@ -329,7 +330,19 @@ def lock(session: Session, partner: str, key: str) -> KeyRow | None:
 def next_open(session: Session, partner: str, key: str) -> OpenEntry | None:
     """The entry whose turn it is; None where nothing is open, or all that is stands aside."""
     rows = session.rows(_NEXT, (partner, key))
-    return OpenEntry(*rows[0]) if rows else None
+    if not rows:
+        return None
+    entry = OpenEntry(*rows[0])
+    headers, payload = opened(session, entry.entry_id, entry.headers, entry.payload)
+    return entry._replace(headers=headers, payload=payload)
+
+
+def opened(session: Session, entry_id: str, headers: str | None, payload: str) -> tuple[str | None, str]:
+    """Headers and payload of an entry as they were given. Raises StoreError: their key is missing."""
+    return (
+        open_text(session.cipher, headers, place("outbox", "headers", entry_id)),
+        open_text(session.cipher, payload, place("outbox", "payload", entry_id)) or "",
+    )
 
 
 def take_lease(session: Session, partner: str, key: str, *, owner: str, length: int) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session as SqlalchemySession
 from sqlalchemy.orm import SessionTransaction
 
+from bridge.store.cipher import Cipher
 from bridge.store.statements import ByKeys, DialectName, Parameters, Prepared
 
 Row = tuple[Any, ...]
@@ -68,10 +69,12 @@ class _Deferred(NamedTuple):
 class Session(SqlalchemySession):
     """A session inside the bridge's transaction; made by `Transaction.session`, `.reading`, `Store.reading`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, cipher: Cipher | None = None) -> None:
         # Savepoint: whatever a handler does with commit() and rollback(), the bridge has the last word.
         super().__init__(join_transaction_mode="create_savepoint")
         self._link = link
+        self.cipher = cipher
+        """What contents are encrypted with; None: they are not."""
         self.deferred: list[_Deferred] = []
         """The transaction's own list: what is rolled back in a savepoint is taken out of it."""
 
@@ -135,9 +138,15 @@ class Transaction:
     Used by one thread at a time.
     """
 
-    __slots__ = ("_after", "_before", "_open_reading", "_open_writing", "_reading", "_writing")
+    __slots__ = ("_after", "_before", "_cipher", "_open_reading", "_open_writing", "_reading", "_writing")
 
-    def __init__(self, open_writing: Callable[[], Link], open_reading: Callable[[], Link]) -> None:
+    def __init__(
+        self,
+        open_writing: Callable[[], Link],
+        open_reading: Callable[[], Link],
+        cipher: Cipher | None = None,
+    ) -> None:
+        self._cipher = cipher
         self._open_writing = open_writing
         self._open_reading = open_reading
         self._writing: Session | None = None
@@ -156,7 +165,7 @@ class Transaction:
         session = self._writing
         if session is None:
             self._end_reading()
-            session = self._writing = Session(self._open_writing())
+            session = self._writing = Session(self._open_writing(), self._cipher)
         return session
 
     @property
@@ -168,7 +177,7 @@ class Transaction:
         if self._writing is not None:
             return self._writing
         if self._reading is None:
-            self._reading = Session(self._open_reading())
+            self._reading = Session(self._open_reading(), self._cipher)
         return self._reading
 
     @property

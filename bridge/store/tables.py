@@ -368,14 +368,21 @@ data_key = Table(
     "data_key",
     metadata,
     Column("id", RowId, primary_key=True),
-    Column("wrapped", LargeBinary, nullable=False),
-    Column("wrapped_by", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("retired_at", BigInteger),
     sqlite_autoincrement=True,
 )
-"""The keys that envelopes are encrypted with, each encrypted by the key that `wrapped_by` names and the settings give. One that is
-retired encrypts nothing new."""
+"""The keys that contents are encrypted with. One that is retired encrypts nothing new."""
+
+data_key_wrap = Table(
+    "data_key_wrap",
+    metadata,
+    Column("data_key_id", BigInteger, ForeignKey("data_key.id", ondelete="CASCADE"), primary_key=True),
+    Column("wrapped_by", Text, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""A data key, encrypted by the wrapping key of this name, which the settings give. While one replaces another, both have wrapped it."""
 
 audit_entry = Table(
     "audit_entry",

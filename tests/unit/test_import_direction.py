@@ -70,6 +70,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.audit", "bridge.store"),
         ("bridge.atrest", "bridge.store"),
         ("bridge.backup", "bridge.store"),
+        ("bridge.backup", "bridge.atrest"),  # one form of key files, one name for a key
         ("bridge.exchange", "bridge.access"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),

@@ -40,7 +40,7 @@ def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, text: bytes) -
 def test_a_key_that_cannot_be_read_is_said_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing cannot be read: No such file"):
         read_key(tmp_path / "missing")
-    with pytest.raises(SettingsError, match="did not give a key"):
+    with pytest.raises(SettingsError, match="gave no key"):
         key_of(Settings(at_rest=AtRest(key_command="false")))
-    with pytest.raises(SettingsError, match="did not give a key"):
+    with pytest.raises(SettingsError, match="gave no key"):
         key_of(Settings(at_rest=AtRest(key_command="/no/such/command")))

@@ -41,12 +41,21 @@ def upgrade() -> None:
     op.create_table(
         "data_key",
         _row_id(),
-        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
-        sa.Column("wrapped_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("retired_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_data_key")),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "data_key_wrap",
+        sa.Column("data_key_id", sa.BigInteger(), nullable=False),
+        sa.Column("wrapped_by", sa.Text(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["data_key_id"], ["data_key.id"], name=op.f("fk_data_key_wrap_data_key_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("data_key_id", "wrapped_by", name=op.f("pk_data_key_wrap")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "audit_entry",
