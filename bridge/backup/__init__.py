@@ -6,18 +6,14 @@
     backups.restore(made.file)             # into a store that is empty, else only if told
 
 SQLite's own backup API and PostgreSQL's own pg_dump do the copying (`sqlite`, `postgresql`); `container` is what they are kept in, `folder`
-where, `keys` what it is encrypted with.
-
-A store that is put back is as it was, and the world is not: what it shows as waiting may have been delivered since. So every
-partner that something is open for is held, until a person has looked and releases it.
+where, `keys` what it is encrypted with; `restoring` puts one back.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -29,12 +25,18 @@ from bridge.backup import postgresql, sqlite, tools
 from bridge.backup.container import BackupReader, BackupWriter, Header, Summary, fresh_salt
 from bridge.backup.folder import Kept, listing, newest_at
 from bridge.backup.keys import BackupKey, key_of, read_key
-from bridge.delivery.by_hand import BY_HAND
-from bridge.errors import SettingsError, StoreBusy, StoreError
+from bridge.backup.restoring import (
+    Hold,
+    Opening,
+    into_postgresql,
+    into_sqlite,
+    reading,
+    refuse_unfit,
+    take_out,
+)
+from bridge.errors import SettingsError, StoreError
 from bridge.settings import Settings
-from bridge.store import Store, by_hand, gates, runners, schema
-from bridge.store.by_hand import NewAct
-from bridge.store.schedules import clock
+from bridge.store import Store, schema
 
 if TYPE_CHECKING:
     from bridge.audit import Notes
@@ -141,14 +143,14 @@ class Backups:
             StoreError: it is damaged, or was changed.
         """
         opening = self._opening(key, plain)
-        with _reading(file) as opened:
+        with reading(file) as opened:
             reader = BackupReader(opened, file.name)
             in_full = True
             if reader.header.dialect == "sqlite":
                 with tempfile.TemporaryDirectory(
                     prefix=".verify-", dir=self._scratch_folder(file)
                 ) as scratch:
-                    _take_out(reader, opening, Path(scratch) / "store")
+                    take_out(reader, opening, Path(scratch) / "store")
             else:
                 try:
                     fitting = tools.find(reader.header.server, self._options.tools)
@@ -187,15 +189,21 @@ class Backups:
             StoreError: it is damaged, or the store cannot be written; what was there still is.
         """
         opening = self._opening(key, plain)
-        with _reading(file) as opened:
+        with reading(file) as opened:
             reader = BackupReader(opened, file.name)
-            self._refuse_unfit(reader.header, migrate=migrate)
+            refuse_unfit(self._store, reader.header, migrate=migrate)
             for _ in opening(reader):  # to its end, before anything is touched
                 pass
         because = f"restored from {file.name}: what left after {reader.header.made_at} is not known here"
-        wish = _Hold(who or "restore", because) if hold else None
-        restoring = self._restore_sqlite if self._store.file is not None else self._restore_postgresql
-        kept, held = restoring(file, opening, overwrite=overwrite, wish=wish)
+        wish = Hold(who or "restore", because) if hold else None
+        kept = None
+        if self._store.file is not None:
+            kept, held = into_sqlite(self._store, file, opening, overwrite=overwrite, wish=wish)
+        else:
+            tools_folder = self._options.tools
+            held = into_postgresql(
+                self._store, file, opening, overwrite=overwrite, wish=wish, tools_folder=tools_folder
+            )
         old = reader.header.revision if reader.header.revision != schema.HEAD else None
         log.warning("restored from %s", file.name)
         self._note(
@@ -263,82 +271,9 @@ class Backups:
                 writer.write(part)
             return header, writer.end(rows)
 
-    # -- restore
-
-    def _restore_sqlite(
-        self, file: Path, opening: _Opening, *, overwrite: bool, wish: _Hold | None
-    ) -> tuple[Path | None, tuple[str, ...]]:
-        target = self._store.file
-        assert target is not None
-        if sqlite.has_tables(target) and not overwrite:
-            raise _would_overwrite(str(target), "What is there is then kept beside it, under another name.")
-        self._store.close()
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with sqlite.scratch(target) as scratch:
-            restored = scratch / "store"
-            with _reading(file) as opened:
-                _take_out(BackupReader(opened, file.name), opening, restored)
-            inner = Store(f"sqlite:///{restored}")
-            with closing(inner):
-                inner.migrate()
-                held = _hold(inner, wish)
-            return sqlite.put(restored, target), held
-
-    def _restore_postgresql(
-        self, file: Path, opening: _Opening, *, overwrite: bool, wish: _Hold | None
-    ) -> tuple[Path | None, tuple[str, ...]]:
-        self._store.close()  # what an idle connection of ours holds is nobody else's
-        # Its schema need not fit, or be there: another store, for the look that is taken at it before every transaction.
-        with self._store.looking() as session:
-            connection = session.get_bind()
-            place = postgresql.place_of(connection)
-            there, others = postgresql.tables(connection), postgresql.others(connection)
-        self._store.close()
-        if there and not overwrite:
-            raise _would_overwrite(
-                self._store.shown,
-                f"The {len(there)} tables of its schema {place.schema} then go, and whatever else is in it.",
-            )
-        if others:
-            raise StoreBusy(
-                f"{others} other connections of the same user are open to {self._store.shown}: nothing was changed.",
-                advice="Stop what serves it, delivers from it or looks at it; then repeat.",
-            )
-        with _reading(file) as opened:
-            reader = BackupReader(opened, file.name)
-            if reader.header.schema != place.schema:
-                raise SettingsError(
-                    f"The backup is of the schema {reader.header.schema}; the store's is {place.schema}.",
-                    advice=f"Have the search_path of its user begin with {reader.header.schema}, and make that schema.",
-                )
-            fitting = tools.find(max(reader.header.server, place.major), self._options.tools)
-            content = opening(reader)
-            postgresql.restore(content, place, fitting, empty=overwrite, rows=lambda: reader.summary.rows)
-        self._store.migrate()
-        return None, _hold(self._store, wish)
-
-    def _refuse_unfit(self, header: Header, *, migrate: bool) -> None:
-        if header.dialect != self._store.dialect:
-            raise SettingsError(
-                f"This is a backup of a store on {_SPOKEN[header.dialect]}, and {self._store.shown} is none.",
-                advice="Name such a store: store.url (SOAPBRIDGE_STORE_URL).",
-            )
-        if header.revision not in schema.REVISIONS:
-            raise SettingsError(
-                f"The backup was made by soapbridge {header.version}, whose schema ({header.revision}) is newer than this "
-                f"program's ({schema.HEAD}).",
-                advice="Install that version or a later one, then restore with it.",
-            )
-        if header.revision != schema.HEAD and not migrate:
-            raise SettingsError(
-                f"The backup was made by soapbridge {header.version}, whose schema ({header.revision}) is older than this "
-                f"program's ({schema.HEAD}).",
-                advice="With --migrate what is restored is upgraded; the backup stays as it is.",
-            )
-
     # -- what both need
 
-    def _opening(self, key: BackupKey | None, plain: bool | None) -> _Opening:
+    def _opening(self, key: BackupKey | None, plain: bool | None) -> Opening:
         """What a file is opened with."""
         found = key or key_of(self._settings)
         may_be_plain = self._options.plain if plain is None else plain
@@ -374,42 +309,12 @@ class Backups:
 
 STALE_DAYS: Final = 2
 _PART: Final = 1024**2
-_Opening = Callable[[BackupReader], Iterator[bytes]]
-_SPOKEN: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    who: str
-    because: str
-
-
-def _hold(store: Store, wish: _Hold | None) -> tuple[str, ...]:
-    """Let nothing leave for partners that something is open for; which they are."""
-    if wish is None:
-        return ()
-    with store.transaction() as transaction:
-        session = transaction.session
-        names = tuple(sorted(runners.open_partners(session)))
-        now = clock(session)
-        for name in names:
-            gates.hold(session, name, f"{BY_HAND} by {wish.who}: {wish.because}", now=now)
-            by_hand.record(
-                session, NewAct(now, wish.who, wish.because, "hold", name, before="not held", after="held")
-            )
-    return names
 
 
 def _filled(revision: str, rows: dict[str, int]) -> tuple[str, dict[str, int]]:
     if not revision:
         raise StoreError("The store has no tables yet.", advice="There is nothing to keep.")
     return revision, rows
-
-
-def _take_out(reader: BackupReader, opening: _Opening, target: Path) -> None:
-    sqlite.write(opening(reader), target)
-    target.chmod(0o600)
-    sqlite.verify(target, reader.summary.rows)
 
 
 def _header(
@@ -438,20 +343,3 @@ def _version() -> str:
         return version("soapbridge")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _reading(file: Path) -> BinaryIO:
-    try:
-        return file.open("rb")
-    except OSError as error:
-        raise SettingsError(
-            f"The backup {file} cannot be read: {error.strerror or error}.",
-            advice="`soapbridge backup list` names them.",
-        ) from None
-
-
-def _would_overwrite(shown: str, what: str) -> SettingsError:
-    return SettingsError(
-        f"{shown} is not empty, and was left as it is.",
-        advice=f"To put the backup in its place: --overwrite. {what}",
-    )
