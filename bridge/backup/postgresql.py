@@ -183,6 +183,7 @@ def restore(
                     content, tools, [f"--schema={place.schema}", "--no-owner", "--no-privileges"]
                 ):
                     process.stdin.write(part)
+                    process.stdin.flush()  # else psql would be idle while we wait for more
                 process.stdin.write(_after(place.schema, rows()))
                 process.stdin.close()
             except BrokenPipeError:
