@@ -22,7 +22,9 @@ from benchmarks import (
     in_process,
     memory,
     over_http,
+    signature,
     start_up,
+    wss,
 )
 from benchmarks.page import Result, budget_table, render, verdict
 
@@ -32,8 +34,10 @@ SUITE = {
     "durable": ("Durable", durable),
     "duplicate": ("Duplicates", duplicate),
     "at_rest": ("Encryption at rest", at_rest),
+    "wss": ("WS-Security", wss),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
+    "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),
     "start_up": ("Start-up", start_up),

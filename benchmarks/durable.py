@@ -91,6 +91,7 @@ class _Unstored:
     """A call whose session leads nowhere."""
 
     partner = None
+    own_only = False
     session: Any = _Nowhere()
     reading: Any = session
 

@@ -15,12 +15,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
+from bridge.access import certificates, doors
+from bridge.access.permits import unknown_operations
+from bridge.access.sight import Sight, unknown_services
 from bridge.contract import Contract
 from bridge.delivery import retention
 from bridge.delivery.accept import accept
@@ -29,6 +33,7 @@ from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
 from bridge.delivery.schedules import Schedule, Scheduler, Work
 from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.fields.checks import secret_mistakes
 from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.idempotency import key_paths
@@ -36,10 +41,11 @@ from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
-from bridge.store import Store, Transaction, runners
+from bridge.store import Store, Transaction, credentials, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
+    from bridge.access.gatekeeper import Doorkeeper
     from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
@@ -115,6 +121,28 @@ class Bridge:
             ) from error
 
     @made_once
+    def gatekeeper(self) -> Doorkeeper | None:
+        """Who gets in, as the settings say; None where nobody has to be known.
+
+        Raises:
+            SettingsError: a caller's certificate cannot be read.
+        """
+        if not doors.needs_gatekeeper(self.settings):
+            return None
+        from bridge.access.gatekeeper import Doorkeeper
+        from bridge.access.security_header import SecurityHeaders
+        from bridge.store.nonces import Nonces
+
+        store = self.store
+        if store is None:
+            return Doorkeeper(self.settings, None)
+        return Doorkeeper(
+            self.settings,
+            store,
+            headers=lambda logins: SecurityHeaders(self.settings, logins, Nonces(store)),
+        )
+
+    @made_once
     def deliveries(self) -> Deliveries:
         """What people do to deliveries by hand: list, show, hold, release, resend, expire, settle.
 
@@ -139,7 +167,7 @@ class Bridge:
 
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
-        return Replay(self.store, self.settings, self.services)
+        return Replay(self.store, self.settings, self.services, self.gatekeeper)
 
     @made_once
     def backups(self) -> Backups:
@@ -284,6 +312,14 @@ class Bridge:
             drains=drains,
         )
 
+    def open_doors(self) -> list[str]:
+        """A sentence for each door that stands open, and each caller that finds none."""
+        kept = []
+        if self.store is not None:
+            with self.store.reading() as session:
+                kept = credentials.of_caller(session)
+        return doors.open_doors(self.settings, kept, datetime.now(UTC))
+
     def waiting_for_nobody(self) -> list[str]:
         """A sentence for each partner that documents wait for and the settings do not name."""
         if self.store is None:
@@ -397,10 +433,19 @@ class Bridge:
                 mistakes += _unanswered(service)
             mistakes += key_paths(service, self.settings)[1]
             mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
+            mistakes += self._wrong_fields(service)
         mistakes += self._unknown_services()
+        contracts_by_name = {
+            one.path.removeprefix("/services/"): one.contract for one in self.services.values()
+        }
+        mistakes += unknown_services(self.settings.roles, contracts_by_name)
+        mistakes += self._access_mistakes()
         for name in self.settings.partners:
             try:
-                self.partner(name)
+                partner = self.partner(name)
+                mistakes += secret_mistakes(
+                    partner.contract, self.settings.partners[name].secret, f"partners.{name}.secret"
+                )
             except BridgeError as error:
                 mistakes.append(f"partner {name}: {error}")
         try:
@@ -416,6 +461,15 @@ class Bridge:
             lines = "".join(f"\n- {mistake}" for mistake in mistakes)
             raise SettingsError(f"{count}:{lines}", mistakes=mistakes)
 
+    def _wrong_fields(self, service: Service) -> list[str]:
+        """What is wrong with the fields that settings hide, or declare secret, of one service."""
+        name = service.path.removeprefix("/services/")
+        own = self.settings.services.get(name)
+        found = (
+            [] if own is None else secret_mistakes(service.contract, own.secret, f"services.{name}.secret")
+        )
+        return found + Sight(name, service.contract, self.settings.roles).mistakes
+
     def _unknown_services(self) -> list[str]:
         known = {service.path.removeprefix("/services/") for service in self.services.values()}
         return [
@@ -424,13 +478,28 @@ class Bridge:
             if name not in known
         ]
 
+    def _access_mistakes(self) -> list[str]:
+        nobody = doors.nobody_gets_in(self.settings)
+        operations = {
+            service.path.removeprefix("/services/"): service.contract.operations
+            for service in self.services.values()
+        }
+        mistakes = [nobody] if nobody else []
+        mistakes += unknown_operations(self.settings.roles, operations)
+        if self.settings.callers:
+            try:
+                certificates.read(self.settings.callers)
+            except SettingsError as error:
+                mistakes += error.mistakes
+        return mistakes
+
     def unanswered(self) -> list[str]:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
         return [reason for service in self.services.values() for reason in _unanswered(service)]
 
     def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
         """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
-        return Inbound(service, self.settings, self.store, observers=observers)
+        return Inbound(service, self.settings, self.store, observers=observers, gatekeeper=self.gatekeeper)
 
     def wsgi(self) -> WsgiApplication:
         """All services as one WSGI application, for any WSGI server. What was bound until now is served.

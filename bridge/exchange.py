@@ -37,7 +37,8 @@ class Exchange:
     journal's word for how it ended, `error` what ended it when it did not end well. `once` tells this request from others,
     `found` is the record of the same one made before; `duplicate_of` then the exchange whose answer is given again,
     `detail` the text of the declared fault that it was. `called_out`: the handler called another system. `credentials` are what
-    HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved.
+    HTTP brought, `caller` who it is from and `partner` its name; `verified` what its Security header proved. `let_in`: whoever it is from
+    was found to be one who may ask. `service` is the name in the address.
     """
 
     body: bytes
@@ -50,6 +51,7 @@ class Exchange:
     credentials: Credentials | None = None
 
     id: str = ""
+    service: str = ""
     received: float = 0.0
     started: float = 0.0
     version: Version = "1.1"
@@ -60,6 +62,7 @@ class Exchange:
     partner: str | None = None
     caller: Caller | None = None
     verified: Verified | None = None
+    let_in: bool = False
     value: Any = None
     header_blocks: tuple[etree._Element, ...] = ()
     request_headers: Mapping[str, Any] | None = None
@@ -113,8 +116,10 @@ class Plan:
         return cls(operation, operation.key, handler, understood, action)
 
 
-def record_of(exchange: Exchange, contract: str, *, keep_bodies: bool) -> ExchangeRecord:
-    """The journal's row of this exchange as it stands."""
+def record_of(
+    exchange: Exchange, contract: str, *, request: bytes | None, keep_bodies: bool
+) -> ExchangeRecord:
+    """The journal's row of this exchange as it stands; `request` is its envelope as it may be kept."""
     violations = exchange.error.violations if isinstance(exchange.error, InvalidMessage) else ()
     plan = exchange.plan
     return ExchangeRecord(
@@ -131,7 +136,7 @@ def record_of(exchange: Exchange, contract: str, *, keep_bodies: bool) -> Exchan
         fault_code=exchange.fault_code,
         fault_reason=exchange.fault_reason,
         violations=[_as_row(violation) for violation in violations],
-        request=exchange.body if keep_bodies else None,
+        request=request,
         reference=exchange.reference,
         reply=exchange.reply if keep_bodies else None,
         duplicate_of=exchange.duplicate_of,

@@ -77,7 +77,8 @@ class Call:
     decoded, by Clark name; `reply_headers` those to send, likewise. `partner` is who calls, None where unknown, `caller` the same with its roles;
     `language` what they would rather read (BCP 47), "en" where they do not say. A handler may set `reference`, the
     number of the document it made or read: `soapbridge journal list --reference` finds the exchange by it. `payload` is the
-    Body's child as it came, found valid; None for an empty Body.
+    Body's child as it came, found valid; None for an empty Body. `own_only`: its roles let the caller see only documents that came
+    from `partner`.
     """
 
     __slots__ = (
@@ -93,6 +94,7 @@ class Call:
         "exchange_id",
         "headers",
         "operation",
+        "own_only",
         "partner",
         "payload",
         "reference",
@@ -113,6 +115,7 @@ class Call:
         payload: etree._Element | None = None,
         overdue: float = math.inf,
         caller: Caller | None = None,
+        own_only: bool = False,
     ) -> None:
         self.exchange_id: Final = exchange_id
         self.operation: Final = operation
@@ -121,6 +124,7 @@ class Call:
         self.reference: str | None = None
         self.partner: Final = partner
         self.caller: Final = caller
+        self.own_only: Final = own_only
         self.payload: Final = payload
         self._overdue = overdue
         self._accept_language = accept_language

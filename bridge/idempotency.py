@@ -439,6 +439,12 @@ def _bounded(key: str) -> str:
 
 def _digest(payload: etree._Element | None) -> bytes:
     """SHA-256 of the payload's exclusive canonical form: the same for other prefixes outside it, other quotes and
-    another order of attributes (Exclusive XML Canonicalization 1.0)."""
-    text = b"" if payload is None else etree.tostring(payload, method="c14n", exclusive=True, with_tail=False)
+    another order of attributes (Exclusive XML Canonicalization 1.0). Where a namespace has a relative name there is no such
+    form, and the text as it is must do."""
+    if payload is None:
+        return hashlib.sha256(b"").digest()
+    try:
+        text = etree.tostring(payload, method="c14n", exclusive=True, with_tail=False)
+    except etree.C14NError:
+        text = etree.tostring(payload, encoding="utf-8", with_tail=False)
     return hashlib.sha256(text).digest()

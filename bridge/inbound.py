@@ -4,8 +4,9 @@ The order of the stages, written once:
 
     open      Content-Encoding undone, bytes to a tree within limits, the tree to an envelope
     identify  who it is from (`bridge.access`); nothing about contracts is said before
-    admit     the operation found by the Body's child, mandatory headers understood, addressing read
-    authorise whether the caller may do this
+    admit     the operation found by the Body's child among those that the caller may ask for, mandatory headers understood,
+              addressing read
+    authorise whether the caller may do this now
     recall    the same request was answered before: the next two stages are spared, and answer gives that answer again
     validate  the Body is what the operation declares, and so are the declared headers
     decode    payload to values
@@ -27,11 +28,15 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from bridge.access import Gatekeeper
+from bridge.access.permits import EVERYTHING, Permits
+from bridge.access.sight import Sight
 from bridge.answering import answer_once
+from bridge.confidential import Confidential
 from bridge.contract import Operation
 from bridge.errors import (
     EncodeError,
@@ -41,12 +46,15 @@ from bridge.errors import (
     PartnerError,
     Refusal,
     RequestInDoubt,
+    SettingsError,
 )
 from bridge.exchange import Exchange, Plan, record_of, verdict_of
+from bridge.fields.hiding import hide
 from bridge.forwarding import handlers_of
 from bridge.handlers import Call, DeclaredFault, Service, current_call
 from bridge.idempotency import Duplicates, Once, key_paths
 from bridge.ids import exchange_iri
+from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
 from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.addressing import read as read_addressing
@@ -62,7 +70,7 @@ from bridge.soap.fault import VIOLATIONS_NS, Fault, fault_bytes, from_error, htt
 from bridge.soap.media import CONTENT_TYPES, Version, decode_body, read_content_type, read_soap_action
 from bridge.soap.refusals import refuse
 from bridge.soap.xml import note_refused, parse, read_own
-from bridge.store import Store, Transaction
+from bridge.store import ExchangeRecord, Store, Transaction
 from bridge.store.journal import record
 from bridge.store.refused import RefusalJournal
 
@@ -80,6 +88,9 @@ class Inbound:
     `observers` are told of each exchange when it has ended, and how many seconds it took; they are quick and raise nothing.
     """
 
+    understands = UNDERSTOOD
+    """Header blocks that every operation may get, beside those that the gatekeeper reads."""
+
     def __init__(
         self,
         service: Service,
@@ -91,11 +102,16 @@ class Inbound:
     ) -> None:
         contract = service.contract
         self.gatekeeper = gatekeeper
-        self.understood = UNDERSTOOD if gatekeeper is None else UNDERSTOOD | gatekeeper.understood
+        self.understood = self.understands if gatekeeper is None else self.understands | gatekeeper.understood
         self.observers = observers
         self.service = service
         self.limits = settings.limits
-        self.zone = settings.zone(service.path.removeprefix("/services/"))
+        self.name = service.path.removeprefix("/services/")
+        self.zone = settings.zone(self.name)
+        self.confidential = confidential_of(service, settings)
+        self.sight = Sight(self.name, contract, settings.roles)
+        if self.sight.mistakes:
+            raise SettingsError.of(self.sight.mistakes)
         self.store = store
         self.stuck_after = settings.server.stuck_after
         self.journal = None
@@ -104,11 +120,10 @@ class Inbound:
         self.duplicates = None
         if store is not None:
             paths, _ = key_paths(service, settings)
-            contract_name = service.path.removeprefix("/services/")
             self.duplicates = Duplicates(
                 store,
                 settings.idempotency,
-                contract_name,
+                self.name,
                 paths,
                 settings.limits,
                 most_waiting=max(1, settings.server.threads // 2),
@@ -131,16 +146,13 @@ class Inbound:
         """By the Body's child, where that alone tells the operation: nearly always."""
         versions = {version for found in contract.operations.values() for version in found.soap_versions}
         self.versions: tuple[Version, ...] = tuple(sorted(versions or {"1.1", "1.2"}, reverse=True))
-        self.inputs = ", ".join(
-            f"`{found.input}`"
-            for found in contract.operations.values()
-            if found.input and found.problem is None
-        )
+        self.inputs = self._inputs(EVERYTHING)
 
     # The stages
 
     def open(self, exchange: Exchange) -> None:
         """Bytes to envelope. Raises Refusal."""
+        exchange.service = self.name
         content_type = read_content_type(exchange.content_type)
         # Until the envelope is read, a fault speaks the version of the media type; else what `Exchange` begins with.
         exchange.version = fault_version(None, content_type.version, self.versions)
@@ -154,6 +166,7 @@ class Inbound:
         """Who it is from. Raises Refusal."""
         if self.gatekeeper is not None:
             self.gatekeeper.identify(exchange)
+        exchange.let_in = True
 
     def admit(self, exchange: Exchange) -> None:
         """Whether the request may be acted on, and by which operation. Raises Refusal.
@@ -164,15 +177,37 @@ class Inbound:
         assert envelope is not None
         body = None if envelope.body is None else str(envelope.body.tag)
         plan = exchange.plan = self.plain.get(body) or self._dispatch(exchange, body, envelope.version)
+        permits = self.permits(exchange)
+        if plan is not None and not permits.allow(self.name, plan.key):
+            plan = None  # from here on as if it were not there; the journal has it
         if envelope.headers:
             check_understood(envelope, self.understood if plan is None else plan.understood)
             exchange.addressing = read_addressing(envelope)
         if plan is None:
-            if body is None:
-                raise refuse("empty_body", operations=self.inputs)
-            raise refuse("unknown_operation", found=body, operations=self.inputs)
+            raise self._no_operation(body, permits)
         if plan.operation.problem is not None:
             raise plan.operation.problem
+
+    def permits(self, exchange: Exchange) -> Permits:
+        """What the caller may ask for."""
+        return EVERYTHING if self.gatekeeper is None else self.gatekeeper.permits(exchange)
+
+    def _no_operation(self, body: str | None, permits: Permits) -> Refusal:
+        """The same for an operation that is not there, and one that is not for this caller."""
+        whole = permits.allow_all_of(self.name)
+        operations = self.inputs if whole else self._inputs(permits) or "–"
+        if body is None:
+            return refuse("empty_body", operations=operations)
+        key = "unknown_operation" if whole else "not_permitted"
+        return refuse(key, found=body, operations=operations)
+
+    def _inputs(self, permits: Permits) -> str:
+        """What a Body may hold, for people."""
+        return ", ".join(
+            f"`{found.input}`"
+            for key, found in self.service.contract.operations.items()
+            if found.input and found.problem is None and permits.allow(self.name, key)
+        )
 
     def _dispatch(self, exchange: Exchange, body: str | None, version: Version) -> Plan | None:
         """The plan for a Body that names none or several; only where those are left is the action looked at."""
@@ -254,9 +289,7 @@ class Inbound:
         """The bytes that leave, and what the journal is told of them in the same transaction."""
         self.seal(exchange)
         if transaction is not None:
-            record(
-                transaction.session, record_of(exchange, self.service.name, keep_bodies=self.keep_accepted)
-            )
+            record(transaction.session, self._record(exchange, keep_bodies=self.keep_accepted))
 
     def handle(self, exchange: Exchange, transaction: Transaction | None, once: Once | None = None) -> None:
         """Runs the handler, encodes its result and checks the text. Raises as they do."""
@@ -286,6 +319,7 @@ class Inbound:
             None if exchange.envelope is None else exchange.envelope.body,
             exchange.started + self.stuck_after,
             exchange.caller,
+            self.sight.own_only(exchange.caller, plan.key),
         )
         token = current_call.set(call)
         try:
@@ -325,7 +359,10 @@ class Inbound:
             )
         if self.gatekeeper is not None:
             headers += self.gatekeeper.answer_headers(exchange)
-        exchange.reply = seal(exchange.version, exchange.payload, headers)
+        payload = exchange.payload
+        if exchange.caller is not None and plan.operation.output is not None:
+            payload = self._visible(exchange, plan.operation.output, payload, "reply")
+        exchange.reply = seal(exchange.version, payload, headers)
         if self.gatekeeper is not None:
             self.gatekeeper.protect(exchange)
         exchange.status = 200
@@ -357,13 +394,14 @@ class Inbound:
         """The fault, and what journal and log are told. A declared one that breaks the contract is our failure."""
         if isinstance(error, DeclaredFault):
             try:
-                answer = self.declared(exchange, error)
+                answer = self._told(exchange, error)
             except (EncodeError, InvalidReply, HandlerError) as wrong:
                 error = wrong
             else:
                 exchange.verdict, exchange.error = "fault", error
                 exchange.fault_reason = f"{error.name}: {next(iter(answer.reasons.values()))}"
                 return answer
+        self.confidential.clean(exchange, error)
         exchange.error = error
         exchange.verdict = verdict_of(error)
         if exchange.source and exchange.verdict in ("refused", "invalid_request"):
@@ -373,9 +411,13 @@ class Inbound:
             # Not its text, which may quote what the message held: that is in the journal, under this id.
             kind = type(error).__name__
             about = {"exchange": exchange.id}
-            log.error("exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=error)
             trace = "".join(traceback.format_exception(error))
-            exchange.fault_reason = f"{error}{_with_partner(error)}\n\n{trace}"
+            reason = f"{error}{_with_partner(error)}\n\n{trace}"
+            exchange.fault_reason = self.confidential.text(exchange, reason)
+            quotes = exchange.fault_reason != reason
+            log.error(
+                "exchange %s failed: %s", exchange.id, kind, extra=about, exc_info=None if quotes else error
+            )
         return from_error(error, exchange.id, spoken=self.versions, limits=self.limits)
 
     def declared(self, exchange: Exchange, error: DeclaredFault) -> Fault:
@@ -398,18 +440,46 @@ class Inbound:
         }
         return Fault(code="Client", reasons=ordered, exchange_id=exchange.id, detail=detail)
 
+    def _told(self, exchange: Exchange, error: DeclaredFault) -> Fault:
+        """The same without what its caller must not see."""
+        answer = self.declared(exchange, error)
+        plan = exchange.plan
+        assert plan is not None
+        if exchange.caller is None or not answer.detail:
+            return answer
+        element = plan.operation.faults[error.name]
+        return replace(answer, detail=self._visible(exchange, element, answer.detail, f"fault {error.name}"))
+
+    def _visible(self, exchange: Exchange, element: str, text: str, what: str) -> str:
+        """The payload as its caller may see it, checked again. Raises InvalidReply where the contract demands what is hidden."""
+        plan = exchange.plan
+        assert plan is not None
+        places = self.sight.hidden(exchange.caller, plan.key, element)
+        shown = hide(text, places) if places else text
+        if shown is not text:
+            source = shown.encode()
+            what = f"{what}, without what is hidden from its caller,"
+            self.guard.check(element, read_own(source), source=source, error=InvalidReply, what=what)
+        return shown
+
     def close(self, exchange: Exchange) -> None:
         """Journals what no transaction has journaled yet, and tells the observers. The answer stands."""
         if self.gatekeeper is not None:
             self.gatekeeper.release(exchange)
         if self.journal is not None and not exchange.recorded:
-            self.journal.write(record_of(exchange, self.service.name, keep_bodies=self.keep_refused))
+            # What strangers send is not kept: they would fill the disk.
+            keep = self.keep_refused and (exchange.let_in or self.gatekeeper is None)
+            self.journal.write(self._record(exchange, keep_bodies=keep))
         if self.observers:
             seconds = time.perf_counter() - exchange.started
             for observe in self.observers:
                 observe(exchange, seconds)
 
     # What the stages share
+
+    def _record(self, exchange: Exchange, *, keep_bodies: bool) -> ExchangeRecord:
+        request = self.confidential.request(exchange) if keep_bodies else None
+        return record_of(exchange, self.service.name, request=request, keep_bodies=keep_bodies)
 
     def _checked(self, element: str, value: Any, what: str) -> str:
         """`value` as text that the contract admits. Raises EncodeError, InvalidReply.
@@ -453,6 +523,15 @@ class Inbound:
                 # No detail about a header: SOAP 1.1, section 4.4. So the reason has to say it.
                 said = " ".join(str(violation) for violation in error.violations[:3])
                 raise _header_refused(f"The header {header.name} breaks its contract. {said}") from None
+
+
+def confidential_of(service: Service, settings: Settings) -> Confidential:
+    """Raises SettingsError for a secret field that cannot be read."""
+    name = service.path.removeprefix("/services/")
+    try:
+        return Confidential(settings.services.get(name, ServiceSettings()))
+    except ValueError as error:
+        raise SettingsError(f"services.{name}.secret: {error}.") from None
 
 
 def _action(exchange: Exchange) -> str | None:

@@ -3,7 +3,7 @@
     bridge.replay(exchange_id)                              what would be answered; nothing is kept, nobody is called
     bridge.replay(exchange_id, who="mei", why="handler mended", dry_run=False)
 
-A rehearsal runs the handler in a transaction that is rolled back, and ends where it would call a partner; what it does by other
+Who it is from was found out when it came: the caller is the same, and its roles are not asked again. A rehearsal runs the handler in a transaction that is rolled back, and ends where it would call a partner; what it does by other
 means (files, mails) is done. In earnest the request is an exchange of its own. Its first record still tells that it was done before:
 then the first answer is given again, unless `anew` says that it is to be done once more and its answer kept instead.
 """
@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from bridge.access import Caller, Gatekeeper
+from bridge.access.permits import EVERYTHING, Permits
 from bridge.errors import SettingsError
 from bridge.exchange import Exchange
 from bridge.handlers import Service
 from bridge.inbound import Inbound
 from bridge.settings import Settings
+from bridge.soap.security import SECURITY
 from bridge.store import Entry, Session, Store, Transaction, by_hand, deliveries, idempotency
 from bridge.store.by_hand import NewAct
 from bridge.store.clock import stored
@@ -69,10 +72,17 @@ class Replay:
     services: those of the bridge, by path.
     """
 
-    def __init__(self, store: Store, settings: Settings, services: Mapping[str, Service]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        services: Mapping[str, Service],
+        gatekeeper: Gatekeeper | None = None,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._services = services
+        self._gatekeeper = gatekeeper
 
     def __call__(
         self, exchange_id: str, *, who: str = "", why: str = "", dry_run: bool = True, anew: bool = False
@@ -100,9 +110,10 @@ class Replay:
             return Replayed(first=first, dry_run=dry_run, says=unable)
         record = self._record(first)
         exchange = _again(first, service, record)
+        exchange.caller, exchange.let_in = _caller(self._settings, first.partner), True
         if dry_run:
             return self._rehearse(first, service, exchange, anew)
-        inbound = _InEarnest(service, self._settings, self._store)
+        inbound = _InEarnest(service, self._settings, self._store, gatekeeper=self._gatekeeper)
         inbound.anew = anew
         inbound.act = lambda now: _act(first, exchange, who.strip(), why.strip(), now)
         _pass(inbound, exchange)
@@ -110,7 +121,7 @@ class Replay:
         return _result(first, exchange, dry_run=False, says="")
 
     def _rehearse(self, first: Entry, service: Service, exchange: Exchange, anew: bool) -> Replayed:
-        inbound = _Rehearsal(service, self._settings, self._store)
+        inbound = _Rehearsal(service, self._settings, self._store, gatekeeper=self._gatekeeper)
         try:
             _pass(inbound, exchange)
         except _WouldCall:
@@ -152,7 +163,16 @@ class _CallsNobody:
         raise _WouldCall
 
 
-class _Rehearsal(Inbound):
+class _LetIn(Inbound):
+    """The same stages for a request whose sender was known, and let in, when it came."""
+
+    understands = Inbound.understands | {SECURITY}
+
+    def permits(self, exchange: Exchange) -> Permits:
+        return EVERYTHING
+
+
+class _Rehearsal(_LetIn):
     """The same stages; nothing is kept."""
 
     def recall(self, exchange: Exchange) -> None:
@@ -170,7 +190,7 @@ class _Rehearsal(Inbound):
             transaction.rollback()
 
 
-class _InEarnest(Inbound):
+class _InEarnest(_LetIn):
     """The same stages for one request, with the act written down in the transaction of the answer, or after it where there is
     none. `anew`: the answer takes the place of that of the record `replaces`, where there is one."""
 
@@ -250,6 +270,12 @@ def _again(first: Entry, service: Service, record: Record | None) -> Exchange:
     )
     exchange.partner = first.partner
     return exchange
+
+
+def _caller(settings: Settings, name: str | None) -> Caller | None:
+    """Who it was from, with the roles of today; None where settings do not know it any more."""
+    known = settings.callers.get(name or "")
+    return None if known is None or name is None else Caller(name, known.kind, known.roles)
 
 
 def _unable(first: Entry, service: Service | None) -> str:

@@ -2,7 +2,8 @@
 
     identify     open → here: credentials of HTTP and TLS, tokens and signatures of the Security header; nobody learns anything about
                  contracts before
-    authorise    admit → here: the operation is known; roles, what the request must carry, how many requests there may be
+    permits      admit asks: what a caller's roles do not name is for this caller not there
+    authorise    admit → here: the operation is known; what the request must carry, how many requests there may be
     release      the exchange has ended
 
 `Inbound` calls a `Gatekeeper` at these places; None lets everybody in.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from bridge.access.permits import Permits
     from bridge.exchange import Exchange
 
 Means = Literal["api_key", "basic", "certificate", "wss_password", "signature"]
@@ -50,8 +52,11 @@ class Gatekeeper(Protocol):
         """Sets `exchange.caller` and `exchange.partner`, or leaves them None for a request without credentials that may be
         anonymous. Raises Refusal."""
 
+    def permits(self, exchange: Exchange) -> Permits:
+        """What the caller of this request may ask for. For who asks for anything else, it is not there."""
+
     def authorise(self, exchange: Exchange) -> None:
-        """Whether the caller may do this, now. Raises Refusal, with a text that tells nothing else."""
+        """Whether the request carries what it must, and there may be one more. Raises Refusal."""
 
     def answer_headers(self, exchange: Exchange) -> str:
         """Header blocks that the answer must carry: XML text, "" for none."""

@@ -33,6 +33,8 @@ MODULES: Final = {
     "migrate": "store",
     "settings": "settings",
     "contract": "contract",
+    "callers": "callers",
+    "credentials": "credentials",
     "journal": "journal",
     "duplicates": "duplicates",
     "deliveries": "deliveries",

@@ -18,10 +18,11 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         services = [service.name for service in bridge.services.values()]
         bridge.check()
         _check_tls(bridge.settings)
+        warnings = bridge.open_doors()
         if bridge.store is not None:
             from bridge.ops.probe import folder_warnings
 
-            warnings = bridge.store.warnings() + bridge.waiting_for_nobody()
+            warnings += bridge.store.warnings() + bridge.waiting_for_nobody()
             warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
             if bridge.settings.backup.folder is not None:
                 warnings += bridge.backups.warnings()

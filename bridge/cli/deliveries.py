@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,7 +114,7 @@ def show(
     entry_id = entry_id.removeprefix(entry_iri(""))
     with opened(config) as deliveries:
         found = deliveries.show(entry_id)
-        sent = deliveries.payload(entry_id) if payload else None
+        sent = deliveries.payload(entry_id)
     if found is None:
         finish(
             f"There is no delivery {entry_id}. The newest: soapbridge deliveries list",
@@ -122,17 +122,40 @@ def show(
             as_json=as_json,
             content={"delivery": None},
         )
+    found, sent = _without_secrets(found, sent, config)
     content = _plain(asdict(found))
-    if sent is not None:
+    if sent is not None and payload:
         content |= {"headers": sent[0], "payload": sent[1]}
     if not as_json:
         _print(found)
         for name, text in zip(("headers", "payload"), sent or (), strict=False):
-            if text:
+            if text and payload:
                 say(f"\n{name}", "bold")
                 say(text)
         say()
     finish(_advice(found), as_json=as_json, content={"delivery": content})
+
+
+def _without_secrets(
+    found: Situation, sent: tuple[str | None, str] | None, config: str | None
+) -> tuple[Situation, tuple[str | None, str] | None]:
+    """What may be shown where fields of the partner's messages are declared secret: the reasons may quote them, too."""
+    from bridge.cli.masking import Masking
+    from bridge.fields.masking import masked_text
+    from bridge.settings import load
+
+    if sent is None:
+        return found, sent
+    shown, secret = Masking(load(config)).document(found.entry.partner, found.entry.operation, sent[1])
+    if not secret:
+        return found, sent
+
+    def masked(reason: str | None) -> str | None:
+        return None if reason is None else masked_text(reason, secret)
+
+    attempts = tuple(replace(one, reason=masked(one.reason)) for one in found.attempts)
+    entry = replace(found.entry, reason=masked(found.entry.reason))
+    return replace(found, entry=entry, attempts=attempts), (sent[0], shown)
 
 
 @app.command("acts")
@@ -290,7 +313,7 @@ def _advice(found: Situation) -> str:
 def _upon(act: Act) -> str:
     if act.entry_id is not None:
         return act.entry_id
-    if act.verb == "replay":
+    if act.verb in ("replay", "unmask"):
         return f"exchange {act.exchange_id}"
     return f"key {act.ordering_key} of {act.partner}" if act.ordering_key else f"partner {act.partner}"
 

@@ -10,11 +10,12 @@ import typer
 from bridge.cli.bridges import open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
 from bridge.cli.replay import replay
-from bridge.cli.selecting import moment
+from bridge.cli.selecting import Who, moment
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from bridge.store import Entry
+    from bridge.cli.masking import Masking
+    from bridge.store import Entry, Store
 
 app = typer.Typer(help="Read the journal: every envelope in and out with its verdict.", no_args_is_help=True)
 app.command("replay")(replay)
@@ -55,6 +56,7 @@ def list_entries(
     config: ConfigFile = None,
 ) -> None:
     """The newest exchanges, those that meet every condition."""
+    masking = _masking(config)
     with open_store(config) as store:
         found = store.journal.list(
             contract=contract,
@@ -68,7 +70,7 @@ def list_entries(
             before=before,
             limit=limit,
         )
-    _answer(found, limit, as_json)
+    _answer(tuple(map(masking.exchange, found)), limit, as_json)
 
 
 @app.command("find")
@@ -82,11 +84,12 @@ def find(
     config: ConfigFile = None,
 ) -> None:
     """Exchanges that hold a text. In envelopes it is found with exact case; may read the whole journal."""
+    masking = _masking(config)
     with open_store(config) as store:
         found = store.journal.find(text, before=before, limit=limit)
     if not found:
         finish("Nothing holds this text.", ok=False, as_json=as_json, content={"exchanges": []})
-    _answer(found, limit, as_json)
+    _answer(tuple(map(masking.exchange, found)), limit, as_json)
 
 
 @app.command("show")
@@ -94,12 +97,26 @@ def show(
     exchange_id: Annotated[
         str, typer.Argument(metavar="ID", help="From X-Exchange-Id, a fault, a log or a list.")
     ],
+    unmask: Annotated[
+        bool,
+        typer.Option("--unmask", help="Also fields that are declared secret. Who does it and why is kept."),
+    ] = False,
+    why: Annotated[str, typer.Option("--why", help="Why; written down. Needed with --unmask.")] = "",
+    *,
+    who: Who,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """One exchange with its envelopes."""
+    """One exchange with its envelopes. Fields that the settings declare secret are `***`."""
+    if unmask and not why.strip():
+        raise SettingsError("It is not said why.", advice="Give --why: it is written down.")
+    masking = _masking(config)
     with open_store(config) as store:
         entry = store.journal.show(exchange_id)
+        if entry is not None and unmask:
+            _write_down(store, entry, who, why)  # before anything is shown
+        elif entry is not None:
+            entry = masking.exchange(entry)
     if entry is None:
         finish(
             f"There is no exchange {exchange_id}. The newest: soapbridge journal list",
@@ -110,6 +127,28 @@ def show(
     if not as_json:
         _print(entry)
     finish(_advice(entry), as_json=as_json, content={"exchange": _as_json(entry, whole=True)})
+
+
+def _masking(config: str | None) -> Masking:
+    from bridge.cli.masking import Masking
+    from bridge.settings import load
+
+    return Masking(load(config))
+
+
+def _write_down(store: Store, entry: Entry, who: str, why: str) -> None:
+    """That somebody sees what is secret: kept with what people do by hand, which is never removed."""
+    from bridge.store import by_hand, deliveries
+    from bridge.store.by_hand import NewAct
+    from bridge.store.clock import stored
+
+    with store.transaction() as transaction:
+        session = transaction.session
+        at = stored(deliveries.now(session))
+        by_hand.record(
+            session,
+            NewAct(at, who, why.strip(), "unmask", partner=entry.partner, exchange_id=entry.exchange_id),
+        )
 
 
 _COLUMNS = (

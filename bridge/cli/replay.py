@@ -14,6 +14,7 @@ from bridge.cli.selecting import Who
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
+    from bridge.cli.masking import Masking
     from bridge.replay import Replay, Replayed
     from bridge.store import Entry, Journal
 
@@ -60,6 +61,7 @@ def replay(
 ) -> None:
     """Requests that came in once, answered by today's code: to see what would be answered, or (--yes) to do it."""
     from bridge.cli.journal import verdicts
+    from bridge.cli.masking import Masking
 
     ids = [one for one in arguments or () if ":" not in one]
     targets = [one for one in arguments or () if ":" in one]
@@ -88,7 +90,7 @@ def replay(
         done = list(_each(bridge.replay, ids, who=who, why=why, dry_run=not yes, anew=anew))
     finally:
         store.close()
-    _tell(ids, done, yes, as_json)
+    _tell(ids, done, yes, as_json, Masking(bridge.settings))
 
 
 def _each(
@@ -113,7 +115,7 @@ def _matching(journal: Journal, chosen: dict[str, object], cause: str | None, li
     return [entry.exchange_id for entry in reversed(found)][:limit]
 
 
-def _tell(ids: list[str], done: list[Replayed], yes: bool, as_json: bool) -> NoReturn:
+def _tell(ids: list[str], done: list[Replayed], yes: bool, as_json: bool, masking: Masking) -> NoReturn:
     from bridge.cli.journal import as_text
     from bridge.replay import as_fields
 
@@ -135,10 +137,11 @@ def _tell(ids: list[str], done: list[Replayed], yes: bool, as_json: bool) -> NoR
         )
         if len(done) == 1 and done[0].reply:
             say("\nreply", "bold")
-            say(as_text(done[0].reply))
+            say(as_text(masking.answer(done[0].first, done[0].reply)))
         say()
     content = [
-        as_fields(one) | ({"reply": as_text(one.reply)} if len(done) == 1 and one.reply else {})
+        as_fields(one)
+        | ({"reply": as_text(masking.answer(one.first, one.reply))} if len(done) == 1 and one.reply else {})
         for one in done
     ]
     well = bool(done) and len(done) == len(ids) and all(one.went_well for one in done)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bridge.access.doors import needs_credentials
 from bridge.cli.bridges import Target, apply_shipped_rules, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, aside, document, say
 from bridge.settings import Settings
@@ -52,12 +53,15 @@ def run(
     from bridge.host import platform, server
 
     platform.fill_standard_descriptors()
-    given = {"server.host": host, "server.port": port, "server.workers": workers}
+    # A socket that was handed over is listened on in any case, and what it is open to decides who must be known.
+    given = {"server.host": platform.handed_host() or host, "server.port": port, "server.workers": workers}
     bridge = open_bridge(target, config, given)
     log.configure(bridge.settings.log)
     bridge.check(complete=False)
     for reason in bridge.unanswered():
         aside(f"warning: it will be answered with a Server fault: {reason}")
+    for door in bridge.open_doors():
+        aside(f"warning: {door}")
     if target is None:
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json, delivers=delivers)
@@ -99,6 +103,8 @@ def _announce(bridge: Bridge, port: int, *, as_json: bool, delivers: bool) -> No
     if delivers:
         say(f"  {'delivers to':<14} {', '.join(partners) or 'nobody: the settings name no partner'}")
     command = _curl(services)
+    if command and needs_credentials(bridge.settings):
+        command = command.replace("curl ", "curl -H 'X-API-Key: …' ", 1)
     if command:
         say("\nTo send a message, paste this into another terminal:", "bold")
         say(f"  {command}")

@@ -213,11 +213,24 @@ class _Check:
     def _passed(self, message: _Message, what: str, operation: Operation | None) -> Report:
         return Report(message.file, True, what, self.contract.name, operation.key if operation else "")
 
+    def _clean(self, message: _Message, operation: Operation | None, error: BridgeError) -> None:
+        """What is secret is not shown here either: reports are passed on."""
+        from bridge.fields import masking
+        from bridge.fields.words import clean
+        from bridge.handlers import Service
+
+        own = self.settings.services.get(Service(self.contract).path.removeprefix("/services/"))
+        if own is None or not own.secret:
+            return
+        paths = masking.Secrets.read(own.secret).of(operation.key if operation else None)
+        clean(error, paths, masking.values(message.root, paths, anywhere=True))
+
     def _refused(
         self, message: _Message, what: str, operation: Operation | None, error: BridgeError
     ) -> Report:
         from bridge.errors import InvalidMessage
 
+        self._clean(message, operation, error)
         violations = error.violations if isinstance(error, InvalidMessage) else ()
         return Report(
             message.file,

@@ -44,6 +44,11 @@ class Call(Protocol):
         """Who sent the request; None where callers are not told apart."""
         ...
 
+    @property
+    def own_only(self) -> bool:
+        """Whether the caller sees only documents that came from itself."""
+        ...
+
     def fault(self, name: str, /, **fields: Any) -> Exception:
         """A fault that the operation declares, to be raised; `fields` are its detail's elements."""
         ...
@@ -52,3 +57,8 @@ class Call(Protocol):
 def sender(call: Call) -> str:
     """Whose request ids these are: two partners may use the same one. Empty where callers are not told apart."""
     return call.partner or ""
+
+
+def sees(call: Call, owner: str) -> bool:
+    """Whether the caller may know of a document that `owner` made; if not, it is told the same as of one that is not there."""
+    return not call.own_only or owner == sender(call)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select, update
 
-from bridge.erp.call import Call
+from bridge.erp.call import Call, sees
 from bridge.erp.numbers import PURCHASE_ORDER, RESERVATION, number, row_id
 from bridge.erp.posting import Leg, Place
 from bridge.erp.tables import item, stock_balance, warehouse
@@ -59,9 +59,9 @@ class WarehouseRow(NamedTuple):
 
 _ITEMS = ByKeys("SELECT sku, unit FROM item WHERE sku IN (VALUES {keys})", width=1)
 _WAREHOUSES = ByKeys("SELECT code, may_be_negative FROM warehouse WHERE code IN (VALUES {keys})", width=1)
-_ORDERS = ByKeys("SELECT id, created_at FROM purchase_order WHERE id IN ({keys})", width=1)
+_ORDERS = ByKeys("SELECT id, created_at, partner FROM purchase_order WHERE id IN ({keys})", width=1)
 _RESERVATIONS = ByKeys(
-    "SELECT DISTINCT reservation.id, reservation.created_at, line.sku, line.warehouse FROM reservation "
+    "SELECT DISTINCT reservation.id, reservation.created_at, reservation.partner, line.sku, line.warehouse FROM reservation "
     "JOIN reservation_line AS line ON line.reservation_id = reservation.id WHERE reservation.id IN ({keys})",
     width=1,
 )
@@ -133,7 +133,11 @@ class References:
         if not named:
             return
         rows = self._session.rows_for(_ORDERS, [(row_id(one),) for one in sorted(named)])
-        known = {number(PURCHASE_ORDER, one, moment(created_at)) for one, created_at in rows}
+        known = {
+            number(PURCHASE_ORDER, one, moment(created_at))
+            for one, created_at, owner in rows
+            if sees(self._call, owner)
+        }
         for leg in planned:
             if leg.order_number is not None and leg.order_number not in known:
                 self._break("purchaseOrder", leg.order_number, "unknown", leg, "receipt/orderNumber")
@@ -143,10 +147,11 @@ class References:
         if not named:
             return
         known: dict[str, set[Place]] = {}
-        for one, created_at, sku, code in self._session.rows_for(
+        for one, created_at, owner, sku, code in self._session.rows_for(
             _RESERVATIONS, [(row_id(one),) for one in sorted(named)]
         ):
-            known.setdefault(number(RESERVATION, one, moment(created_at)), set()).add((sku, code))
+            if sees(self._call, owner):
+                known.setdefault(number(RESERVATION, one, moment(created_at)), set()).add((sku, code))
         for leg in planned:
             if leg.reservation is not None and leg.place not in known.get(leg.reservation, ()):
                 reason = "mismatch" if leg.reservation in known else "unknown"

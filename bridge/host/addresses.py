@@ -7,10 +7,10 @@ somebody else's WSDL.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any
 
+from bridge.host.peers import Proxies
 from bridge.settings import Server
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -22,7 +22,7 @@ class Addresses:
     def __init__(self, settings: Server) -> None:
         self._public = settings.public_url.rstrip("/")
         self._fallback = f"{settings.host}:{settings.port}"
-        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
+        self._proxies = Proxies(settings.trusted_proxies)
 
     def base(self, environ: dict[str, Any]) -> str:
         """`https://bridge.example.com`, for this request. A Host that is no host is as good as none."""
@@ -30,20 +30,13 @@ class Addresses:
             return self._public
         scheme = environ.get("wsgi.url_scheme", "http")
         host = environ.get("HTTP_HOST", "")
-        if self._proxies and self._from_proxy(environ):
+        if self._proxies.sent(environ):
             forwarded = _first(environ.get("HTTP_X_FORWARDED_PROTO"))
             scheme = forwarded if forwarded in ("http", "https") else scheme
             host = _first(environ.get("HTTP_X_FORWARDED_HOST")) or host
         if not _HOST.fullmatch(host):
             host = self._fallback
         return f"{scheme}://{host}"
-
-    def _from_proxy(self, environ: dict[str, Any]) -> bool:
-        try:
-            address = ipaddress.ip_address(environ.get("REMOTE_ADDR", ""))
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
 
 
 def _first(header: str | None) -> str:

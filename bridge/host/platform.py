@@ -17,7 +17,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from bridge.errors import SettingsError
@@ -59,6 +59,18 @@ def inherited(environ: MutableMapping[str, str] = os.environ) -> list[socket.soc
         )
     found.set_inheritable(False)
     return [found]
+
+
+def handed_host(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The address of the socket that `inherited` will give; None where none was handed over. Takes nothing."""
+    if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS") != "1":
+        return None
+    try:
+        with socket.socket(fileno=os.dup(FIRST)) as found:
+            address = found.getsockname()
+    except OSError:
+        return None  # `inherited` says what is wrong with it
+    return str(address[0]) if isinstance(address, tuple) else None
 
 
 def fill_standard_descriptors() -> None:

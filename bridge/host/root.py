@@ -3,7 +3,7 @@
 POST /services/<contract>[/<major>]      SOAP
 GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME give the contract;
                                          ?operation=NAME the part of the page about it
-GET  /                                   the services
+GET  /                                   the services; like the pages, for those who may call (`access.pages`)
 GET  /healthz                            200 while the process answers
 GET  /readyz                             200 when requests can be served, else 503
 GET  /metrics                            figures for Prometheus, for those who may see them (`bridge/ops/metrics.py`)
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from bridge.errors import BridgeError
+from bridge.access.doors import comes_from_here
+from bridge.errors import BridgeError, Refusal
 from bridge.handlers import Service
 from bridge.host.addresses import Addresses
 from bridge.host.pages import index_page, service_page
+from bridge.host.peers import Peers
 from bridge.host.protocol import Environ
 from bridge.host.refused import refusal_answer
 from bridge.host.wsgi import STATUS, HostedService, StartResponse
@@ -42,10 +44,14 @@ class Page:
     body: bytes
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def text(cls, text: str, status: int = 200) -> Page:
         return cls(f"{text}\n".encode(), "text/plain; charset=utf-8", status)
+
+
+NOTHING_HERE = Page.text("Nothing is served here. / lists the services.", 404)
 
 
 class Root:
@@ -57,9 +63,14 @@ class Root:
     def __init__(self, bridge: Bridge, *, figures: Path | None = None) -> None:
         self.bridge = bridge
         self.addresses = Addresses(bridge.settings.server)
+        self.peers = Peers(bridge.settings.server)
+        self.here_only = bridge.gatekeeper is None and bridge.settings.access.anonymous == "auto"
+        """Nobody has to be known, for nobody but this machine's programs comes in: so each request must be one of theirs."""
         self.metrics = Metrics(bridge, folder=figures)
         self.hosted = {
-            path: HostedService(bridge.inbound(service, observers=self.metrics.observers(service)))
+            path: HostedService(
+                bridge.inbound(service, observers=self.metrics.observers(service)), self.peers
+            )
             for path, service in bridge.services.items()
         }
         self.metrics.watch([hosted.inbound for hosted in self.hosted.values()])
@@ -69,12 +80,18 @@ class Root:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         hosted = self.hosted.get(path) or self.hosted.get(path.rstrip("/"))
+        if self.here_only and (hosted is not None or path == "/") and not comes_from_here(environ):
+            return _refuse(refuse("not_from_here"), environ, start_response)
         if hosted is not None and method not in ("GET", "HEAD"):
             return hosted(environ, start_response)
         try:
             if method not in ("GET", "HEAD"):
-                return _no_service(environ, start_response)
+                return _refuse(refuse("unknown_service"), environ, start_response)
             page = self._service(hosted, environ) if hosted is not None else self._other(path, environ)
+        except Refusal as refusal:
+            page = Page(
+                f"{refusal}\n".encode(), "text/plain; charset=utf-8", refusal.status or 400, refusal.headers
+            )
         except Exception:
             log.exception("a page failed")
             page = Page.text("Internal error.", 500)
@@ -95,7 +112,17 @@ class Root:
             page = Page.text("Internal error.", 500)
         return _send(page, method, start_response)
 
+    def _readable(self, hosted: Iterable[HostedService], environ: Environ) -> list[HostedService]:
+        """Of these services, those that who asks may see. Raises Refusal where nobody is told anything."""
+        gatekeeper = self.bridge.gatekeeper
+        if gatekeeper is None:
+            return list(hosted)
+        visitor = gatekeeper.visitor(self.peers.credentials(environ), self.peers.address(environ))
+        return [one for one in hosted if gatekeeper.may_read(visitor, one.inbound.name)]
+
     def _service(self, hosted: HostedService, environ: Environ) -> Page:
+        if not self._readable([hosted], environ):
+            return NOTHING_HERE
         service: Service = hosted.inbound.service
         address = self.addresses.base(environ) + service.path
         for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
@@ -112,7 +139,7 @@ class Root:
 
     def _other(self, path: str, environ: Environ) -> Page:
         if path == "/":
-            services = [hosted.inbound.service for hosted in self.hosted.values()]
+            services = [hosted.inbound.service for hosted in self._readable(self.hosted.values(), environ)]
             return Page(index_page(services, self.addresses.base(environ)))
         if path == "/healthz":
             return Page.text("ok")
@@ -120,7 +147,7 @@ class Root:
             return self._ready()
         if path == PATH and self.metrics.admits_beside_services(environ):
             return Page(self.metrics.text(), CONTENT_TYPE)
-        return Page.text("Nothing is served here. / lists the services.", 404)
+        return NOTHING_HERE
 
     def _ready(self) -> Page:
         store = self.bridge.store
@@ -143,6 +170,7 @@ def _send(page: Page, method: str, start_response: StartResponse) -> list[bytes]
         ),
         ("X-Content-Type-Options", "nosniff"),
         ("Cache-Control", "no-cache"),
+        *page.headers,
     ]
     start_response(STATUS[page.status], headers)
     return [b"" if method == "HEAD" else page.body]
@@ -160,8 +188,10 @@ def _contract_document(service: Service, name: str, address: str) -> bytes:
     return contract.served_wsdl(address_of, address)
 
 
-def _no_service(environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """SOAP to an address where nobody is."""
-    status, headers, body = refusal_answer(refuse("unknown_service"), b"POST", environ.get("CONTENT_TYPE"))
+def _refuse(refusal: Refusal, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    """What reaches no service: SOAP to an address where nobody is, or from where nobody may."""
+    method = environ["REQUEST_METHOD"]
+    seen = method.encode() if method in ("GET", "HEAD") else b"POST"
+    status, headers, body = refusal_answer(refusal, seen, environ.get("CONTENT_TYPE"))
     start_response(STATUS[status], [*headers, ("Content-Length", str(len(body)))])
-    return [body]
+    return [b"" if method == "HEAD" else body]

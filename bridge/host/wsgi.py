@@ -11,11 +11,12 @@ from typing import Any
 
 from spyne.server.wsgi import WsgiApplication, WsgiMethodContext, WsgiTransportContext
 
-from bridge.access import Credentials
 from bridge.exchange import Exchange
+from bridge.host.peers import Peers
 from bridge.host.protocol import Environ, Protocol
 from bridge.host.service import application
 from bridge.inbound import Inbound
+from bridge.settings import Server
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +126,10 @@ class Ctx(WsgiMethodContext):
 class HostedService(WsgiApplication):
     """One service as a WSGI application: POST to its address. Never raises."""
 
-    def __init__(self, inbound: Inbound) -> None:
+    def __init__(self, inbound: Inbound, peers: Peers | None = None) -> None:
         super().__init__(application(inbound), chunked=False, max_content_length=inbound.limits.max_bytes)
         self.inbound = inbound
+        self.peers = peers if peers is not None else Peers(Server())
         (service,) = self.app.services
         self._handlers = self.app.event_manager.handlers, service.event_manager.handlers
 
@@ -146,13 +148,13 @@ class HostedService(WsgiApplication):
             b"",
             get("CONTENT_TYPE") or None,
             get("HTTP_CONTENT_ENCODING"),
-            get("REMOTE_ADDR"),
+            self.peers.address(req_env),
             get("HTTP_ACCEPT_LANGUAGE", ""),
             get("HTTP_SOAPACTION"),
             get("HTTP_IDEMPOTENCY_KEY"),
         )
         if self.inbound.gatekeeper is not None:
-            exchange.credentials = credentials(req_env)
+            exchange.credentials = self.peers.credentials(req_env)
         ctx = None
         try:
             ctx = Ctx(self, req_env, exchange)
@@ -191,14 +193,3 @@ class HostedService(WsgiApplication):
         if ctx.in_error is None:
             self.get_out_object(ctx)
         self.get_out_string(ctx)
-
-
-def credentials(environ: Environ) -> Credentials:
-    """What HTTP and TLS tell of who it is."""
-    get = environ.get
-    return Credentials(
-        get("HTTP_AUTHORIZATION"),
-        get("HTTP_X_API_KEY"),
-        get("SSL_CLIENT_CERT"),
-        get("wsgi.url_scheme") == "https",
-    )

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
-
-from lxml import etree
 
 from bridge.contract.explain.violation import Violation
 from bridge.errors import PartnerError, Refused
-from bridge.soap.envelope import NAMESPACES
-from bridge.soap.xml import read_own
 from bridge.store import ExchangeRecord, Store, Verdict
 from bridge.store.journal import record
 
 log = logging.getLogger(__name__)
 
-_WSSE = "{http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd}Security"
-_HEADERS = tuple(f"{{{namespace}}}Header" for namespace in NAMESPACES.values())
 _VERDICTS: Mapping[str, Verdict] = {
     "Refused": "refused",
     "Unpresentable": "invalid_request",
@@ -74,39 +68,3 @@ def violations_of(error: PartnerError | None) -> list[dict[str, object]]:
         }
         for violation in found
     ]
-
-
-def _parser() -> etree.XMLParser:
-    """With libxml2's limits: for what came from outside."""
-    return etree.XMLParser(resolve_entities=False, no_network=True)
-
-
-def is_secret(name: str, secret: Collection[str]) -> bool:
-    """Whether a header block (Clark name) holds credentials: `wsse:Security`, and those of these local or Clark names."""
-    return name == _WSSE or name in secret or name.rpartition("}")[2] in secret
-
-
-def masked(envelope: bytes, secret: Collection[str] = (), *, ours: bool = False) -> bytes:
-    """The envelope with the content of its secret header blocks replaced; else the very bytes.
-
-    `wsse:Security` is always one; `secret` are local or Clark names of others. `ours` is what we wrote, which can be
-    read whatever its size. What cannot be read came from the partner and is kept as it is: our secrets are in what we
-    wrote.
-    """
-    if not secret and b"Security" not in envelope:
-        return envelope
-    try:
-        root = read_own(envelope) if ours else etree.fromstring(envelope, _parser())
-    except etree.XMLSyntaxError:
-        return envelope
-    hidden = [
-        block
-        for header in root.iterchildren(*_HEADERS)
-        for block in header.iterchildren("*")
-        if is_secret(str(block.tag), secret)
-    ]
-    for block in hidden:
-        tail = block.tail
-        block.clear()
-        block.text, block.tail = "***", tail
-    return etree.tostring(root, encoding="utf-8", xml_declaration=True) if hidden else envelope

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+WssReference = Literal["token", "issuer_serial", "key_identifier", "thumbprint", "certificate"]
+WSS_REFERENCE_HELP = (
+    "How a signature names its certificate: the whole of it as a BinarySecurityToken, by issuer and serial number, by "
+    "SubjectKeyIdentifier, by SHA-1 thumbprint, or the whole of it in the signature's own KeyInfo."
+)
 
 
 def zone_of(name: str) -> tzinfo:

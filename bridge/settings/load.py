@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bridge.delivery import timetable
 from bridge.errors import SettingsError
+from bridge.settings import callers
 from bridge.settings.fields import zone_of
 from bridge.settings.keys import (
     ENVIRONMENT_PREFIX,
@@ -398,6 +399,7 @@ def _contradictions(settings: Settings, sources: Mapping[str, str]) -> Iterator[
             "writes: set store.url to a PostgreSQL database, or server.workers to 1"
         )
     yield from _unfit_tls(settings, sources)
+    yield from callers.unfit(settings, lambda path: _place(sources, path))
     if server.public_url:
         parts = urlsplit(server.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bridge.settings.fields import setting
+from bridge.settings.fields import WSS_REFERENCE_HELP, WssReference, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,32 @@ class Partner:
         None, "Our certificate for the partner, with those between it and the root."
     )
     certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
+    wss_username: str = setting("", "For a UsernameToken of WS-Security; empty: none is sent.")
+    wss_password: str = setting("", "Its password.", secret=True)
+    wss_password_kind: Literal["digest", "text"] = setting(
+        "digest", "How the password is sent; as text over https alone."
+    )
+    wss_timestamp: Literal["auto", "yes", "no"] = setting(
+        "auto", "Whether a Timestamp goes out; auto: with a signature, which always has one."
+    )
+    wss_lifetime: float = setting(
+        300.0, "How long a message holds: what its Timestamp says.", unit="seconds", least=1, most=86_400
+    )
+    wss_certificate: Path | None = setting(
+        None,
+        "PEM file with the certificate that we sign by: Body, Timestamp, `wss_signed_headers`. Empty: nothing is signed.",
+    )
+    wss_certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
+    wss_reference: WssReference = setting("token", WSS_REFERENCE_HELP)
+    wss_signed_headers: tuple[str, ...] = setting(
+        (),
+        "Header blocks that are signed too, by their names; in replies, those that must be there and signed.",
+    )
+    wss_trusted: tuple[Path, ...] = setting(
+        (),
+        "PEM files with the certificates that the partner signs by: its replies, faults too, are believed only with such a "
+        "signature over Body and Timestamp. Several for the time in which one replaces another.",
+    )
     connect_timeout: float = setting(
         5.0, "For the name, the connection and TLS together.", unit="seconds", least=0.01, most=600
     )
@@ -55,6 +81,11 @@ class Partner:
     )
     secret_headers: tuple[str, ...] = setting(
         (), "Header blocks with credentials, by their names; masked in the journal like `wsse:Security`."
+    )
+    secret: tuple[str, ...] = setting(
+        (),
+        "Fields of its messages that are secret, by operation and names from the payload down: `CreateSalesOrder order/card`. Shown "
+        "as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
     )
     keeps_id: bool = setting(
         False,

@@ -41,6 +41,11 @@ class Server:
         (),
         "Addresses or networks whose `X-Forwarded-*` headers are believed (`10.0.0.0/8`). Nobody else's are.",
     )
+    client_certificate_header: str = setting(
+        "",
+        "Header in which a trusted proxy hands on the certificate that a client showed it (`X-Client-Cert`): PEM, escaped or not, or "
+        "base64 of DER. The proxy must take the header out of what clients send. Empty: none is believed.",
+    )
     connections: int = setting(
         2000,
         "Open connections; one more is told to come back later (503).",
@@ -340,6 +345,14 @@ class Service:
         'The same for single operations, which goes before: `{ SubmitOrder = "order/Number", Ping = "" }`. Empty: none.',
     )
     zone: str = setting("", "As `contracts.zone`, for this contract alone. Empty: that one.")
+    secret: tuple[str, ...] = setting(
+        (),
+        "Fields of its messages that are secret, by operation and names from the payload down: `CreateCustomer customer/idNumber`, "
+        "`CreateCustomer customer/@taxNumber`. Shown as `***` in logs, commands, violations and errors (docs/hidden-fields.md).",
+    )
+    secret_headers: tuple[str, ...] = setting(
+        (), "Header blocks with credentials, by their names; replaced before the journal keeps an envelope."
+    )
     forward: Mapping[str, str] = setting(
         {},
         'How operations that are handed on to a partner are: `{ CancelOrder = "durable" }` is answered once stored, '

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bridge.settings.fields import setting
+from bridge.settings.fields import WSS_REFERENCE_HELP, WssReference, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,8 @@ class Access:
     anonymous: Literal["auto", "yes", "no"] = setting(
         "auto",
         "Whether a request without credentials is answered. auto: only while the bridge listens on this machine alone, tells of no "
-        "proxy (`server.public_url`, `server.trusted_proxies`), and knows no callers.",
+        "proxy (`server.public_url`, `server.trusted_proxies`), and knows no callers; and of those requests only what comes from this "
+        "machine without a proxy. Where there is a role `anonymous`, it says what may be asked for.",
     )
     pages: Literal["callers", "everybody"] = setting(
         "callers",
@@ -24,8 +26,8 @@ class Access:
     )
     failures: int = setting(
         10,
-        "Wrong credentials in a minute, from one address or for one name; further ones are not looked at (429) until the minute is "
-        "over.",
+        "Wrong credentials in a minute, from one address or for one name; further passwords are not looked at (429) until the minute "
+        "is over. An API key that is right is taken in any case: nobody comes to one by trying.",
         unit="per minute",
         least=1,
         most=10_000,
@@ -41,7 +43,23 @@ class Caller:
     roles: tuple[str, ...] = setting((), "What it may do: names of `[roles.NAME]`. None: nothing.")
     certificates: tuple[Path, ...] = setting(
         (),
-        "PEM files with the certificates that it shows in TLS or signs with. Several for the time in which one replaces another.",
+        "PEM files with the certificates, without those that issued them, that it shows in TLS or signs with. Several for the time in which one replaces another.",
+    )
+    requires: tuple[str, ...] = setting(
+        (),
+        "What each of its messages carries in a Security header: `timestamp`, `username`, `signature` (over Body and Timestamp).",
+    )
+    requires_for: Mapping[str, str] = setting(
+        {},
+        'The same for single operations, in addition: `{ "purchasing.CreatePurchaseOrder" = "signature" }`, several with spaces '
+        "between; `purchasing.*` are all of a service.",
+    )
+    signed_headers: tuple[str, ...] = setting(
+        (),
+        "Header blocks that are there, and that a signature covers, wherever one is: local names, or `{namespace}name`.",
+    )
+    signed_replies: bool = setting(
+        False, "Whether answers to it, faults too, are signed, with `wss.certificate`."
     )
     rate: float = setting(
         0.0,
@@ -65,6 +83,16 @@ class Role:
         (),
         "Operations: `purchasing.CreatePurchaseOrder`, `purchasing.*`, `*`. A service's name is that in its address.",
     )
+    hidden: tuple[str, ...] = setting(
+        (),
+        "Fields that answers to it go without, by operation and names from the payload down: `purchasing.GetPurchaseOrder "
+        "order/supplier/contact`. Only what the contract can do without (docs/hidden-fields.md).",
+    )
+    sees: Literal["own", "all"] = setting(
+        "own",
+        "Which documents of the shipped ERP it finds: those that came from the caller itself, or everybody's. A handler of yours "
+        "reads it as `call.own_only`.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +104,16 @@ class Wss:
     )
     skew: float = setting(
         60.0, "How far ahead of ours the clock of a sender may be.", unit="seconds", least=0, most=3600
+    )
+    certificate: Path | None = setting(None, "PEM file with the certificate that answers are signed by.")
+    certificate_key: Path | None = setting(None, "Its key; empty: it is in the same file.")
+    reference: WssReference = setting("token", WSS_REFERENCE_HELP)
+    lifetime: float = setting(
+        300.0,
+        "How long an answer holds: what its Timestamp says.",
+        unit="seconds",
+        least=1,
+        most=86_400,
     )
 
 

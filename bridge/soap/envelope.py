@@ -14,6 +14,7 @@ from lxml import etree
 from bridge.soap.limits import DEFAULT, Limits
 from bridge.soap.media import Version
 from bridge.soap.refusals import refuse
+from bridge.soap.security import WSU
 from bridge.soap.text import local_name, namespace
 from bridge.soap.xml import read_own
 
@@ -78,6 +79,11 @@ class Envelope:
     def our_headers(self) -> tuple[etree._Element, ...]:
         """The header blocks that are addressed to us; those for other nodes are none of our business."""
         return tuple(block for block in self.headers if self.addresses_us(block))
+
+    @property
+    def body_element(self) -> etree._Element:
+        """The Body itself, which a signature is to cover."""
+        return next(self.root.iterchildren(_NAMES[self.version].body))
 
     @property
     def fault(self) -> etree._Element | None:
@@ -230,15 +236,16 @@ def check_understood(envelope: Envelope, understood: Container[str]) -> None:
         raise refuse("not_understood", names=", ".join(missing), not_understood=missing)
 
 
-_SOAP_ATTRIBUTES = tuple(f"{{{namespace}}}" for namespace in NAMESPACES.values())
+_NOT_THEIRS = (*(f"{{{namespace}}}" for namespace in NAMESPACES.values()), f"{{{WSU}}}Id")
 
 
 def without_soap_attributes(block: etree._Element) -> etree._Element:
-    """A header block as its author declared it: mustUnderstand, actor and the like are the envelope's affair.
+    """A header block as its author declared it: mustUnderstand, actor and the like are the envelope's affair, and wsu:Id, by which
+    a signature refers to it, is the signature's.
 
     A copy where there are any, by way of text, which keeps the prefixes that only values use.
     """
-    theirs = [name for name in block.attrib if str(name).startswith(_SOAP_ATTRIBUTES)]
+    theirs = [name for name in block.attrib if str(name).startswith(_NOT_THEIRS)]
     if not theirs:
         return block
     copy = read_own(etree.tostring(block, encoding="utf-8", with_tail=False))

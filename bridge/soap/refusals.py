@@ -7,22 +7,11 @@ values filled into a text are bounded and printable (`text.echo`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from bridge.errors import Refusal, RefusalCode
+from bridge.errors import Refusal
+from bridge.soap.reason import Reason
+from bridge.soap.security.reasons import SECURITY_REASONS
 from bridge.soap.text import echo
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason. `status` None: what the SOAP version prescribes. Texts are templates of `str.format_map`."""
-
-    english: str
-    english_advice: str
-    chinese: str
-    chinese_advice: str
-    code: RefusalCode = "Client"
-    status: int | None = None
 
 
 def refuse(
@@ -42,7 +31,7 @@ def refuse(
         code=reason.code,
         status=status if status is not None else reason.status,
         advice=reason.english_advice.format_map(safe),
-        subcodes=subcodes,
+        subcodes=subcodes or reason.subcodes,
         headers=headers,
         not_understood=not_understood,
         translations={"zh": (reason.chinese.format_map(safe), reason.chinese_advice.format_map(safe))},
@@ -363,4 +352,67 @@ _DELIVERY = {
     ),
 }
 
-REASONS: dict[str, Reason] = {**_HTTP, **_XML, **_ENVELOPE, **_ADDRESSING, **_DUPLICATES, **_DELIVERY}
+_ACCESS = {
+    "no_credentials": Reason(
+        "The request does not say who it is from.",
+        "Send what you were given: an API key in the HTTP header `X-API-Key`, a name with its password (HTTP Basic), or a client "
+        "certificate.",
+        "请求未说明来自谁。",
+        "请发送所分配的凭据：HTTP 头 `X-API-Key` 中的 API 密钥、用户名和密码（HTTP Basic）或客户端证书。",
+        status=401,
+    ),
+    "wrong_credentials": Reason(
+        "The credentials of the request are not accepted.",
+        "Compare them with what you were given; ask whoever runs this service for new ones.",
+        "请求的凭据不被接受。",
+        "请与所分配的凭据核对，或向本服务的运维人员申请新的凭据。",
+        status=401,
+    ),
+    "not_from_here": Reason(
+        "Only programs on the same machine are answered, and this request came from another or through a proxy.",
+        "Whoever runs this service names callers, or sets `access.anonymous` (docs/access.md).",
+        "此处只应答同一台机器上的程序，而此请求来自其他机器或经由代理。",
+        "请由本服务的运维人员配置调用方，或设置 `access.anonymous`（docs/access.md）。",
+        status=403,
+    ),
+    "too_many_failures": Reason(
+        "Wrong credentials came too often, so these were not looked at.",
+        "Nothing was done; correct the credentials, and send the request again in a minute.",
+        "错误的凭据过多，本次凭据未予检查。",
+        "未做任何处理；请改正凭据，一分钟后重新发送。",
+        status=429,
+    ),
+    "not_permitted": Reason(
+        "You may not ask for anything that begins with the element `{found}` here.",
+        "What you may send: {operations}. If that is not enough, ask whoever runs this service.",
+        "您无权在此发送以元素 `{found}` 开头的请求。",
+        "您可以发送：{operations}。如需更多权限，请联系本服务的运维人员。",
+    ),
+    "too_often": Reason(
+        "You may send {most} requests a second, and there were more.",
+        "Nothing was done; send the request again later.",
+        "每秒最多可发送 {most} 个请求，现已超过。",
+        "未做任何处理，请稍后重新发送。",
+        code="Server",
+        status=429,
+    ),
+    "too_many_at_once": Reason(
+        "You may have {most} requests answered at the same time, and there were more.",
+        "Nothing was done; send the request again when another has been answered.",
+        "同时处理的请求最多 {most} 个，现已超过。",
+        "未做任何处理；请在其他请求得到应答后重新发送。",
+        code="Server",
+        status=429,
+    ),
+}
+
+REASONS: dict[str, Reason] = {
+    **_HTTP,
+    **_XML,
+    **_ENVELOPE,
+    **_ADDRESSING,
+    **_DUPLICATES,
+    **_DELIVERY,
+    **_ACCESS,
+    **SECURITY_REASONS,
+}

@@ -81,9 +81,12 @@ class PostgresqlDatabase:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    def writing(self) -> _Link:
-        """Take a connection and begin."""
-        return _Link(self, self._connect(self._engine))
+    def writing(self, *, light: bool = False) -> _Link:
+        """Take a connection and begin; the commit of a `light` one does not wait for the disk."""
+        link = _Link(self, self._connect(self._engine))
+        if light:
+            link.execute("SET LOCAL synchronous_commit = off", ())
+        return link
 
     def reading(self) -> _Link:
         """Take a connection and begin a read-only snapshot."""

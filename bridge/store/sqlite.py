@@ -10,6 +10,8 @@ small transaction costs, so those that queue share one: who has finished while o
 transaction on, each working inside a savepoint of its own, and the last one commits for all. Nobody is told "done" before
 that commit; if it fails, all of them fail. A failure of one alone rolls back its savepoint and nothing else.
 
+A light transaction is committed with synchronous=NORMAL: written to the WAL and not synced. The next sync takes it along.
+
 Checkpoints copy the WAL back into the file. SQLite before 3.51.3 can corrupt the file when one runs while another
 connection commits (sqlite.org/wal.html#walresetbug). In a process they run inside a commit, behind the FIFO lock,
 so nobody else commits meanwhile. Between processes the one that holds a lock on `<file>-checkpointer` does them;
@@ -97,7 +99,7 @@ class SqliteDatabase:
         self._group: _Group | None = None
         self._ungrouped_until = 0.0
 
-    def writing(self) -> _Writing:
+    def writing(self, *, light: bool = False) -> _Writing:
         """Wait for the write lock and begin. Raises StoreBusy after `wait` seconds."""
         if self._lock.owner == threading.get_ident():
             raise StoreBusy(
@@ -111,7 +113,7 @@ class SqliteDatabase:
             )
         try:
             lane = self._writer or self._open_writer()
-            self._begin(lane)
+            self._begin(lane, light)
         except BaseException as error:
             self._leave()
             if isinstance(error, sqlite3.OperationalError):
@@ -266,10 +268,14 @@ class SqliteDatabase:
 
     # -- beginnings and ends of transactions; all of these run with the lock held
 
-    def _begin(self, lane: _Lane) -> None:
+    def _begin(self, lane: _Lane, light: bool) -> None:
         if self._group is None:
+            # Cannot be changed inside a transaction. Left as it is for as long as it fits: each change costs as much as a write.
+            if light is not lane.light:
+                lane.dbapi.execute(f"PRAGMA synchronous = {'NORMAL' if light else 'FULL'}")
+                lane.light = light
             lane.dbapi.execute("BEGIN IMMEDIATE")
-            self._group = _Group()
+            self._group = _Group(light)
         elif self._group.members:
             lane.dbapi.execute("SAVEPOINT member")
         self._group.turn_began = time.monotonic()
@@ -316,7 +322,8 @@ class SqliteDatabase:
         now = time.monotonic()
         if now - group.turn_began > SLOW_SECONDS:
             self._ungrouped_until = now + PAUSE_SECONDS
-        full = group.members >= GROUP_SIZE or now - group.began > GROUP_SECONDS
+        # Nobody joins a light one, which syncs nothing: who joins a group is told that it is durable.
+        full = group.light or group.members >= GROUP_SIZE or now - group.began > GROUP_SECONDS
         if not full and group.failure is None and now > self._ungrouped_until and self._lock.hand_over():
             return
         self._end_group(group)
@@ -376,11 +383,13 @@ class _SharedCommitFailed(StoreBusy):
 
 
 class _Group:
-    """Transactions that share one commit. `members` counts those that have finished and wait for it."""
+    """Transactions that share one commit. `members` counts those that have finished and wait for it. A `light` one has one member,
+    and its commit waits for no disk."""
 
-    __slots__ = ("began", "ended", "failure", "members", "turn_began")
+    __slots__ = ("began", "ended", "failure", "light", "members", "turn_began")
 
-    def __init__(self) -> None:
+    def __init__(self, light: bool) -> None:
+        self.light = light
         self.began = self.turn_began = time.monotonic()
         self.members = 0
         self.ended = threading.Event()
@@ -391,10 +400,11 @@ class _Lane:
     """A connection and its SQLAlchemy face, which may set savepoints and never ends a transaction: that is ours to
     do, and it may be shared with others."""
 
-    __slots__ = ("__weakref__", "_engine", "dbapi")
+    __slots__ = ("__weakref__", "_engine", "dbapi", "light")
 
     def __init__(self, dbapi: sqlite3.Connection) -> None:
         self.dbapi = dbapi
+        self.light = False
         # A store that is dropped and not closed closes its connections all the same; Python 3.13 warns where none does.
         weakref.finalize(self, dbapi.close).atexit = False
         self._engine = create_engine(

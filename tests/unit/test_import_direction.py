@@ -30,12 +30,12 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ),
     (
         "parts",
-        "bridge.access bridge.audit bridge.atrest bridge.backup bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
+        "bridge.access bridge.audit bridge.atrest bridge.backup bridge.confidential bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
         "bridge.store bridge.erp bridge.delivery",
     ),
     (
         "pure",
-        "bridge.contract bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
+        "bridge.contract bridge.fields bridge.starter bridge.soap bridge.mapping bridge.delivery.states bridge.delivery.policy "
         "bridge.delivery.by_hand bridge.delivery.circuit bridge.delivery.sender bridge.delivery.turns bridge.delivery.due",
     ),
     # bridge.soap.limits is data without imports: settings shows its fields as keys, so that none is written twice.
@@ -65,6 +65,9 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.host", "bridge.ops"),  # shows the figures, and has exchanges observed
         ("bridge.replay", "bridge.inbound"),  # the same stages, twice
         ("bridge.handlers", "bridge.store"),
+        ("bridge.fields", "bridge.contract"),
+        ("bridge.fields", "bridge.soap"),
+        ("bridge.confidential", "bridge.exchange"),
         ("bridge.access", "bridge.store"),
         ("bridge.access", "bridge.audit"),
         ("bridge.audit", "bridge.store"),

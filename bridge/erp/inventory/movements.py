@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 
-from bridge.erp.call import Call
+from bridge.erp.call import Call, sees, sender
 from bridge.erp.documents import day_of, note_of, without_none
 from bridge.erp.figures import quantity
 from bridge.erp.numbers import PURCHASE_ORDER, RESERVATION, STOCK_DOCUMENT, number, row_id
@@ -73,11 +73,11 @@ def list_stock_movements(request: Any, call: Call) -> Reply:
         last = None if request.pageToken is None else position(request.pageToken, *this_list)
     except BadToken as error:
         raise call.fault("InvalidPageToken", pageToken=request.pageToken, reason=error.reason) from None
-    missing = list(_missing(session, request))
+    missing = list(_missing(session, request, call))
     if missing:
         raise call.fault("NotFound", missing=missing)
     size = request.pageSize or PAGE
-    query = _ordered(_POSTED.where(*_filters(request)), last, oldest_first=bool(request.oldestFirst))
+    query = _ordered(_POSTED.where(*_filters(request, call)), last, oldest_first=bool(request.oldestFirst))
     # One more than asked for tells whether there is another page.
     rows = session.execute(query.limit(size + 1)).all()
     reply: Reply = {"asOf": call.now, "movement": [_posted(row) for row in rows[:size]]}
@@ -86,7 +86,9 @@ def list_stock_movements(request: Any, call: Call) -> Reply:
     return reply
 
 
-def _filters(request: Any) -> Iterator[ColumnElement[bool]]:
+def _filters(request: Any, call: Call) -> Iterator[ColumnElement[bool]]:
+    if call.own_only:
+        yield _documents.partner == sender(call)
     if request.sku is not None:
         yield _movements.sku == request.sku
     if request.warehouse is not None:
@@ -115,22 +117,27 @@ def _ordered(query: Select[Any], last: int | None, *, oldest_first: bool) -> Sel
     return query.order_by(*(column if oldest_first else column.desc() for column in columns))
 
 
-def _missing(session: Session, request: Any) -> Iterator[dict[str, str]]:
+def _missing(session: Session, request: Any, call: Call) -> Iterator[dict[str, str]]:
     """What is filtered by and does not exist: a mistyped number is no empty list."""
     sku, warehouse = request.sku, request.warehouse
     if sku is not None and not known_units(session, [sku]):
         yield {"kind": "item", "identifier": sku}
     if warehouse is not None and not known_warehouses(session, [warehouse]):
         yield {"kind": "warehouse", "identifier": warehouse}
-    for kind, given, prefix, made_at in (
-        ("purchaseOrder", request.orderNumber, PURCHASE_ORDER, purchase_order.c.created_at),
-        ("reservation", request.reservationNumber, RESERVATION, reservation.c.created_at),
-        ("stockDocument", request.documentNumber, STOCK_DOCUMENT, _documents.posted_at),
+    for kind, given, prefix, table, made_at in (
+        ("purchaseOrder", request.orderNumber, PURCHASE_ORDER, purchase_order, "created_at"),
+        ("reservation", request.reservationNumber, RESERVATION, reservation, "created_at"),
+        ("stockDocument", request.documentNumber, STOCK_DOCUMENT, stock_document, "posted_at"),
     ):
         if given is not None:
-            found = session.execute(select(made_at).where(made_at.table.c.id == row_id(given))).scalar()
+            named = select(table.c[made_at], table.c.partner).where(table.c.id == row_id(given))
+            found = session.execute(named).first()
             # Another year with the same digits is another number, and nobody's.
-            if found is None or number(prefix, row_id(given), moment(found)) != given:
+            if (
+                found is None
+                or number(prefix, row_id(given), moment(found[0])) != given
+                or not sees(call, found.partner)
+            ):
                 yield {"kind": kind, "identifier": given}
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from bridge.erp.call import Call, sender
+from bridge.erp.call import Call, sees, sender
 from bridge.erp.documents import note_of
 from bridge.erp.figures import QUANTITY_DIGITS, quantity, scaled
 from bridge.erp.holds import give, lock, move
@@ -360,7 +360,8 @@ def _find(
     if named is not None:
         rows = session.rows(_BY_ID, (row_id(named),))
         # Another year with the same digits is another number, and nobody's.
-        rows = [row for row in rows if _number(row[0], ReservationRow(*row[1:])) == named]
+        made = [(row[0], ReservationRow(*row[1:])) for row in rows]
+        rows = [(one, *row) for one, row in made if _number(one, row) == named and sees(call, row.partner)]
         missing = {"kind": "reservation", "identifier": named}
     else:
         rows = session.rows(_BY_REQUEST, (sender(call), request_id))

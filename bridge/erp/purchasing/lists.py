@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from bridge.erp.call import Call
+from bridge.erp.call import Call, sender
 from bridge.erp.documents import day_of, without_none
 from bridge.erp.figures import money
 from bridge.erp.instants import instant
@@ -56,6 +56,8 @@ def list_purchase_orders(request: Any, call: Call) -> Reply:
         raise call.fault("InvalidPageToken", pageToken=request.pageToken, reason=error.reason) from None
 
     wanted: list[ColumnElement[bool]] = [_orders.id > last]
+    if call.own_only:
+        wanted.append(_orders.partner == sender(call))
     if states:
         wanted.append(_orders.state.in_(states))
     if request.supplier is not None:

@@ -84,7 +84,7 @@ def get_purchase_order(request: Any, call: Call) -> Reply:
     wanted = request.purchaseOrder
     session = call.reading
     if wanted.orderNumber is not None:
-        found = by_number(session, wanted.orderNumber)
+        found = by_number(call, wanted.orderNumber)
         missing = ("purchaseOrder", wanted.orderNumber)
     else:
         found = by_request(session, sender(call), wanted.requestId)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import bindparam, func, select, update
 
-from bridge.erp.call import Call
+from bridge.erp.call import Call, sees
 from bridge.erp.figures import LARGEST, MONEY_DIGITS, plain
 from bridge.erp.numbers import PURCHASE_ORDER, number, row_id
 from bridge.erp.purchasing.content import Header, Line
@@ -114,9 +114,10 @@ _MOVE = Prepared(
 )
 
 
-def by_number(session: Session, order_number: str) -> Order | None:
-    """The order of this number; another year with the same digits is another number, and nobody's."""
-    return _named(session.rows(_BY_ID, (row_id(order_number),)), order_number)
+def by_number(call: Call, order_number: str) -> Order | None:
+    """The order of this number, where the caller may see it; another year with the same digits is another number, and
+    nobody's."""
+    return _named(call, call.reading.rows(_BY_ID, (row_id(order_number),)), order_number)
 
 
 def by_request(session: Session, partner: str, request_id: str) -> Order | None:
@@ -132,7 +133,7 @@ def locked(call: Call, order_number: str) -> Order:
         the fault NotFound.
     """
     # SQLite has one writer at a time; PostgreSQL locks the row, before any balance is locked.
-    found = _named(call.session.rows_for(_LOCKED, [(row_id(order_number),)]), order_number)
+    found = _named(call, call.session.rows_for(_LOCKED, [(row_id(order_number),)]), order_number)
     if found is None:
         raise not_found(call, "purchaseOrder", order_number)
     call.reference = found.number
@@ -218,9 +219,11 @@ def not_found(call: Call, kind: str, identifier: str) -> Exception:
     return call.fault("NotFound", missing=[{"kind": kind, "identifier": identifier}])
 
 
-def _named(rows: list[tuple[Any, ...]], order_number: str) -> Order | None:
+def _named(call: Call, rows: list[tuple[Any, ...]], order_number: str) -> Order | None:
     found = _order(rows[0]) if rows else None
-    return found if found is not None and found.number == order_number else None
+    if found is None or found.number != order_number or not sees(call, found.row.partner):
+        return None
+    return found
 
 
 def _order(row: tuple[Any, ...]) -> Order:

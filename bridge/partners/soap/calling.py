@@ -6,12 +6,14 @@ that our engine loads. So it is given no WSDL: its binding gets operations whose
 
     serialize    values to an envelope               Request
     egress       the envelope is validated           Guarding (a zeep plugin)
-    sign         (zeep's wsse, when there is one)
-    post         the bytes leave, an answer comes    Post (a zeep transport)
+    post         the bytes are signed and leave      Post (a zeep transport), `security.Security`
     read         the answer to an envelope           Binding11, Binding12 (`process_reply`)
-    verify       (zeep's wsse, when there is one)
+    verify       its Security header holds           the same
     ingress      the reply is validated              Guarding
     deserialize  the envelope to a value             Reply
+
+zeep's own place for WS-Security (`wsse`) is left empty: it is given a tree, and what is signed here are the very bytes that were
+validated.
 
 A `Conversation` is the client that zeep passes along the chain: made for one call, so that nothing is shared by threads.
 """
@@ -30,7 +32,6 @@ from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 from zeep.wsdl.bindings.soap import SoapBinding, SoapOperation
 from zeep.wsdl.definitions import AbstractOperation
 from zeep.wsdl.messages.base import SerializedMessage
-from zeep.wsdl.utils import etree_to_string
 
 from bridge.contract import Contract, Operation
 from bridge.errors import (
@@ -44,11 +45,13 @@ from bridge.errors import (
 )
 from bridge.partners.soap import answers, faults
 from bridge.partners.soap.answers import DELIVERED
+from bridge.partners.soap.security import Security
 from bridge.partners.soap.wire import Answer
 from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.envelope import Envelope, check_understood, seal, without_soap_attributes
 from bridge.soap.limits import Limits
 from bridge.soap.media import Version
+from bridge.soap.security import SECURITY
 from bridge.soap.text import local_name
 from bridge.soap.xml import read_own
 
@@ -93,7 +96,7 @@ class Conversation(zeep.Client):
         version: Version,
         limits: Limits,
         send: Callable[[Mapping[str, str], bytes], Answer],
-        wsse: Any = None,
+        security: Security | None = None,
     ) -> None:
         # Not zeep's own: it reads a WSDL.
         self.contract = contract
@@ -103,7 +106,9 @@ class Conversation(zeep.Client):
         self.settings = _SETTINGS
         self.transport = Post(self, send)
         self.plugins = [Guarding(self)]
-        self.wsse = wsse
+        self.wsse = None
+        self.security = security
+        self.understood = UNDERSTOOD
         self.sealed = b""
         self.request = b""
         self.answer: Answer | None = None
@@ -149,6 +154,11 @@ class Conversation(zeep.Client):
         self.envelope, self.source = found
         return self.envelope
 
+    def verify_reply(self, envelope: Envelope) -> None:
+        """Before anything that the reply says is believed, its faults too. Raises InDoubt."""
+        if self.security is not None and self.security.verify(envelope):
+            self.understood = UNDERSTOOD | {SECURITY}
+
     def check_reply(self) -> None:
         """Raises the outcome that a Fault means, and DeliveredUnreadable for what breaks the contract."""
         envelope, answer, operation = self.envelope, self.answer, self.method.operation
@@ -176,7 +186,7 @@ class Conversation(zeep.Client):
 
     def _check_headers(self, envelope: Envelope) -> None:
         declared = {header.name for header in self.method.operation.output_headers}
-        check_understood(envelope, UNDERSTOOD | declared)
+        check_understood(envelope, self.understood | declared)
         for block in envelope.our_headers:
             if block.tag in declared:
                 self.contract.guard.check(
@@ -264,9 +274,11 @@ class Post(Transport):
         self._close_session = False  # zeep's destructor asks
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Answer:
-        # Unsigned, the envelope is what was sealed and validated: the same bytes leave.
+        # What was sealed and validated: the same bytes leave, with a signature where there is one.
         conversation = self._conversation
-        message = conversation.sealed if conversation.wsse is None else etree_to_string(envelope)
+        message = conversation.sealed
+        if conversation.security is not None:
+            message = conversation.security.protect(message)
         return self.post(address, message, headers)
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> Answer:
@@ -281,8 +293,7 @@ class _Ours(SoapBinding):
         envelope = client.read(response)
         if envelope is None:
             return None
-        if client.wsse is not None:
-            client.wsse.verify(envelope.root)
+        client.verify_reply(envelope)
         plugins.apply_ingress(client, envelope.root, response.headers, operation)
         output: Any = operation.output
         return output.deserialize(client)

@@ -17,9 +17,9 @@ from bridge.errors import (
     Unavailable,
     Unpresentable,
 )
-from bridge.partners.journal import is_secret
 from bridge.partners.soap.headers import header_blocks
 from bridge.settings import Partner
+from bridge.soap.masking import is_secret
 from bridge.soap.xml import read_own
 from bridge.store import ExchangeRecord
 from bridge.store.journal import storable

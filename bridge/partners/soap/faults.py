@@ -22,13 +22,18 @@ from bridge.errors import (
     Unauthorised,
 )
 from bridge.soap.envelope import Envelope
+from bridge.soap.security import WSSE, WSU
 from bridge.soap.text import clip
 
 _LONGEST_REASON = 1000
 _LONGEST_DETAIL = 4000
 _MOST_SUBCODES = 10
-_WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-_NOT_LET_IN = frozenset({f"{{{_WSSE}}}FailedAuthentication", f"{{{_WSSE}}}InvalidSecurityToken"})
+_OF_WSSE = (
+    "FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "SecurityTokenUnavailable",
+    "UnsupportedAlgorithm", "UnsupportedSecurityToken",
+)  # fmt: skip
+_NOT_LET_IN = frozenset({*(f"{{{WSSE}}}{name}" for name in _OF_WSSE), f"{{{WSU}}}MessageExpired"})
+"""SOAP Message Security 1.1, section 12: found before the message was acted on."""
 
 Blame = Literal["sender", "receiver", "headers", "unknown"]
 _BLAME: dict[str, Blame] = {

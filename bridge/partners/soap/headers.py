@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.contract import Contract, Operation
 from bridge.errors import EncodeError, InvalidRequest, Unpresentable
-from bridge.partners.journal import is_secret
+from bridge.soap.masking import is_secret
 from bridge.soap.xml import read_own
 
 

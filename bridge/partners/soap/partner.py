@@ -17,6 +17,7 @@ The order of a call, written once:
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import difflib
 import logging
@@ -31,8 +32,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lxml import etree
+
 from bridge import contract as contracts
-from bridge.contract import Contract
+from bridge.contract import Contract, Operation
 from bridge.delivery.policy import Answer as PolicyAnswer
 from bridge.delivery.policy import Rules
 from bridge.delivery.sender import Delivery, Document
@@ -45,21 +48,25 @@ from bridge.errors import (
     Unavailable,
     Unpresentable,
 )
+from bridge.fields.masking import Secrets
+from bridge.fields.masking import values as values_of
+from bridge.fields.words import clean
 from bridge.ids import entry_iri, exchange_iri, new_exchange_id
-from bridge.partners.journal import OutgoingJournal, masked, verdict_of, violations_of
+from bridge.partners.journal import OutgoingJournal, verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
 from bridge.partners.soap.connection import Endpoint
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, payload_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
+from bridge.partners.soap.security import security_of
 from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
+from bridge.soap.masking import masked, outside_parser
 from bridge.store import ExchangeRecord
 from bridge.store.outbox import NewEntry
 
 if TYPE_CHECKING:
-    from lxml import etree
     from zeep.wsdl.bindings.soap import SoapBinding
 
     from bridge.partners.soap.calling import Conversation, Method
@@ -170,8 +177,8 @@ class SoapPartner:
         self._after = after_call
         self._accept = accept
         self._ask: Asks | None = None
-        self._wsse: Any = None  # signing and tokens: zeep's interface, a later step
         self._parts = urlsplit(self.target.address)
+        self._security = security_of(self.settings, self.contract, secure=self._parts.scheme == "https")
         self._wire = Wire(
             _endpoint(
                 self._parts.hostname or "", self._parts.port, self._parts.scheme == "https", self.settings
@@ -181,6 +188,7 @@ class SoapPartner:
         )
         self._path = self._parts.path + (f"?{self._parts.query}" if self._parts.query else "")
         self._fixed_headers = self._headers_of_all()
+        self._secrets = self._declared_secrets()
         self._methods: dict[str, Method] = {}
         self._bindings: dict[str, SoapBinding] = {}
         self._lock = threading.Lock()
@@ -318,7 +326,7 @@ class SoapPartner:
             self.name,
             entry_id if ordering_key is None else ordering_key,
             method.operation.key,
-            payload_of(self.contract, method.operation, given),
+            self._payload(method.operation, given),
             headers_of(self.contract, method.operation, headers or {}, self.settings),
             reference,
         )
@@ -437,7 +445,7 @@ class SoapPartner:
             return self._wire.exchange(head, body, self._times(course))
 
         ended = _Ended(
-            Conversation(self.contract, method, self.target.version, self._limits, send, self._wsse)
+            Conversation(self.contract, method, self.target.version, self._limits, send, self._security)
         )
         try:
             values, blocks = present()
@@ -445,8 +453,11 @@ class SoapPartner:
                 known = course.message_id
                 message_id = entry_iri(known) if known else exchange_iri(course.id)
                 blocks += addressing_headers(method.wsa_action, self.target.address, message_id)
+            if self._security is not None:
+                blocks += self._security.header(self.target.version)
             ended.value = ended.talk.call(binding, self.target.address, values, blocks)
         except PartnerError as problem:
+            self._clean(problem, course.operation, ended.talk)
             ended.error = ended.outcome = problem
             problem.partner, problem.operation, problem.exchange_id = self.name, course.operation, course.id
         except BaseException as problem:  # noqa: BLE001 - raised again by who asked
@@ -461,6 +472,24 @@ class SoapPartner:
         if ended.gone or isinstance(ended.error, PartnerError):
             self._log(course, ended)
         return ended
+
+    def _payload(self, operation: Operation, values: Any) -> str:
+        try:
+            return payload_of(self.contract, operation, values)
+        except Unpresentable as problem:
+            self._clean(problem, operation.key)
+            raise
+
+    def _clean(self, error: BaseException, operation: str, talk: Conversation | None = None) -> None:
+        """Takes what the settings declare secret out of an error, before anybody reads it."""
+        paths = self._secrets.of(operation)
+        if not paths:
+            return
+        secret: list[str] = []
+        for envelope in () if talk is None else (talk.sealed, talk.answer.content if talk.answer else b""):
+            with contextlib.suppress(etree.XMLSyntaxError):
+                secret += values_of(etree.fromstring(envelope, outside_parser()), paths, anywhere=True)
+        clean(error, paths, secret)
 
     def _method(self, name: str) -> tuple[Method, SoapBinding]:
         """The operation with its action, and zeep's binding for it; made at its first call."""
@@ -553,6 +582,12 @@ class SoapPartner:
         return masked(envelope, self.settings.secret_headers, ours=ours)
 
     # -- made once ----------------------------------------------------------------------------------------------
+
+    def _declared_secrets(self) -> Secrets:
+        try:
+            return Secrets.read(self.settings.secret)
+        except ValueError as error:
+            raise SettingsError(f"partners.{self.name}.secret: {error}.") from None
 
     def _target(self, operation: str) -> Target:
         settings = self.settings

@@ -83,6 +83,19 @@ def test_the_list_shows_what_waits_and_why(
     assert last_line(desk("list", "-n", "1")).endswith("--before 2")
 
 
+def test_secret_fields_of_what_is_sent_are_masked_also_in_reasons(
+    box: Outbox, partner: ScriptedPartner, drain: Drain, desk: Desk
+) -> None:
+    settings = desk.config.read_text()
+    desk.config.write_text(settings + 'secret = ["Put card"]\n')
+    (a,) = box.put("<order><card>4711-0815</card><sku>A</sku></order>", key="A")
+    partner.script = ["Refused"]
+    drain("A")
+    shown = desk("show", a, "--payload").stdout
+    assert "<card>***</card><sku>A</sku>" in shown
+    assert "4711" not in shown
+
+
 def test_one_is_shown_without_its_payload_unless_that_is_asked_for(
     box: Outbox, partner: ScriptedPartner, drain: Drain, desk: Desk
 ) -> None:

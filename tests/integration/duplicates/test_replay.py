@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from bridge.access.issuing import Issuing
 from bridge.cli import app
 from bridge.errors import SettingsError
 from bridge.replay import Replayed
-from bridge.settings import Journal
+from bridge.settings import Caller, Journal, Role
+from bridge.soap.security import WSSE
 
 from .conftest import Desk, done, reply
 
@@ -222,3 +224,29 @@ def test_what_the_command_cannot_carry_out(
     open_desk: Callable[..., Desk], command: Callable[..., Result], arguments: list[str]
 ) -> None:
     assert isinstance(command(open_desk(works), *arguments).exception, SettingsError)
+
+
+def test_a_request_of_a_caller_is_replayed_as_its_own_whatever_its_roles_are_today(
+    open_desk: Callable[..., Desk],
+) -> None:
+    roles = {"asks": Role(operations=("desk.Echo",))}
+    callers = {"crm": Caller(roles=("asks",), rate=0.5)}
+    desk = open_desk(breaks, settings={"callers": callers, "roles": roles})
+    _, key = Issuing(desk.store, desk.bridge.settings, who="mei").api_key("crm")
+    security = f'<w:Security xmlns:w="{WSSE}" s:mustUnderstand="1"/>'
+    first = desk.send("a", x_api_key=key).exchange
+    seen: list[Any] = []
+
+    def looks(request: Any, call: Any) -> Any:
+        seen.append((call.partner, call.caller and call.caller.name))
+        return works(request, call)
+
+    desk.handler = looks
+    for _ in range(2):
+        assert replay(desk, first).verdict == "accepted"
+    assert replay(desk, first, **WHO).verdict == "accepted"
+    assert seen == [("crm", "crm")] * 3
+    # It was let in when it came; a header that was read then is not in the way now.
+    assert desk.send("b", headers=security, x_api_key=key).status == 500
+    journaled = desk.store.journal.list()[0].exchange_id
+    assert "MustUnderstand" not in (replay(desk, journaled).reason or "")

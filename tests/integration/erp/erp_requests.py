@@ -59,7 +59,12 @@ class Call:
     """What a handler's second argument has."""
 
     def __init__(
-        self, transaction: Transaction, *, partner: str | None = None, now: datetime | None = None
+        self,
+        transaction: Transaction,
+        *,
+        partner: str | None = None,
+        now: datetime | None = None,
+        own_only: bool = False,
     ) -> None:
         self._transaction = transaction
         self.exchange_id = uuid.uuid4().hex
@@ -67,6 +72,7 @@ class Call:
         self.today = self.now.date()
         self.reference: str | None = None
         self.partner = partner
+        self.own_only = own_only
 
     @property
     def session(self) -> Session:

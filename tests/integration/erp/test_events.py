@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 from lxml import etree
 from sqlalchemy import text
 
 from bridge import shipped
 from bridge.contract import load
+from bridge.erp.call import Call
 from bridge.erp.events import goods_received, purchase_order_status_changed, stock_level_changed
 from bridge.erp.ledger import BalanceRow, DocumentRow
 from bridge.erp.posting import Leg
@@ -43,7 +44,7 @@ def level(store: Store) -> BalanceRow:
 
 
 def order_as_it_is(session: Session, number: str) -> tuple[Order, list[Line], dict[int, int]]:
-    found = by_number(session, number)
+    found = by_number(cast("Call", SimpleNamespace(reading=session, own_only=False)), number)
     assert found is not None
     return found, lines_of(session, found.id), received_of(session, found.id)
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from bridge import log
 from bridge.app import Bridge
-from bridge.settings import Data, Journal, Log, Settings
+from bridge.settings import Access, Data, Journal, Log, Settings
 from tests.integration.host.conftest import Running, echo, envelope, running
 
 WORD = "Zanzibar4711"
@@ -74,7 +74,12 @@ LOG = Log(level="debug", format="json", requests="all")
 def test_no_line_of_any_level_holds_what_a_request_held(
     tmp_path: Path, lines: io.StringIO, per_minute: int
 ) -> None:
-    settings = Settings(log=LOG, data=Data(folder=tmp_path), journal=Journal(refused_per_minute=per_minute))
+    settings = Settings(
+        log=LOG,
+        data=Data(folder=tmp_path),
+        journal=Journal(refused_per_minute=per_minute),
+        access=Access(anonymous="yes"),
+    )
     with running(settings, store=True, prepare=prepare) as desk:
         exchanges = send_everything(desk)
     assert WORD not in lines.getvalue()

@@ -6,9 +6,10 @@ import pytest
 import zeep
 from lxml import etree
 
-from bridge.settings import Server, Settings
+from bridge.settings import Access, Server, Settings
 from tests.integration.host.conftest import Running, echo, running
 
+EVERYBODY = Access(anonymous="yes")
 ADDRESS = ".//{http://schemas.xmlsoap.org/wsdl/soap/}address"
 
 
@@ -42,13 +43,13 @@ def test_forwarded_headers_count_from_trusted_proxies_only(desk: Running) -> Non
     forwarded = {"X-Forwarded-Host": "public.example", "X-Forwarded-Proto": "https"}
     answer = desk.request("GET", "/services/desk?wsdl", headers=forwarded)
     assert "public.example" not in answer.text
-    with running(Settings(server=Server(trusted_proxies=("127.0.0.0/8",)))) as behind:
+    with running(Settings(server=Server(trusted_proxies=("127.0.0.0/8",)), access=EVERYBODY)) as behind:
         answer = behind.request("GET", "/services/desk?wsdl", headers=forwarded)
         assert locations(answer.body) == {"https://public.example/services/desk"}
 
 
 def test_a_public_url_beats_everything() -> None:
-    settings = Settings(server=Server(public_url="https://bridge.example.com/erp/"))
+    settings = Settings(server=Server(public_url="https://bridge.example.com/erp/"), access=EVERYBODY)
     with running(settings) as made:
         answer = made.request("GET", "/services/desk?wsdl", headers={"Host": "evil.example"})
         assert locations(answer.body) == {"https://bridge.example.com/erp/services/desk"}

@@ -33,6 +33,16 @@ def test_a_listening_socket_is_taken_and_its_variables_are_not_passed_on(
     assert environ == {"OTHER": "stays"}
 
 
+def test_the_address_of_a_socket_is_told_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        environ = handed_over(monkeypatch, listener)
+        assert platform.handed_host(environ) == "127.0.0.1"
+        (taken,) = inherited(environ)
+        taken.close()
+        assert platform.handed_host(environ) is None
+    assert platform.handed_host({"LISTEN_FDS": "1", "LISTEN_PID": "1"}) is None
+
+
 def test_what_was_meant_for_another_process_is_left_alone() -> None:
     assert inherited({"LISTEN_FDS": "1", "LISTEN_PID": "1"}) == []
     assert inherited({}) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import os
 import ssl
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 import trustme
 
+from bridge.access import directory
 from bridge.errors import SettingsError
 from bridge.host import server
 from bridge.host.server import ServerOptions
-from bridge.settings import Settings, Tls
+from bridge.settings import Caller, Role, Settings, Tls
 from tests.integration.host.conftest import TYPES, Running, echo, running
 
 
@@ -109,6 +111,40 @@ def test_the_application_sees_the_clients_certificate(
     assert seen[0] is not None
     assert seen[0].startswith("-----BEGIN CERTIFICATE-----")
     assert seen[1] is None
+
+
+def test_a_caller_is_known_by_its_certificate_and_a_renewed_file_is_taken_up(
+    tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "REFRESH", 0.0)
+    put(authority, tmp_path, "first")
+    old, new = (authority.issue_cert("crm@example.org", common_name="crm") for _ in range(2))
+    file = tmp_path / "crm.pem"
+    old.cert_chain_pems[0].write_to_path(str(file))
+    given = dataclasses.replace(
+        settings(tmp_path, authority, client_certificate="optional"),
+        callers={"crm": Caller(roles=("asks",), certificates=(file,))},
+        roles={"asks": Role(operations=("desk.Echo",))},
+    )
+
+    def status(made: Running, shown: trustme.LeafCert | None) -> int:
+        trusting = context(authority, None)
+        if shown is not None:
+            shown.configure_cert(trusting)
+        connection = connect(made, trusting)
+        connection.request("POST", "/services/desk", echo(), {"Content-Type": TYPES["1.1"]})
+        try:
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    with running(given) as made:
+        assert [status(made, shown) for shown in (old, new, None)] == [200, 401, 401]
+        file.write_text("half a certificate")
+        assert status(made, old) == 200
+        new.cert_chain_pems[0].write_to_path(str(file))
+        os.utime(file, ns=(1, 1))
+        assert [status(made, shown) for shown in (old, new)] == [401, 200]
 
 
 def test_a_client_without_the_required_certificate_is_sent_away(

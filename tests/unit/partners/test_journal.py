@@ -14,8 +14,9 @@ from bridge.errors import (
     Unavailable,
     Unpresentable,
 )
-from bridge.partners.journal import masked, verdict_of
+from bridge.partners.journal import verdict_of
 from bridge.soap.envelope import seal
+from bridge.soap.masking import masked
 
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from bridge.soap.detail import VIOLATIONS_NS, refusal_detail, violations_detail
 from bridge.soap.envelope import NAMESPACES
 from bridge.soap.fault import Fault, declared_fault, fault_bytes, from_error, http_headers, http_status
 from bridge.soap.media import Version
+from bridge.soap.reason import Reason
 from bridge.soap.refusals import REASONS, refuse
 
 VERSIONS: tuple[Version, ...] = ("1.1", "1.2")
@@ -193,10 +195,15 @@ def test_a_declared_fault_has_the_contracts_element_alone_in_its_detail() -> Non
 
 # -- what it tells --------------------------------------------------------------------------------------------
 
+
+def values_of(reason: Reason) -> set[str]:
+    """The names of the values that its texts are filled with."""
+    texts = (reason.english, reason.english_advice, reason.chinese, reason.chinese_advice)
+    return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
+
+
 ERRORS: list[BaseException] = [
-    *(refuse(key, **dict.fromkeys(("found", "most", "line", "column", "problem", "chinese_problem", "method",
-      "accepted", "offset", "charset", "spoken", "namespace", "wanted", "place", "count", "operations", "value",
-      "names", "header", "anonymous", "used", "first"), "X")) for key in REASONS),
+    *(refuse(key, **dict.fromkeys(values_of(reason), "X")) for key, reason in REASONS.items()),
     refuse("addressing_repeated", header="To", subcodes=["{urn:a}A"]),
     Refusal("Written by somebody else."),
     invalid(),

@@ -1,0 +1,140 @@
+"""Which doors stand open: who is answered without credentials, and what an operator should know about the rest."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bridge.access import certificates
+from bridge.access.directory import ANONYMOUS
+from bridge.access.permits import ALL
+from bridge.errors import SettingsError
+
+if TYPE_CHECKING:
+    from bridge.settings import Settings
+    from bridge.store.credentials import CredentialRow
+
+_SOON = timedelta(days=30)
+_MANY = 256
+"""Addresses of a public network that a setting may name without being asked about it."""
+
+
+def is_exposed(settings: Settings) -> bool:
+    """Whether others than this machine's own programs come in: by the address it listens on, or through a proxy that settings
+    tell of."""
+    server = settings.server
+    return not is_loopback(server.host) or bool(server.public_url or server.trusted_proxies)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def admits_anonymous(settings: Settings) -> bool:
+    """Whether a request without credentials is answered."""
+    if settings.access.anonymous == "auto":
+        return not is_exposed(settings) and not settings.callers
+    return settings.access.anonymous == "yes"
+
+
+_FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_HERE = frozenset({None, "127.0.0.1", "::1", "::ffff:127.0.0.1"})
+"""None: a program that calls the application itself, without a server."""
+
+
+def comes_from_here(environ: Mapping[str, Any]) -> bool:
+    """Whether a request comes from this machine, and straight: settings may not tell of every proxy, nor of the address that
+    another WSGI server listens on."""
+    address = environ.get("REMOTE_ADDR")
+    if address not in _HERE and not is_loopback(address or ""):
+        return False
+    return not any(name in environ for name in _FORWARDING)
+
+
+def needs_credentials(settings: Settings) -> bool:
+    """Whether a request has to say who it is from."""
+    return not admits_anonymous(settings)
+
+
+def needs_gatekeeper(settings: Settings) -> bool:
+    """Whether anybody has to be known."""
+    return bool(settings.callers) or not admits_anonymous(settings)
+
+
+def nobody_gets_in(settings: Settings) -> str:
+    """Why no request could be answered; empty where one can."""
+    if settings.callers or admits_anonymous(settings):
+        return ""
+    if settings.access.anonymous == "no":
+        reason = 'access.anonymous is "no"'
+    elif not is_loopback(settings.server.host):
+        reason = f"the bridge listens on {settings.server.host}, for others than this machine"
+    else:
+        reason = "server.public_url or server.trusted_proxies tell of a proxy, for others than this machine"
+    return (
+        f"Nobody could get in: {reason}, and the settings name no callers. Name one ([callers.NAME] with its roles, then "
+        f"soapbridge credentials add NAME; docs/access.md), or answer everybody: "
+        f'access.anonymous = "yes".'
+    )
+
+
+def open_doors(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> list[str]:
+    """What an operator should know, a sentence for each. `kept` are the credentials of the store that were not revoked."""
+    return [*_to_anybody(settings), *_on_the_way(settings), *_of_callers(settings, kept, now)]
+
+
+def _to_anybody(settings: Settings) -> Iterator[str]:
+    where = settings.server.public_url or settings.server.host
+    if admits_anonymous(settings) and is_exposed(settings):
+        what = "all operations" if ANONYMOUS not in settings.roles else f"what [roles.{ANONYMOUS}] names"
+        yield f'access.anonymous is "yes": anybody who reaches {where} may ask for {what} without credentials.'
+    if settings.access.pages == "everybody" and is_exposed(settings) and settings.callers:
+        yield f'access.pages is "everybody": anybody who reaches {where} may read the contracts.'
+    for path, networks in (
+        ("metrics.allow", settings.metrics.allow),
+        ("server.trusted_proxies", settings.server.trusted_proxies),
+    ):
+        for one in networks:
+            network = ipaddress.ip_network(one, strict=False)
+            if network.num_addresses > _MANY and not network.is_private and not network.is_loopback:
+                yield f"{path} names {one}, which is a large part of the public network."
+
+
+def _on_the_way(settings: Settings) -> Iterator[str]:
+    server = settings.server
+    if server.public_url.startswith("http:"):
+        yield f"server.public_url is {server.public_url}: API keys and passwords can be read on the way."
+    elif settings.tls.certificate is None and not is_loopback(server.host) and not server.public_url:
+        yield (
+            f"The bridge listens on {server.host} without TLS: API keys and passwords can be read on the way. Set tls.certificate "
+            "and tls.key, or listen on 127.0.0.1 behind a proxy that does TLS and name its address in server.public_url."
+        )
+
+
+def _of_callers(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> Iterator[str]:
+    able = {one.caller for one in kept if one.state(now) == "valid"}
+    for name, caller in settings.callers.items():
+        roles = [settings.roles[role] for role in caller.roles if role in settings.roles]
+        operations = [one for role in roles for one in role.operations]
+        if ALL in operations:
+            yield f"{name} may ask for every operation there is, and for those still to come: a role of it names {ALL}."
+        if not operations:
+            yield f"{name} may ask for nothing: give callers.{name} roles with operations."
+        if name not in able and not caller.certificates:
+            yield f"{name} cannot get in: soapbridge credentials add {name}, or name its certificates."
+    for name in sorted(able - settings.callers.keys()):
+        yield f"There are credentials of {name}, whom the settings do not know: they let nobody in. Revoke them."
+    try:
+        known = certificates.read(settings.callers).values()
+    except SettingsError:
+        return  # a mistake, not a warning
+    for one in known:
+        if one.until < now + _SOON:
+            word = "is over since" if one.until < now else "is over on"
+            yield f"A certificate of {one.caller} {word} {one.until:%Y-%m-%d}; name its successor beside it."

@@ -1,0 +1,71 @@
+"""What a caller may do: the operations of its roles, together.
+
+[roles.buyer]
+operations = ["purchasing.*", "inventory.GetStock"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.settings import Role
+
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Operations that may be asked for: all, all of some services, and single ones (`service.operation`)."""
+
+    everything: bool = False
+    services: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, patterns: Iterable[str]) -> Permits:
+        """From what settings say: `*`, `purchasing.*`, `purchasing.CreatePurchaseOrder`."""
+        given = frozenset(patterns)
+        services = {one.removesuffix(".*") for one in given if one.endswith(".*")}
+        operations = {one for one in given if one != ALL and not one.endswith(".*")}
+        return cls(ALL in given, frozenset(services), frozenset(operations))
+
+    @classmethod
+    def of_roles(cls, names: Iterable[str], roles: Mapping[str, Role]) -> Permits:
+        """Of several roles, each adds to the others; one that settings do not have gives nothing."""
+        return cls.of(pattern for name in names if name in roles for pattern in roles[name].operations)
+
+    def allow(self, service: str, operation: str) -> bool:
+        """Whether this operation may be asked for. `service` is the name in its address."""
+        return self.allow_all_of(service) or f"{service}.{operation}" in self.operations
+
+    def allow_all_of(self, service: str) -> bool:
+        """Whether everything of this service may be asked for, by whatever name it comes."""
+        return self.everything or service in self.services
+
+    def allow_some_of(self, service: str) -> bool:
+        """Whether anything of this service may be asked for."""
+        return self.allow_all_of(service) or any(one.startswith(f"{service}.") for one in self.operations)
+
+
+EVERYTHING = Permits(everything=True)
+NOTHING = Permits()
+
+
+def unknown_operations(roles: Mapping[str, Role], operations: Mapping[str, Iterable[str]]) -> list[str]:
+    """What roles name and nobody answers, a sentence for each. `operations` are those of each service, by the name in its
+    address."""
+    known = {f"{service}.{key}" for service, keys in operations.items() for key in keys}
+    known |= {f"{service}.*" for service in operations} | {ALL}
+    mistakes = []
+    for name, role in roles.items():
+        for pattern in role.operations:
+            if pattern in known:
+                continue
+            near = get_close_matches(pattern, known, n=1)
+            guess = f" Did you mean {near[0]}?" if near else f" Services: {', '.join(operations) or 'none'}."
+            mistakes.append(f"roles.{name} names {pattern}, which nobody answers.{guess}")
+    return mistakes
