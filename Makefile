@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench interop crash security docs dist clean
+.PHONY: help run test lint format bench interop crash security docs dist lock lowest sbom release-check clean
 
 help:
 	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
@@ -27,6 +27,10 @@ help:
 	@echo "make security  attack a bridge over TLS with all that is known; writes docs/attacks.md"
 	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
+	@echo "make lock    settle the versions of a release anew, with hashes: deploy/*.lock; ARGS=--upgrade takes the newest"
+	@echo "make lowest  tests with the oldest version of everything that setup.cfg allows; ARGS names other tests"
+	@echo "make sbom    what a release is made of, in CycloneDX: ./dist/sbom.json"
+	@echo "make release-check   a release installed from its lock files alone, and tried"
 	@echo "make clean   remove .venv and caches; ./data stays"
 
 $(VENV)/bin/python:
@@ -43,6 +47,11 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	@echo "installing soapbridge with its test tools into $(VENV) (once)"
 	@$(PIP) install --editable '.[postgres,dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-release: $(VENV)/bin/python setup.cfg pyproject.toml
+	@echo "installing the tools of a release into $(VENV) (once)"
+	@$(PIP) install --editable '.[release]'
 	@touch $@ $(VENV)/.installed
 
 run: $(VENV)/.installed
@@ -81,6 +90,44 @@ docs: $(VENV)/.installed
 dist: $(VENV)/.installed-dev
 	$(PIP) wheel --no-deps --wheel-dir dist .
 	$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('dist')"
+
+# docs/supply-chain.md says why. Names and hashes only: where packages come from is the affair of who installs them.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url $(ARGS)
+
+lock: $(VENV)/.installed-release
+	$(COMPILE) --extra postgres --output-file deploy/requirements.lock setup.cfg
+	echo setuptools | $(COMPILE) --output-file deploy/build.lock -
+
+# What setup.cfg promises: its lower bounds do.
+lowest: $(VENV)/.installed-release
+	@mkdir -p build
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --no-header --no-annotate --no-emit-index-url --python $(PYTHON) --all-extras --output-file build/lowest.txt setup.cfg
+	rm -rf build/lowest
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip --disable-pip-version-check --quiet install --editable . --requirement build/lowest.txt
+	build/lowest/bin/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/unit)
+
+# A new environment with what a release installs and nothing else.
+RELEASE := build/release
+HASHED  := $(RELEASE)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+
+$(RELEASE)/.installed: dist deploy/requirements.lock deploy/build.lock
+	rm -rf $(RELEASE)
+	$(PYTHON) -m venv $(RELEASE)
+	$(HASHED) --requirement deploy/build.lock
+	$(HASHED) --no-binary spyne --no-build-isolation --requirement deploy/requirements.lock
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index --find-links dist soapbridge
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check check
+	@touch $@
+
+sbom: $(RELEASE)/.installed $(VENV)/.installed-release
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(RELEASE)/bin/python
+	@echo "dist/sbom.json"
+
+release-check: $(RELEASE)/.installed sbom
+	cd $(RELEASE) && SOAPBRIDGE_DATA_FOLDER=data bin/soapbridge check
+	cd $(RELEASE) && bin/soapbridge demo
+	cd dist && sha256sum soapbridge-* sbom.json > SHA256SUMS && cat SHA256SUMS
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

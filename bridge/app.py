@@ -47,6 +47,7 @@ from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
     from bridge.access.gatekeeper import Doorkeeper
+    from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
     from bridge.partners.soap import SoapPartner
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from bridge.store.outbox import NewEntry
 
 _DAY = 86_400.0
+_BACKUP = "backup"
+"""The schedule's name."""
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -177,6 +180,19 @@ class Bridge:
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
         return Replay(self.store, self.settings, self.services, self.gatekeeper)
+
+    @made_once
+    def backups(self) -> Backups:
+        """Copies of the store: make one, verify one, put one back.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.backup import Backups
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="There is nothing to be copied.")
+        return Backups(self.store, self.settings)
 
     @made_once
     def cache(self) -> FileCache | None:
@@ -358,7 +374,7 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME, atrest.NAME):
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -376,7 +392,7 @@ class Bridge:
         return declare
 
     def all_schedules(self) -> tuple[Schedule, ...]:
-        """What runs by the clock in a process that works: retention, and what was declared."""
+        """What runs by the clock in a process that works: retention, backups where they are wanted, and what was declared."""
         store = self.store
         if store is None:
             return tuple(self.schedules.values())
@@ -386,7 +402,16 @@ class Bridge:
             built_in.append(
                 Schedule(atrest.NAME, every, lambda _: atrest.renewed(store, self.settings.at_rest))
             )
+        if self.settings.backup.folder is not None:
+            built_in.append(Schedule(_BACKUP, self._backup_rule(), lambda _: self.backups.make()))
         return (*built_in, *self.schedules.values())
+
+    def _backup_rule(self) -> Cron:
+        cron = self.settings.backup.cron
+        try:
+            return Cron(cron, self.settings.contracts.zone)
+        except ValueError as error:
+            raise SettingsError(f"backup.cron: {error}.", advice='Write it like "30 2 * * *".') from None
 
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:
         """A shipped contract by its name, a URL, or a file beside the settings."""
@@ -437,6 +462,8 @@ class Bridge:
             except BridgeError as error:
                 mistakes.append(f"partner {name}: {error}")
         try:
+            if self.settings.backup.folder is not None:
+                self._backup_rule()
             if self.store is not None:
                 self.store.check()
         except BridgeError as error:

@@ -41,6 +41,8 @@ MODULES: Final = {
     "schedules": "schedules",
     "retention": "retention",
     "certs": "certs",
+    "backup": "backup",
+    "restore": "restore",
     "keys": "keys",
     "audit": "audit",
 }

@@ -24,6 +24,8 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
 
             warnings += bridge.store.warnings() + bridge.waiting_for_nobody()
             warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
+            if bridge.settings.backup.folder is not None:
+                warnings += bridge.backups.warnings()
     except SettingsError as error:
         mistakes = list(error.mistakes)
     except BridgeError as error:

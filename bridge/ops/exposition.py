@@ -140,6 +140,12 @@ def _store(state: StoreState) -> Iterator[Metric]:
     for kind, age in state.unsettled.items():
         unsettled.add_metric([kind], age)
     yield unsettled
+    if state.backup_age is not None:
+        yield _gauge(
+            "soapbridge_backup_age_seconds",
+            "Age of the newest backup in `backup.folder`; +Inf: there is none.",
+            state.backup_age,
+        )
     if state.reachable:
         yield from _backlog(state.backlog)
 

@@ -49,7 +49,9 @@ class Metrics:
         self.settings = settings
         self.meter = Meter(bridge.services.values(), partners=bridge.settings.partners, folder=folder)
         self.meter.sources.append(lambda: {"pid": os.getpid()})
-        self.probe = StoreProbe(bridge.store, settings.partners) if bridge.store is not None else None
+        self.probe: StoreProbe | None = None
+        if bridge.store is not None:
+            self.probe = StoreProbe(bridge.store, settings.partners, settings.backup.folder)
         self._log = RequestLog(settings.log)
         self._allowed = [ipaddress.ip_network(network, strict=False) for network in settings.metrics.allow]
         self._behind_proxy = bool(settings.server.public_url or settings.server.trusted_proxies)

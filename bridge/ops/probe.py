@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.backup.folder import newest_at
 from bridge.store import Store
 from bridge.store.backlog import Backlog
 
@@ -24,11 +26,12 @@ PATIENCE = 2.0
 @dataclass(frozen=True, slots=True)
 class StoreState:
     """`unsettled` is the age in seconds of the oldest entry of each kind, 0.0 where there is none; `backlog` what must still
-    leave, by partner."""
+    leave, by partner; `backup_age` that of the newest backup, infinite where there is none, None where none are asked for."""
 
     reachable: bool
     unsettled: dict[str, float]
     backlog: tuple[Backlog, ...] = ()
+    backup_age: float | None = None
 
 
 class StoreProbe:
@@ -36,10 +39,12 @@ class StoreProbe:
 
     Args:
         partners: those to tell of even where nothing was ever sent to them.
+        backups: the folder that backups are kept in.
     """
 
-    def __init__(self, store: Store, partners: Iterable[str] = ()) -> None:
+    def __init__(self, store: Store, partners: Iterable[str] = (), backups: Path | None = None) -> None:
         self.store = store
+        self.backups = backups
         self.partners = tuple(partners)
         self._lock = threading.Lock()
         self._asked: Future[StoreState] | None = None
@@ -69,9 +74,15 @@ class StoreProbe:
             backlog = tuple(self.store.backlog(self.partners))
         except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be used
             log.warning("the store cannot be used: %s", type(error).__name__)
-            asked.set_result(StoreState(False, {}))
+            asked.set_result(StoreState(False, {}, backup_age=self._backup_age()))
         else:
-            asked.set_result(StoreState(True, ages, backlog))
+            asked.set_result(StoreState(True, ages, backlog, self._backup_age()))
+
+    def _backup_age(self) -> float | None:
+        if self.backups is None:
+            return None
+        newest = newest_at(self.backups)
+        return math.inf if newest is None else max(0.0, time.time() - newest.timestamp())
 
 
 @dataclass(frozen=True, slots=True)

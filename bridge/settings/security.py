@@ -172,4 +172,24 @@ class Audit:
 class Backup:
     """Copies of the store (docs/backup.md)."""
 
-    folder: Path | None = setting(None, "Where they are kept. Empty: none is made by itself.")
+    folder: Path | None = setting(
+        None,
+        "Where they are kept: a folder for this store's alone, on another disk than the store. Empty: none is made by itself.",
+    )
+    cron: str = setting(
+        "30 2 * * *",
+        "When one is made, by `soapbridge up` or `soapbridge worker`: minute, hour, day, month, day of the week, in "
+        "`contracts.zone`.",
+    )
+    keep: int = setting(14, "How many are kept in the folder; then the oldest goes.", least=1, most=10_000)
+    key_file: Path | None = setting(
+        None,
+        "File with the key they are encrypted with: 32 bytes in base64 (`soapbridge keys new`). Empty: the key of "
+        "`at_rest`. Keep a copy of it elsewhere: without it a backup is nothing.",
+    )
+    plain: bool = setting(False, "Make them without encryption where there is no key.")
+    tools: Path | None = setting(
+        None,
+        "Folder with PostgreSQL's pg_dump, pg_restore and psql, of the server's version or a later one. Empty: the fitting ones on "
+        "this machine are found.",
+    )

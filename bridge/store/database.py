@@ -139,6 +139,12 @@ class Store:
         with self.transaction() as transaction:
             yield transaction.reading
 
+    @contextmanager
+    def looking(self) -> Iterator[Session]:
+        """As `reading`, whatever the schema is, and whether there is one."""
+        with Transaction(self._database.writing, self._database.reading) as transaction:
+            yield transaction.reading
+
     def rows(self, statement: Prepared, parameters: Parameters = ()) -> list[Row]:
         """What one statement finds among what was committed. Without a session, which takes longer to make than to ask."""
         link = self._open_reading()

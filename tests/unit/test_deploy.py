@@ -44,7 +44,7 @@ def samples() -> dict[str, set[str]]:
     meter.sources.append(lambda: {"pid": 1})
     meter.publish()
     text = exposition.text(
-        meter, StoreState(True, {"request": 1.0}, (BACKLOG,)), [Disk("data", 1, 2)]
+        meter, StoreState(True, {"request": 1.0}, (BACKLOG,), backup_age=1.0), [Disk("data", 1, 2)]
     ).decode()
     return {
         sample.name: set(sample.labels)

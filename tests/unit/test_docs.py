@@ -93,8 +93,8 @@ def test_files_that_the_text_names_exist(page: str) -> None:
 
 
 def test_make_targets_that_the_text_names_exist(page: str) -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", TEXTS[page], re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+(?:-[a-z]+)*)", TEXTS[page], re.MULTILINE))
     assert named <= targets
 
 
@@ -132,7 +132,8 @@ def test_settings_and_variables_that_the_text_names_exist(page: str) -> None:
     named = {name for name in named if not name.endswith((".py", ".toml"))}
     assert named <= paths
     variables = {key.variable for key in keys()} | {"SOAPBRIDGE_CONFIG"}
-    found = {re.sub(r"_FILE$", "", name) for name in re.findall(r"SOAPBRIDGE_\w*[A-Z]", TEXTS[page])}
+    named = set(re.findall(r"SOAPBRIDGE_\w*[A-Z]", TEXTS[page])) - variables
+    found = {re.sub(r"_FILE$", "", name) for name in named}
     # Of sections that come once for each name the page may take any name.
     named_sections = [key.variable for group in NAMED_SECTIONS for key in named_keys(group)]
     patterns = [variable.replace("_NAME_", r"_\w+_", 1) for variable in named_sections]

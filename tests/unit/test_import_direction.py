@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ),
     (
         "parts",
-        "bridge.access bridge.audit bridge.atrest bridge.confidential bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
+        "bridge.access bridge.audit bridge.atrest bridge.backup bridge.confidential bridge.handlers bridge.exchange bridge.idempotency bridge.answering bridge.forwarding bridge.partners "
         "bridge.store bridge.erp bridge.delivery",
     ),
     (
@@ -72,6 +72,8 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.access", "bridge.audit"),
         ("bridge.audit", "bridge.store"),
         ("bridge.atrest", "bridge.store"),
+        ("bridge.backup", "bridge.store"),
+        ("bridge.backup", "bridge.atrest"),  # one form of key files, one name for a key
         ("bridge.exchange", "bridge.access"),
         ("bridge.exchange", "bridge.handlers"),
         ("bridge.exchange", "bridge.store"),
