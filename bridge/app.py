@@ -33,7 +33,7 @@ from bridge.delivery.background import Background
 from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
 from bridge.delivery.schedules import Schedule, Scheduler, Work
-from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.errors import BridgeError, HandlerError, SettingsError, StoreError
 from bridge.fields.checks import secret_mistakes
 from bridge.forwarding import handlers_of
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
@@ -146,6 +146,7 @@ class Bridge:
 
         store = self.store
         if store is None:
+            _require_no_security_headers(self.settings)
             return Doorkeeper(self.settings, None)
         return Doorkeeper(
             self.settings,
@@ -502,8 +503,11 @@ class Bridge:
         if self.settings.callers:
             try:
                 certificates.read(self.settings.callers)
+                self.gatekeeper  # noqa: B018 - made at the first look: what callers must send is checked there
             except SettingsError as error:
                 mistakes += error.mistakes
+            except StoreError:
+                pass  # said below
         return mistakes
 
     def unanswered(self) -> list[str]:
@@ -524,6 +528,17 @@ class Bridge:
         from bridge.host.root import Root
 
         return Root(self)
+
+
+def _require_no_security_headers(settings: Settings) -> None:
+    """A message that may be taken once is remembered in the store; without one no Security header is read."""
+    asking = [
+        f"callers.{name} has to send a Security header, and a bridge without a store reads none: give it one"
+        for name, caller in settings.callers.items()
+        if caller.requires or caller.requires_for or caller.signed_headers or caller.signed_replies
+    ]
+    if asking:
+        raise SettingsError.of(asking)
 
 
 def _unanswered(service: Service) -> list[str]:

@@ -166,8 +166,11 @@ def _batch(
     sizes: ColumnElement[int] = literal(0)
     for name in names:
         sizes += func.coalesce(func.length(table.c[name]), 0)
+    following = table.c.id > after
+    if columns.kind:
+        following &= table.c.kind == columns.kind
     heads = session.execute(
-        select(table.c.id, sizes).where(table.c.id > after).order_by(table.c.id).limit(BATCH_ROWS)
+        select(table.c.id, sizes).where(following).order_by(table.c.id).limit(BATCH_ROWS)
     ).all()
     if not heads:
         return None

@@ -26,18 +26,21 @@ OVERHEAD: Final = len(MAGIC) + KEY_BYTES + NONCE_BYTES + TAG_BYTES
 
 
 class SealedColumns(NamedTuple):
-    """Columns of a table whose content is sealed; `named_by` is the column that tells one row's place from another's."""
+    """Columns of a table whose content is sealed; `named_by` is the column that tells one row's place from another's. With `kind` only rows
+    of that kind."""
 
     table: str
     named_by: str
     of_bytes: tuple[str, ...] = ()
     of_text: tuple[str, ...] = ()
+    kind: str = ""
 
 
 SEALED: Final = (
     SealedColumns("journal", "exchange_id", ("request", "reply"), ("violations", "fault_reason")),
     SealedColumns("outbox", "entry_id", (), ("headers", "payload")),
     SealedColumns("idempotency", "id", (), ("headers", "answer")),
+    SealedColumns("credential", "caller", (), ("secret",), kind="wss_password"),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bridge import Bridge
 from bridge.errors import ContractError, HandlerError, SettingsError
-from bridge.settings import Data, Settings
+from bridge.settings import Caller, Data, Settings
 
 HOST = Path(__file__).parent / "host"
 
@@ -43,6 +43,22 @@ def test_a_whole_bridge_passes_its_check(tmp_path: Path) -> None:
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     assert bridge.store is not None
     bridge.store.close()
+
+
+def test_what_callers_must_send_is_checked_and_needs_a_store(tmp_path: Path) -> None:
+    signing = Settings(data=Data(folder=tmp_path / "data"), callers={"crm": Caller(requires=("timestamp",))})
+    assert "reads none: give it one" in _told(Bridge(signing, store=False))
+    wrong = Settings(data=Data(folder=tmp_path / "data"), callers={"crm": Caller(requires=("signatur",))})
+    assert "'signatur' is none of" in _told(Bridge(wrong))
+
+
+def _told(bridge: Bridge) -> str:
+    desk = bridge.serve(HOST / "desk-1.wsdl")
+    for name in ("Echo", "Notify", "Ping"):
+        desk.operation(name)(lambda request, call: None)
+    with pytest.raises(SettingsError) as caught:
+        bridge.check()
+    return str(caught.value)
 
 
 def test_two_contracts_of_one_address_are_refused(tmp_path: Path) -> None:

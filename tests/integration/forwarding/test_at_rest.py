@@ -13,11 +13,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from bridge.access.directory import Directory
+from bridge.access.issuing import Issuing
 from bridge.atrest import protect, rotation
 from bridge.atrest.keyring import Keyring
 from bridge.atrest.wrapping import WrappingKey
 from bridge.errors import StoreError
-from bridge.settings import AtRest
+from bridge.settings import AtRest, Caller, Settings
 from bridge.store import Store
 from bridge.store.cipher import MAGIC
 from bridge.store.tables import metadata
@@ -233,6 +235,22 @@ def test_what_was_in_the_clear_is_encrypted_while_others_write_and_after_an_inte
     assert all((store.journal.show(one) or pytest.fail(one)).request for one in old)
     answer = sealed.send(cancel("O-7", "reason 7"))
     assert (answer.status, len(sealed.outbox)) == (200, 40), "a repeat is still known"
+
+
+def test_a_password_for_digests_is_encrypted_anew_and_a_hash_is_left_alone(sealed: Bench) -> None:
+    store = sealed.bridge.store
+    assert store is not None
+    assert isinstance(store.cipher, Keyring)
+    issuing = Issuing(store, Settings(callers={"crm": Caller()}), who="mei")
+    issuing.wss_password("crm", "correct horse battery staple")
+    issuing.password("crm", "another quite long password")
+    ((hash_before,),) = sealed.rows("SELECT secret FROM credential WHERE kind = 'password'")
+    rotation.rotate(store, store.cipher)
+    assert rotation.reencrypt(store, store.cipher, pause=0)["credential"] == 1
+    ((hash_after,),) = sealed.rows("SELECT secret FROM credential WHERE kind = 'password'")
+    assert hash_before == hash_after
+    directory = Directory(Settings(callers={"crm": Caller()}), store)
+    assert directory.wss_passwords("crm") == ["correct horse battery staple"]
 
 
 def test_two_processes_that_begin_at_once_can_read_each_other(store_url: str, key_file: Path) -> None:
