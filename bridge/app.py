@@ -151,6 +151,7 @@ class Bridge:
         return Doorkeeper(
             self.settings,
             store,
+            notes=self.audit,
             headers=lambda logins: SecurityHeaders(self.settings, logins, Nonces(store)),
         )
 
@@ -192,7 +193,7 @@ class Bridge:
 
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="There is nothing to be copied.")
-        return Backups(self.store, self.settings)
+        return Backups(self.store, self.settings, notes=self.audit)
 
     @made_once
     def cache(self) -> FileCache | None:

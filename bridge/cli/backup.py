@@ -151,13 +151,14 @@ def named_backup(file: str, settings: Settings) -> Path:
 @contextmanager
 def open_backups(config: str | None) -> Iterator[tuple[Backups, Settings]]:
     """Backups of the store that the settings name; whether it is there is seen when something is done."""
+    from bridge.audit import follow
     from bridge.backup import Backups
     from bridge.store import Store
 
     settings = load(config)
     store = Store(settings.store_url, wait=settings.store.wait)
     try:
-        yield Backups(store, settings), settings
+        yield Backups(store, settings, notes=follow(store, settings)), settings
     finally:
         store.close()
 

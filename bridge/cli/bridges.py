@@ -109,6 +109,7 @@ def _rules(settings: Settings) -> Rules:
 def open_store(config: str | None, *, sealed: bool = True) -> Iterator[Store]:
     """The store that the settings name, whose schema must be there and fit; with `sealed` it opens what is encrypted."""
     from bridge.atrest import protect
+    from bridge.audit import follow
     from bridge.store import Store
 
     settings = load(config)
@@ -117,6 +118,7 @@ def open_store(config: str | None, *, sealed: bool = True) -> Iterator[Store]:
         store.check()
         if sealed:
             protect(store, settings.at_rest)
+        follow(store, settings)
         yield store
     finally:
         store.close()

@@ -132,7 +132,7 @@ def issuing(config: str | None) -> Iterator[Issuing]:
     store = bridge.store
     assert store is not None
     try:
-        yield Issuing(store, bridge.settings, who=getpass.getuser())
+        yield Issuing(store, bridge.settings, who=getpass.getuser(), notes=bridge.audit)
     finally:
         store.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,11 @@ import typer
 from bridge.cli.bridges import Target, open_bridge, open_store
 from bridge.cli.output import AsJson, ConfigFile, finish, say, table
 from bridge.errors import SettingsError
+from bridge.settings import load
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
+    from bridge.audit import Notes
     from bridge.contract import Operation
     from bridge.store import Store
     from bridge.store.idempotency import Record
@@ -94,12 +97,15 @@ def free(
     config: ConfigFile = None,
 ) -> None:
     """It was not done: the next repeat is done like a new request."""
+    from bridge.audit import follow
     from bridge.store import idempotency
 
-    with open_store(config) as store, store.transaction() as transaction:
-        record = _unsettled(idempotency.by_id(transaction.session, number), number, running)
-        if not idempotency.free(transaction.session, number):
-            raise _answered(number)
+    with open_store(config) as store:
+        with store.transaction() as transaction:
+            record = _unsettled(idempotency.by_id(transaction.session, number), number, running)
+            if not idempotency.free(transaction.session, number):
+                raise _answered(number)
+        _note(follow(store, load(config)), record, "duplicate_freed")
     finish(
         f"The next request {record.idempotency_key} to {record.operation} is done.",
         as_json=as_json,
@@ -131,6 +137,7 @@ def answer(
             _unsettled(idempotency.by_id(transaction.session, number), number, running)
             if not idempotency.keep_answer(transaction.session, number, answer=text):
                 raise _answered(number)
+        _note(bridge.audit, record, "duplicate_answered")
     finally:
         store.close()
     finish(
@@ -138,6 +145,11 @@ def answer(
         as_json=as_json,
         content={"request": _as_json(record)},
     )
+
+
+def _note(notes: Notes, record: Record, event: str) -> None:
+    about = {"number": record.id, "operation": record.operation}
+    notes.note(event, who=getpass.getuser(), subject=record.exchange_id, outcome="done", about=about)
 
 
 def _checked(bridge: Bridge, record: Record, file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,11 +115,15 @@ def rotate(
     """A new data key for all that is written from now on; with --to a new wrapping key as well. While everything serves."""
     from bridge.atrest import rotation
     from bridge.atrest.wrapping import WrappingKey
+    from bridge.audit import follow
 
     new = None if to is None else WrappingKey.from_file(to)
     with _keyring(config) as (store, keyring):
         old = keyring.wrapping.name
         number = rotation.rotate(store, keyring, to=new)
+        about = {"opened_by": [old, *([] if new is None else [new.name])]}
+        notes = follow(store, load(config))
+        notes.note("keys_rotated", who=getpass.getuser(), subject=str(number), outcome="done", about=about)
     next_step = "What was written before stays as it is; to encrypt that anew: soapbridge keys reencrypt"
     if new is not None:
         next_step = (
@@ -140,9 +145,13 @@ def forget(
 ) -> None:
     """Have an old wrapping key open nothing any more."""
     from bridge.atrest import rotation
+    from bridge.audit import follow
 
     with _keyring(config) as (store, keyring):
         count = rotation.forget(store, keyring, name)
+        follow(store, load(config)).note(
+            "key_forgotten", who=getpass.getuser(), subject=name, outcome="done", about={"data_keys": count}
+        )
     finish(
         f"{name} opens none of the {count} data keys any more. Older backups still open with it: keep it as long as those.",
         as_json=as_json,
