@@ -7,10 +7,11 @@ was made a moment ago works at once. Where the store cannot be read, what is kno
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,7 @@ ANONYMOUS: Final = "anonymous"
 class _Snapshot:
     """What was known at a moment of the clock."""
 
-    at: float = float("-inf")
+    at: float = -math.inf
     api_keys: Mapping[bytes, LiveCredential] = field(default_factory=dict)
     passwords: Mapping[str, Sequence[LiveCredential]] = field(default_factory=dict)
     wss_passwords: Mapping[str, Sequence[LiveCredential]] = field(default_factory=dict)
@@ -138,6 +139,10 @@ class Directory:
         )
 
     # How it is kept up to date
+
+    def look_again(self) -> None:
+        """Have what is known read again when it is next asked for."""
+        self._snapshot = replace(self._snapshot, at=-math.inf)
 
     def _current(self, oldest: float | None = None) -> _Snapshot:
         """What is known, at most `oldest` seconds old (REFRESH) where it can be read again without waiting for somebody who does."""

@@ -74,6 +74,7 @@ class Doorkeeper:
             self.directory, Passwords(clock), Failures(settings.access.failures, clock), notes
         )
         self.headers = None if headers is None else headers(self.logins)
+        self.directory.look_again()  # the first request finds what was made until then
         self.understood = frozenset() if self.headers is None else self.headers.understood
         self.anonymous = admits_anonymous(settings)
         self.pages_for_everybody = settings.access.pages == "everybody"
