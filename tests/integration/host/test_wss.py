@@ -165,7 +165,7 @@ def test_a_message_that_is_sent_again_as_it_was_is_refused(guarded: Running, cli
 
 def test_of_sixteen_at_once_exactly_one_is_answered(guarded: Running, client: Make) -> None:
     sent = client(**password()).exchange("Echo", ECHO).request
-    fresh = client(**password())._security
+    fresh = client(**password())._line.security
     assert fresh is not None
     block = etree.tostring(etree.fromstring(fresh.header("1.1"))).decode()
     root = etree.fromstring(sent)
@@ -257,8 +257,8 @@ def test_a_signature_without_the_timestamp_proves_nothing(
     guarded: Running, client: Make, folder: Path
 ) -> None:
     partner = client(**signed(folder))
-    assert partner._security is not None
-    partner._security._signed = ("Body",)
+    assert partner._line.security is not None
+    partner._line.security._signed = ("Body",)
     with pytest.raises(Unauthorised, match="does not cover Timestamp"):
         partner.call("Echo", ECHO)
 
