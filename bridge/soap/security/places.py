@@ -10,8 +10,8 @@ from lxml import etree
 from bridge.soap.envelope import NAMESPACES
 from bridge.soap.refusals import refuse
 from bridge.soap.security import DS, SECURITY, WSSE, WSU
-from bridge.soap.security.tokens import TOKEN_REFERENCE, malformed, unsupported_token
-from bridge.soap.text import local_name, namespace
+from bridge.soap.security.tokens import malformed
+from bridge.soap.text import namespace
 
 SIGNATURE = f"{{{DS}}}Signature"
 INVALID = f"{{{WSSE}}}InvalidSecurity"
@@ -65,17 +65,6 @@ class Places:
             raise refuse("signed_part_unknown", found=uri, subcodes=(INVALID,))
         self._meant.add(identifier)
         return found
-
-    def token(self, uri: str) -> etree._Element:
-        """The token that the signature's own SecurityTokenReference refers to, where that is what `uri` means."""
-        for reference in self.signature.iterfind(f"{{{DS}}}KeyInfo/{TOKEN_REFERENCE}"):
-            if uri[:1] == "#" and any(name in _IDS and value == uri[1:] for name, value in reference.items()):
-                self._meant.add(uri[1:])
-                for hint in reference:
-                    if hint.tag == f"{{{WSSE}}}Reference":
-                        return self.find(hint.get("URI", ""))
-                    raise unsupported_token(f"STR-Transform of {local_name(str(hint.tag))}")
-        raise refuse("signed_part_unknown", found=uri, subcodes=(INVALID,))
 
     def check_unique(self, body: bytes | None) -> None:
         """Refuses an Id that was used and stands anywhere else in the message. Nothing here is looked up by Id, but whoever
