@@ -27,7 +27,8 @@ _OPEN = frozenset(
 )
 """What a Security header holds that lets nobody in. Signatures have to stay: what was signed cannot be denied later."""
 _HEADERS = tuple(f"{{{namespace}}}Header" for namespace in NAMESPACES.values())
-_WORDS = (b"Security", b"UsernameToken", b"Password", b"BinarySecurityToken")
+_WORDS = (b"Security", b"UsernameToken", b"Password")
+"""One of which stands wherever there is something to hide; in BinarySecurityToken too."""
 
 
 def is_secret(name: str, secret: Collection[str]) -> bool:
@@ -98,9 +99,11 @@ def _apart(source: bytes, secret: Collection[str]) -> tuple[bytes, bytes]:
     if begin is None:
         return source, b""
     prefix = begin[2]
-    inside, closing, rest = source[begin.start(1) :].partition(b"</%bHeader>" % prefix)
+    closing = b"</%bHeader>" % prefix
+    end = source.find(closing, begin.end())
+    inside, rest = source[begin.start(1) : end], source[end + len(closing) :]
     # In comments and CDATA a tag is none; and where a Header is within the Header, the first end tag is the wrong one.
-    if not closing or b"<!" in inside or b"<?" in inside or inside.count(b"<%bHeader" % prefix) > 1:
+    if end < 0 or b"<!" in inside or b"<?" in inside or inside.count(b"<%bHeader" % prefix) > 1:
         return source, b""
     if any(word in rest for word in (*_WORDS, *(name.rpartition("}")[2].encode() for name in secret))):
         return source, b""

@@ -9,13 +9,13 @@ A shape is only remembered of a signature that held: whoever has no key that we 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lxml import etree
 
+from bridge.errors import Refusal
 from bridge.soap.security.algorithms import Digest, SignatureMethod
 from bridge.soap.security.canonical import Canonical
 from bridge.soap.xml import read_own
@@ -23,13 +23,10 @@ from bridge.soap.xml import read_own
 MOST_SHAPES = 200
 """That are remembered; with more, all are forgotten. A signer has one for each set of parts that it signs."""
 
-_VALUE = rb"[^\"'<>&\s]*"
-_VALUES = re.compile(rb' URI="(%b)"(.*?)DigestValue>(%b)</' % (_VALUE, _VALUE), re.DOTALL)
-"""The values of one reference, and the text between them.
-
-A value has no character that would be written in another way in canonical XML, or end what it stands in: whatever is put in its place, the
-text around it means the same.
-"""
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=#_.:-"
+"""What values are made of that are written in no other way in canonical XML, and end nothing that they may stand in: whatever of these
+is put in their place, the text around means the same."""
+_URI, _VALUE = b' URI="', b"DigestValue>"
 
 
 class Reference(NamedTuple):
@@ -51,8 +48,9 @@ class SignedInfo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a SignedInfo says, but for its values. `canonical` has `%b` in place of each of them."""
+    """What a SignedInfo says, but for its values. `written` and `canonical` have `%b` in place of each of them."""
 
+    written: bytes
     canonical: bytes
     method: SignatureMethod
     references: tuple[tuple[Canonical, Digest], ...]
@@ -69,41 +67,63 @@ class Shapes:
 
         `source` is what lxml writes for the element, with the namespaces around it declared on it.
         """
-        pieces = _VALUES.split(source)
-        shape = self._known.get(tuple(pieces[::2]))
-        if shape is None:
+        fixed, values = _apart(source)
+        shape = self._known.get(fixed)
+        if shape is None or b"".join(values).translate(None, _PLAIN):
             return None
-        values = pieces[1::2]
-        texts = b" ".join(values).decode().split(" ")
+        filled_in = tuple(values)
+        if shape.written % filled_in != source:
+            return None
+        texts = [value.decode() for value in values]
         references = [
             Reference(uri, form, digest, value)
             for uri, value, (form, digest) in zip(texts[::2], texts[1::2], shape.references, strict=True)
         ]
-        return SignedInfo(shape.canonical % tuple(values), shape.method, references)
+        return SignedInfo(shape.canonical % filled_in, shape.method, references)
 
     def remember(self, source: bytes, read: Callable[[etree._Element], SignedInfo]) -> None:
         """The shape of a SignedInfo whose signature holds; nothing of one that is not built as most are.
 
         Tried out with made-up values in their places: they are read as these, and are what the canonical form has there.
         """
-        pieces = _VALUES.split(source)
-        values = [b"#%d" % number for number in range(len(pieces) // 2)]
-        canonical, method, references = read(read_own(_template(pieces) % tuple(values)))
-        written = _VALUES.split(canonical)
-        if [text.encode() for one in references for text in (one.uri, one.value)] != values:
+        fixed, values = _apart(source)
+        tried = [b"#%d" % number for number in range(len(values))]
+        template = _template(fixed)
+        try:
+            canonical, method, references = read(read_own(template % tuple(tried)))
+        except (etree.LxmlError, Refusal):
+            return  # what was taken for a value was something else
+        if [text.encode() for one in references for text in (one.uri, one.value)] != tried:
             return
         forms = [(one.form, one.digest) for one in references if one.form.exclusive]
-        if written[1::2] != values or len(forms) < len(references):
+        written, others = _apart(canonical)
+        if others != tried or len(forms) < len(references):
             return  # what is not exclusive depends on the elements around
         if len(self._known) >= MOST_SHAPES:
             self._known = {}
-        self._known[tuple(pieces[::2])] = Shape(_template(written), method, tuple(forms))
+        self._known[fixed] = Shape(template, _template(written), method, tuple(forms))
 
 
-def _template(pieces: list[bytes]) -> bytes:
-    """What `_VALUES` took apart, as a format with `%b` for each value."""
-    fixed = [piece.replace(b"%", b"%%") for piece in pieces[::2]]
-    return fixed[0] + b"".join(
-        b' URI="%%b"%bDigestValue>%%b</%b' % (between, after)
-        for between, after in zip(fixed[1::2], fixed[2::2], strict=True)
+def _apart(written: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """The text around the values of references, and these: a URI, a digest, and so on."""
+    fixed, values = [], []
+    pieces = written.split(_VALUE)
+    for before, after in zip(pieces[::2], pieces[1::2], strict=False):
+        around, _, rest = before.partition(_URI)
+        uri, _, between = rest.partition(b'"')
+        value, _, close = after.partition(b"<")
+        fixed += (around, between, close)
+        values += (uri, value)
+    return (*fixed, pieces[-1]), values
+
+
+def _template(fixed: tuple[bytes, ...]) -> bytes:
+    """What `_apart` took apart, as a format with `%b` for each value."""
+    parts = [part.replace(b"%", b"%%") for part in fixed]
+    return (
+        b"".join(
+            b"".join((around, _URI, b'%b"', between, _VALUE, b"%b<", close, _VALUE))
+            for around, between, close in zip(parts[:-1:3], parts[1::3], parts[2::3], strict=True)
+        )
+        + parts[-1]
     )

@@ -182,7 +182,8 @@ def _covered(reference: Reference, places: Places) -> tuple[etree._Element, byte
     """
     uri, form, digest, value = reference
     element = places.find(uri)
-    _check_fits(form, element)
+    if not form.exclusive:
+        _check_fits(form, element)
     if next(element.iter(etree.Comment), None) is not None:
         raise refuse("signed_comment", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     content = form.octets(element)

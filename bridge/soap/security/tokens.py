@@ -129,6 +129,10 @@ def octets(element: etree._Element) -> bytes:
 def from_base64(written: str, name: str) -> bytes:
     """What base64 stands for. Raises Refusal, that of an element of this name."""
     try:
+        return binascii.a2b_base64(written, strict_mode=True)
+    except ValueError:
+        pass  # in lines, mostly
+    try:
         return binascii.a2b_base64("".join(written.split()), strict_mode=True)
     except ValueError:
         raise malformed(f"{name} is no base64") from None
