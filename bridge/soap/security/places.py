@@ -52,7 +52,7 @@ class Places:
     def _add(self, element: etree._Element) -> None:
         for name, value in element.items():
             if name in _IDS:
-                self._by_id[value] = None if value in self._by_id else element
+                self._by_id[str(value)] = None if value in self._by_id else element
 
     def find(self, uri: str) -> etree._Element:
         """The part that `uri` means. Raises Refusal for another place, two of them, another document, a pointer."""

@@ -106,7 +106,8 @@ class Shapes:
 
 def _apart(written: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
     """The text around the values of references, and these: a URI, a digest, and so on."""
-    fixed, values = [], []
+    fixed: list[bytes] = []
+    values: list[bytes] = []
     pieces = written.split(_VALUE)
     for before, after in zip(pieces[::2], pieces[1::2], strict=False):
         around, _, rest = before.partition(_URI)
