@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    access,
     at_rest,
     big_contract,
     calling,
@@ -34,6 +35,7 @@ SUITE = {
     "durable": ("Durable", durable),
     "duplicate": ("Duplicates", duplicate),
     "at_rest": ("Encryption at rest", at_rest),
+    "access": ("Who calls, and who did what", access),
     "wss": ("WS-Security", wss),
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),

@@ -116,8 +116,10 @@ def _sample() -> bytes:
     return SAMPLE.read_bytes()
 
 
-def caller(application: Callable[..., Any], message: Callable[[], bytes] = fresh) -> Callable[[], bytes]:
-    """A function that creates one order, or with the same message each time asks for its answer again."""
+def caller(
+    application: Callable[..., Any], message: Callable[[], bytes] = fresh, **more: str
+) -> Callable[[], bytes]:
+    """A function that creates one order, or with the same message each time asks for its answer again; `more` goes into its environ."""
 
     def check(status: str, headers: object, exc_info: object = None) -> None:
         if not status.startswith("200"):
@@ -130,6 +132,7 @@ def caller(application: Callable[..., Any], message: Callable[[], bytes] = fresh
             "PATH_INFO": PATH,
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.input": io.BytesIO(body),
+            **more,
         }
         return b"".join(application(environ, check))
 

@@ -6,7 +6,6 @@ handler runs. A CreatePurchaseOrder of 20 lines, in process, one after the other
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 import time
@@ -15,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.durable import CONTRACT, PATH, fresh, sqlite
-from benchmarks.in_process import ENVIRON
+from benchmarks.durable import CONTRACT, caller, fresh, sqlite
 from benchmarks.measure import Budget, cpu_microseconds
 from bridge.access.issuing import Issuing
 from bridge.app import Bridge
@@ -36,8 +34,8 @@ def run() -> tuple[list[str], list[Budget]]:
     with _known() as (application, api_key):
         taken = cpu_microseconds(
             {
-                "an API key": _caller(application, fresh, HTTP_X_API_KEY=api_key),
-                "a digest": _caller(application, _prepared().__next__),
+                "an API key": caller(application, fresh, HTTP_X_API_KEY=api_key),
+                "a digest": caller(application, _prepared().__next__),
             },
             seconds=1.5,
         )
@@ -83,24 +81,3 @@ def _with_token(message: bytes) -> bytes:
     token = username.write("crm", PASSWORD, as_digest=True, nonce=os.urandom(16), now=time.time())
     block = f"<soap:Header>{header.write(token, version='1.1')}</soap:Header><soap:Body>"
     return message.replace(b"<soap:Body>", block.encode(), 1)
-
-
-def _caller(
-    application: Callable[..., Any], message: Callable[[], bytes], **more: str
-) -> Callable[[], bytes]:
-    def check(status: str, headers: object, exc_info: object = None) -> None:
-        if not status.startswith("200"):
-            raise RuntimeError(f"{PATH}: {status}")
-
-    def call() -> bytes:
-        body = message()
-        environ = {
-            **ENVIRON,
-            "PATH_INFO": PATH,
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
-            **more,
-        }
-        return b"".join(application(environ, check))
-
-    return call

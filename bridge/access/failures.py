@@ -10,6 +10,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from typing import Final
 
 from bridge.errors import Refusal
@@ -87,6 +88,7 @@ def _make_room(
         del kept[next(iter(kept))]  # type: ignore[arg-type]
 
 
+@lru_cache(1024)
 def network_of(address: str | None) -> str:
     """What an address is counted by: of IPv6 the network, for whoever has one address has all of it."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection
 
@@ -27,7 +28,8 @@ _OPEN = frozenset(
 )
 """What a Security header holds that lets nobody in. Signatures have to stay: what was signed cannot be denied later."""
 _HEADERS = tuple(f"{{{namespace}}}Header" for namespace in NAMESPACES.values())
-_WORDS = (b"Security", b"UsernameToken", b"Password", b"BinarySecurityToken")
+_WORDS = (b"Security", b"UsernameToken", b"Password")
+"""One of which stands wherever there is something to hide; in BinarySecurityToken too."""
 
 
 def is_secret(name: str, secret: Collection[str]) -> bool:
@@ -68,15 +70,52 @@ def masked_request(body: bytes, source: bytes, secret: Collection[str] = ()) -> 
         return _cut(body, secret)
     if not secret and not any(word in source for word in _WORDS):
         return body
-    root = read_own(source)
+    root, rest = _read(*_apart(source, secret), source)
     hidden = [block for block in _blocks(root, secret) if block.tag != _SECURITY or _named(block, secret)]
     for holder in root.iter(_SECURITY, _USERNAME_TOKEN):
         hidden += (child for child in holder.iterchildren("*") if _is_credential(child))
     hidden += root.iter(_PASSWORD)
     hidden += (token for token in root.iter(_BINARY_TOKEN) if not _is_certificate(token))
+    if not hidden:
+        return body
     for element in hidden:
         _empty(element)
-    return _bytes(root) if hidden else body
+    written = _bytes(root)
+    return written[: written.rindex(b"</")] + rest if rest else written
+
+
+_UP_TO_HEADER = re.compile(
+    rb"(?:<\?xml[^<>]*\?>)?\s*(<((?:[^\s<>/:]+:)?)Envelope(?:\s[^<>]*)?>\s*)<\2Header[\s>]"
+)
+"""The Envelope's start tag, its prefix, and the first of the Header's. A value of an attribute has no `<`; one with a `>` is not
+matched."""
+
+
+def _apart(source: bytes, secret: Collection[str]) -> tuple[bytes, bytes]:
+    """A document of the envelope's beginning up to the end of its Header, and the rest of `source`, in which there is nothing to hide:
+    an order of two hundred lines is not read again for the sake of one password. All of it and nothing where that is not plain to see.
+    """
+    begin = _UP_TO_HEADER.match(source)
+    if begin is None:
+        return source, b""
+    prefix = begin[2]
+    closing = b"</%bHeader>" % prefix
+    end = source.find(closing, begin.end())
+    inside, rest = source[begin.start(1) : end], source[end + len(closing) :]
+    # In comments and CDATA a tag is none; and where a Header is within the Header, the first end tag is the wrong one.
+    if end < 0 or b"<!" in inside or b"<?" in inside or inside.count(b"<%bHeader" % prefix) > 1:
+        return source, b""
+    if any(word in rest for word in (*_WORDS, *(name.rpartition("}")[2].encode() for name in secret))):
+        return source, b""
+    return b"%b%b</%bEnvelope>" % (inside, closing, prefix), rest
+
+
+def _read(head: bytes, rest: bytes, source: bytes) -> tuple[etree._Element, bytes]:
+    """The tree of what `_apart` set aside; of the whole where that is no document of its own after all."""
+    if rest:
+        with contextlib.suppress(etree.XMLSyntaxError):
+            return read_own(head), rest
+    return read_own(source), b""
 
 
 def _is_credential(child: etree._Element) -> bool:

@@ -22,7 +22,9 @@ _DSIG_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
-DIGESTS: dict[str, Callable[[bytes], hashlib._Hash]] = {
+Digest = Callable[[bytes], "hashlib._Hash"]
+
+DIGESTS: dict[str, Digest] = {
     "http://www.w3.org/2001/04/xmlenc#sha256": hashlib.sha256,
     f"{_DSIG_MORE}sha384": hashlib.sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,

@@ -15,19 +15,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lxml import etree
 
 from bridge.errors import Refusal
 from bridge.soap.refusals import refuse
 from bridge.soap.security import DS, WSSE
-from bridge.soap.security.algorithms import DIGESTS, SIGNATURES, SignatureMethod
+from bridge.soap.security.algorithms import DIGESTS, SIGNATURES, Digest, SignatureMethod
 from bridge.soap.security.canonical import EXCLUSIVE, FORMS, Canonical
 from bridge.soap.security.certificates import Certificate, Trusted
 from bridge.soap.security.places import Places
-from bridge.soap.security.tokens import BINARY_TOKEN, malformed, named_certificates, octets
-from bridge.soap.text import attribute, local_name
+from bridge.soap.security.tokens import from_base64, malformed, named_certificates, octets, text
+from bridge.soap.text import local_name
 
 MOST_REFERENCES = 20  # Body, Timestamp, a token and every addressing header are ten
 MOST_SIGNED_INFO = (
@@ -36,9 +38,6 @@ MOST_SIGNED_INFO = (
 _LONGEST_LIST = 500  # characters of a list of prefixes
 
 _ENVELOPED = f"{DS}enveloped-signature"
-_STR_TRANSFORM = (
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform"
-)
 _BY_DEFAULT = FORMS["http://www.w3.org/TR/2001/REC-xml-c14n-20010315"]  # XML Signature, section 4.3.3.2
 _FAILED_CHECK = f"{{{WSSE}}}FailedCheck"
 
@@ -85,34 +84,50 @@ def _verified(signature: etree._Element, trusted: Trusted, now: float) -> Signed
         raise malformed("Signature does not consist of SignedInfo, SignatureValue and KeyInfo")
     info, value, key_info = parts
     named = named_certificates(key_info, trusted, places.find)
-    form, method, references = _signed_info(info)
-    to_be_signed, signature_value = form.octets(info), octets(value)
+    if len(etree.tostring(info, encoding="utf-8", with_tail=False)) > MOST_SIGNED_INFO:
+        raise malformed(f"SignedInfo is longer than {MOST_SIGNED_INFO} octets")
+    said, signature_value = _signed_info(info), octets(value)
     for certificate in named:
         if not certificate.not_before <= now <= certificate.not_after:
             continue
-        if method.holds(certificate.public_key, signature_value, to_be_signed):
+        if said.method.holds(certificate.public_key, signature_value, said.canonical):
             break
     else:
         # The same words for a certificate that is unknown or has expired, and for a wrong signature.
         raise refuse("signature_wrong", subcodes=(_FAILED_CHECK,))
-    covered = [_covered(reference, places) for reference in references]
+    covered = [_covered(reference, places) for reference in said.references]
     contents = dict(covered)
     if len(contents) < len(covered):
         raise malformed("two references mean the same element")
     places.check_unique(contents.get(places.body))
-    return Signed(certificate, tuple(contents), hashlib.sha256(to_be_signed).digest())
+    return Signed(certificate, tuple(contents), hashlib.sha256(said.canonical).digest())
 
 
-def _signed_info(info: etree._Element) -> tuple[Canonical, SignatureMethod, list[etree._Element]]:
-    """How it is canonicalised, how it is signed, and its references."""
+class Reference(NamedTuple):
+    """What one Reference says. `value` is the digest, in base64."""
+
+    uri: str
+    form: Canonical
+    digest: Digest
+    value: str
+
+
+class SignedInfo(NamedTuple):
+    """What a SignedInfo says: its canonical octets, how they are signed, and its references."""
+
+    canonical: bytes
+    method: SignatureMethod
+    references: Sequence[Reference]
+
+
+def _signed_info(info: etree._Element) -> SignedInfo:
+    """What a SignedInfo says, read from its elements."""
     found = list(info)
     tags = [child.tag for child in found]
     if tags[:2] != _METHODS or set(tags[2:]) != {_REFERENCE}:
         raise malformed("SignedInfo does not consist of two methods and references")
     if len(tags) - 2 > MOST_REFERENCES:
         raise malformed(f"SignedInfo has more than {MOST_REFERENCES} references")
-    if len(etree.tostring(info, encoding="utf-8", with_tail=False)) > MOST_SIGNED_INFO:
-        raise malformed(f"SignedInfo is longer than {MOST_SIGNED_INFO} octets")
     canonicalization, signing, *references = found
     identifier = signing.get("Algorithm", "")
     method = SIGNATURES.get(identifier)
@@ -120,11 +135,13 @@ def _signed_info(info: etree._Element) -> tuple[Canonical, SignatureMethod, list
         raise unsupported(identifier)
     if len(signing):
         raise malformed("SignatureMethod has parameters")  # HMACOutputLength, and RSA's of XML Signature 1.1
-    return _form(canonicalization, info), method, references
+    form = _form(canonicalization)
+    _check_fits(form, info)
+    return SignedInfo(form.octets(info), method, [_reference(one) for one in references])
 
 
-def _form(method: etree._Element, element: etree._Element) -> Canonical:
-    """How `element` is canonicalised, as a CanonicalizationMethod or a Transform says."""
+def _form(method: etree._Element) -> Canonical:
+    """How a CanonicalizationMethod or a Transform says to canonicalise."""
     identifier = method.get("Algorithm", "")
     form = FORMS.get(identifier)
     if form is None:
@@ -137,13 +154,19 @@ def _form(method: etree._Element, element: etree._Element) -> Canonical:
         if len(listed) > _LONGEST_LIST:
             raise malformed("a PrefixList is too long")
         form = replace(form, prefixes=tuple(listed.split()))
-    if not form.fits(element):
-        raise unsupported(f"{identifier} within an element that has xml: attributes")
     return form
 
 
-def _covered(reference: etree._Element, places: Places) -> tuple[etree._Element, bytes]:
-    """The element that a Reference means, and its canonical octets, of which the digest is right."""
+def _check_fits(form: Canonical, element: etree._Element) -> None:
+    if not form.fits(element):
+        raise unsupported("inclusive canonicalisation within an element that has xml: attributes")
+
+
+def _reference(reference: etree._Element) -> Reference:
+    """What a Reference says: at most one of its transforms, a canonicalisation, does anything.
+
+    `enveloped-signature` takes the signature out of what is signed, which here it is never part of.
+    """
     parts = list(reference)
     transforms = list(parts.pop(0)) if parts and parts[0].tag == _TRANSFORMS else []
     if [part.tag for part in parts] != _DIGEST_PARTS:
@@ -152,53 +175,34 @@ def _covered(reference: etree._Element, places: Places) -> tuple[etree._Element,
     digest = DIGESTS.get(identifier)
     if digest is None:
         raise unsupported(identifier)
-    element, content = _transformed(reference.get("URI", ""), transforms, places)
-    if not hmac.compare_digest(digest(content).digest(), octets(parts[1])):
-        raise refuse("signed_part_changed", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
-    return element, content
-
-
-def _transformed(uri: str, transforms: list[etree._Element], places: Places) -> tuple[etree._Element, bytes]:
-    """The element that `uri` means, and what the transforms make of it: at most one, a canonicalisation, does anything.
-
-    `enveloped-signature` takes the signature out of what is signed, which here it is never part of. Comments are not part of what
-    `#id` means (section 4.3.3.3), whatever the canonicalisation is called: somebody else could put one in, and have a reader take
-    half a text for the whole. So there must be none.
-    """
     if any(one.tag != _TRANSFORM for one in transforms):
         raise malformed("Transforms holds more than transforms")
     if transforms and transforms[0].get("Algorithm") == _ENVELOPED:
         transforms = transforms[1:]
     if len(transforms) > 1:
         raise malformed("a Reference has more than one transform besides enveloped-signature")
-    transform = transforms[0] if transforms else None
-    if transform is not None and transform.get("Algorithm") == _STR_TRANSFORM:
-        return _token(places.token(uri), transform)
+    form = _form(transforms[0]) if transforms else _BY_DEFAULT
+    return Reference(reference.get("URI", ""), form, digest, text(parts[1]))
+
+
+def _covered(reference: Reference, places: Places) -> tuple[etree._Element, bytes]:
+    """The element that a Reference means, and its canonical octets, of which the digest is right.
+
+    Comments are not part of what `#id` means (section 4.3.3.3), whatever the canonicalisation is called: somebody else could put one
+    in, and have a reader take half a text for the whole. So there must be none.
+    """
+    uri, form, digest, value = reference
     element = places.find(uri)
-    form = _BY_DEFAULT if transform is None else _form(transform, element)
-    if not form.fits(element):
-        raise unsupported("a Reference without a transform, within an element that has xml: attributes")
+    if not form.exclusive:
+        _check_fits(form, element)
     if next(element.iter(etree.Comment), None) is not None:
         raise refuse("signed_comment", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     content = form.octets(element)
     if not form.binds(element, content):
         raise refuse("signed_type_loose", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
+    if not hmac.compare_digest(digest(content).digest(), from_base64(value, "DigestValue")):
+        raise refuse("signed_part_changed", place=local_name(str(element.tag)), subcodes=(_FAILED_CHECK,))
     return element, content
-
-
-def _token(token: etree._Element, transform: etree._Element) -> tuple[etree._Element, bytes]:
-    """What STR-Transform puts in place of a reference to `token`: canonical, and always with a default namespace declared on
-    it, be it the empty one (SOAP Message Security 1.1, section 8.3)."""
-    methods = transform.findall(f"{{{WSSE}}}TransformationParameters/{_METHODS[0]}")
-    if token.tag != BINARY_TOKEN or len(methods) != 1:
-        raise malformed("STR-Transform has not one CanonicalizationMethod and a BinarySecurityToken")
-    content = _form(methods[0], token).octets(token)
-    start_tag = content[: content.index(b">")]
-    if b' xmlns="' not in start_tag:
-        name = start_tag.split(b" ", 1)[0]
-        default = attribute(token.nsmap.get(None, "")).encode()
-        content = name + b" xmlns=" + default + content[len(name) :]
-    return token, content
 
 
 def unsupported(found: str) -> Refusal:

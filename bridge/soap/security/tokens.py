@@ -123,10 +123,19 @@ def text(element: etree._Element) -> str:
 
 def octets(element: etree._Element) -> bytes:
     """What its base64 stands for. Raises Refusal."""
+    return from_base64(text(element), local_name(str(element.tag)))
+
+
+def from_base64(written: str, name: str) -> bytes:
+    """What base64 stands for. Raises Refusal, that of an element of this name."""
     try:
-        return binascii.a2b_base64("".join(text(element).split()), strict_mode=True)
+        return binascii.a2b_base64(written, strict_mode=True)
     except ValueError:
-        raise malformed(f"{local_name(str(element.tag))} is no base64") from None
+        pass  # in lines, mostly
+    try:
+        return binascii.a2b_base64("".join(written.split()), strict_mode=True)
+    except ValueError:
+        raise malformed(f"{name} is no base64") from None
 
 
 def malformed(problem: str) -> Refusal:

@@ -239,6 +239,46 @@ def test_a_request_without_credentials_is_kept_as_it_came() -> None:
     assert masked_request(b"\xff\xfe not xml", b"") == b"\xff\xfe not xml"
 
 
+def test_what_is_behind_the_header_of_a_masked_request_stays_as_it_came() -> None:
+    header = f'<w:Security xmlns:w="{WSSE}">{TOKEN}</w:Security>'
+    text = envelope("<a  b = 'c'/><![CDATA[d]]>\r\n<!-- e -->", header)
+    assert kept(text).endswith(text[text.index(b"</soap:Header>") :])
+    assert b"hush" not in kept(text)
+
+
+HIDDEN = f'<w:Security xmlns:w="{WSSE}">{TOKEN}</w:Security>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        envelope("<a/>", f"<!-- </soap:Header> -->{HIDDEN}"),
+        envelope("<a/>", f"<b><![CDATA[</soap:Header>]]></b>{HIDDEN}"),
+        envelope("<a/>", f"<b><?c </soap:Header>?></b>{HIDDEN}"),
+        envelope("<a/>", f"<b><soap:Header/></b>{HIDDEN}"),
+        envelope("<a/>", f"<b><soap:Header></soap:Header></b>{HIDDEN}"),
+        envelope("<a/>", f"<b c='&lt;/soap:Header>'/>{HIDDEN}"),
+        envelope(f"<soap:Header>{HIDDEN}</soap:Header>").replace(
+            b"<soap:Body>", b"<soap:Header/><soap:Body>"
+        ),
+        envelope("<a/>", HIDDEN).replace(b"</soap:Header>", b"</soap:Header\n>"),
+        envelope("<a/>", HIDDEN).replace(b"<soap:Header>", b"<soap:Header a='>'>"),
+        envelope("<a/>", HIDDEN).replace(b"<soap:Envelope ", b"<soap:Envelope a='>' "),
+        envelope("<a/>", HIDDEN).replace(b"<soap:Envelope ", b"<!-- <soap:Header> --><soap:Envelope "),
+        envelope("<a/>", HIDDEN).replace(b"soap:", b"").replace(b"xmlns:soap", b"xmlns"),
+        envelope(HIDDEN, HIDDEN),
+        envelope(
+            f"<x><l:Login xmlns:l='urn:l'>-</l:Login>{HIDDEN}</x>", "<l:Login xmlns:l='urn:l'>hush</l:Login>"
+        ),
+    ],
+)
+def test_nothing_in_or_around_a_header_makes_us_keep_a_credential(text: bytes) -> None:
+    etree.fromstring(text)
+    found = kept(text, ("Login",))
+    assert b"hush" not in found
+    etree.fromstring(found)
+
+
 def test_masking_finds_its_own_marks_alone_the_second_time() -> None:
     once = kept(envelope("<a/>", f'<w:Security xmlns:w="{WSSE}">{TOKEN}</w:Security>'))
     assert b"***" in once
