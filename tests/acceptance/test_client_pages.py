@@ -63,6 +63,7 @@ SETTINGS = """
 certificate = "certs/server.pem"
 key = "certs/server.key"
 client_ca = "certs/ca.pem"
+client_certificate = "optional"
 [at_rest]
 key_file = "at-rest.key"
 [callers.crm]
@@ -122,7 +123,13 @@ def test_a_page_shows_how_to_say_who_one_is(
     done = subprocess.run(
         [*command, file],
         cwd=tmp_path,
-        env=environment(PATH=os.environ["PATH"], NODE_EXTRA_CA_CERTS="ca.pem", **given),
+        env=environment(
+            PATH=os.environ["PATH"],
+            NODE_EXTRA_CA_CERTS="ca.pem",
+            REQUESTS_CA_BUNDLE="",
+            CURL_CA_BUNDLE="",
+            **given,
+        ),
         capture_output=True,
         text=True,
         timeout=60,
