@@ -326,8 +326,8 @@ class Bridge:
             drains=drains,
         )
 
-    def open_doors(self) -> list[str]:
-        """A sentence for each door that stands open, and each caller that finds none."""
+    def open_doors(self) -> list[doors.Door]:
+        """Each door that stands open, and each caller that finds none."""
         kept = []
         if self.store is not None:
             with self.store.reading() as session:

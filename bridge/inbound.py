@@ -194,6 +194,8 @@ class Inbound:
 
     def _no_operation(self, body: str | None, permits: Permits) -> Refusal:
         """The same for an operation that is not there, and one that is not for this caller."""
+        if not permits.allow_some_of(self.name):
+            return refuse("nothing_permitted")
         whole = permits.allow_all_of(self.name)
         operations = self.inputs if whole else self._inputs(permits) or "–"
         if body is None:

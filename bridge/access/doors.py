@@ -1,9 +1,13 @@
-"""Which doors stand open: who is answered without credentials, and what an operator should know about the rest."""
+"""Which doors stand open: who is answered without credentials, and what an operator should know about the rest.
+
+Each door has a name of its own and a row in the checklist of docs/security.md.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +87,54 @@ def nobody_gets_in(settings: Settings) -> str:
     )
 
 
-def open_doors(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> list[str]:
-    """What an operator should know, a sentence for each. `kept` are the credentials of the store that were not revoked."""
+NAMES = (
+    "anonymous",
+    "pages",
+    "wide-network",
+    "readable-line",
+    "every-operation",
+    "nothing-allowed",
+    "no-way-in",
+    "unknown-caller",
+    "certificate-ends",
+    "readable-store",
+    "no-trail",
+    "no-checkpoints",
+    "no-backup",
+)
+"""Every door, in the order of the checklist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One that stands open: its name, one of NAMES, and a sentence for people."""
+
+    name: str
+    says: str
+
+
+def open_doors(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> list[Door]:
+    """What an operator should know about who gets in. `kept` are the credentials of the store that were not revoked."""
     return [*_to_anybody(settings), *_on_the_way(settings), *_of_callers(settings, kept, now)]
 
 
-def _to_anybody(settings: Settings) -> Iterator[str]:
+def unprotected(settings: Settings) -> list[Door]:
+    """What is not set to protect what a bridge keeps that others reach; nothing where only this machine does."""
+    return list(_of_what_is_kept(settings)) if is_exposed(settings) else []
+
+
+def _to_anybody(settings: Settings) -> Iterator[Door]:
     where = settings.server.public_url or settings.server.host
     if admits_anonymous(settings) and is_exposed(settings):
         what = "all operations" if ANONYMOUS not in settings.roles else f"what [roles.{ANONYMOUS}] names"
-        yield f'access.anonymous is "yes": anybody who reaches {where} may ask for {what} without credentials.'
+        yield Door(
+            "anonymous",
+            f'access.anonymous is "yes": anybody who reaches {where} may ask for {what} without credentials.',
+        )
     if settings.access.pages == "everybody" and is_exposed(settings) and settings.callers:
-        yield f'access.pages is "everybody": anybody who reaches {where} may read the contracts.'
+        yield Door(
+            "pages", f'access.pages is "everybody": anybody who reaches {where} may read the contracts.'
+        )
     for path, networks in (
         ("metrics.allow", settings.metrics.allow),
         ("server.trusted_proxies", settings.server.trusted_proxies),
@@ -102,33 +142,50 @@ def _to_anybody(settings: Settings) -> Iterator[str]:
         for one in networks:
             network = ipaddress.ip_network(one, strict=False)
             if network.num_addresses > _MANY and not network.is_private and not network.is_loopback:
-                yield f"{path} names {one}, which is a large part of the public network."
+                yield Door(
+                    "wide-network", f"{path} names {one}, which is a large part of the public network."
+                )
 
 
-def _on_the_way(settings: Settings) -> Iterator[str]:
+def _on_the_way(settings: Settings) -> Iterator[Door]:
     server = settings.server
     if server.public_url.startswith("http:"):
-        yield f"server.public_url is {server.public_url}: API keys and passwords can be read on the way."
+        yield Door(
+            "readable-line",
+            f"server.public_url is {server.public_url}: API keys and passwords can be read on the way.",
+        )
     elif settings.tls.certificate is None and not is_loopback(server.host) and not server.public_url:
-        yield (
+        yield Door(
+            "readable-line",
             f"The bridge listens on {server.host} without TLS: API keys and passwords can be read on the way. Set tls.certificate "
-            "and tls.key, or listen on 127.0.0.1 behind a proxy that does TLS and name its address in server.public_url."
+            "and tls.key, or listen on 127.0.0.1 behind a proxy that does TLS and name its address in server.public_url.",
         )
 
 
-def _of_callers(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> Iterator[str]:
+def _of_callers(settings: Settings, kept: Sequence[CredentialRow], now: datetime) -> Iterator[Door]:
     able = {one.caller for one in kept if one.state(now) == "valid"}
     for name, caller in settings.callers.items():
         roles = [settings.roles[role] for role in caller.roles if role in settings.roles]
         operations = [one for role in roles for one in role.operations]
         if ALL in operations:
-            yield f"{name} may ask for every operation there is, and for those still to come: a role of it names {ALL}."
+            yield Door(
+                "every-operation",
+                f"{name} may ask for every operation there is, and for those still to come: a role of it names {ALL}.",
+            )
         if not operations:
-            yield f"{name} may ask for nothing: give callers.{name} roles with operations."
+            yield Door(
+                "nothing-allowed", f"{name} may ask for nothing: give callers.{name} roles with operations."
+            )
         if name not in able and not caller.certificates:
-            yield f"{name} cannot get in: soapbridge credentials add {name}, or name its certificates."
+            yield Door(
+                "no-way-in",
+                f"{name} cannot get in: soapbridge credentials add {name}, or name its certificates.",
+            )
     for name in sorted(able - settings.callers.keys()):
-        yield f"There are credentials of {name}, whom the settings do not know: they let nobody in. Revoke them."
+        yield Door(
+            "unknown-caller",
+            f"There are credentials of {name}, whom the settings do not know: they let nobody in. Revoke them.",
+        )
     try:
         known = certificates.read(settings.callers).values()
     except SettingsError:
@@ -136,4 +193,25 @@ def _of_callers(settings: Settings, kept: Sequence[CredentialRow], now: datetime
     for one in known:
         if one.until < now + _SOON:
             word = "is over since" if one.until < now else "is over on"
-            yield f"A certificate of {one.caller} {word} {one.until:%Y-%m-%d}; name its successor beside it."
+            yield Door(
+                "certificate-ends",
+                f"A certificate of {one.caller} {word} {one.until:%Y-%m-%d}; name its successor beside it.",
+            )
+
+
+def _of_what_is_kept(settings: Settings) -> Iterator[Door]:
+    if settings.at_rest.key_file is None and not settings.at_rest.key_command:
+        yield Door(
+            "readable-store",
+            "Messages are kept as they are: whoever has a copy of the store can read them. Make a key (soapbridge keys new FILE) "
+            "and name it in at_rest.key_file.",
+        )
+    if not settings.audit.enabled:
+        yield Door("no-trail", "audit.enabled is off: nobody can tell later who did what.")
+    elif settings.audit.checkpoints is None:
+        yield Door(
+            "no-checkpoints",
+            "audit.checkpoints names no file: that the end of the audit trail was cut off would not be found. Name one on another machine.",
+        )
+    if settings.backup.folder is None:
+        yield Door("no-backup", "backup.folder is not set: no backups are made by the clock.")

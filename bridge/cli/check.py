@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bridge.cli.bridges import Target, open_bridge
 from bridge.cli.output import AsJson, ConfigFile, finish, say
 from bridge.errors import BridgeError, SettingsError
 from bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from bridge.access.doors import Door
 
 
 def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = None) -> None:
@@ -13,12 +18,18 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
     mistakes: list[str] = []
     warnings: list[str] = []
     services: list[str] = []
+    found: list[Door] = []
+    from bridge.access.doors import unprotected
+
     try:
         bridge = open_bridge(target, config)
         services = [service.name for service in bridge.services.values()]
         bridge.check()
         _check_tls(bridge.settings)
-        warnings = bridge.open_doors()
+        found = bridge.open_doors()
+        if bridge.store is not None:
+            found += unprotected(bridge.settings)
+        warnings = [door.says for door in found]
         if bridge.store is not None:
             from bridge.ops.probe import folder_warnings
 
@@ -42,7 +53,12 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         f"Nothing wrong. Next: {command}" if not mistakes else "Mend these, then check again.",
         ok=not mistakes,
         as_json=as_json,
-        content={"services": services, "mistakes": mistakes, "warnings": warnings},
+        content={
+            "services": services,
+            "mistakes": mistakes,
+            "warnings": warnings,
+            "doors": sorted({door.name for door in found}),
+        },
     )
 
 

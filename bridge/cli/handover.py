@@ -21,6 +21,14 @@ def handover(
     service: Annotated[
         list[str] | None, typer.Option("--service", help="Only this service; may be given several times.")
     ] = None,
+    caller: Annotated[
+        str | None,
+        typer.Option(
+            "--caller",
+            metavar="NAME",
+            help="Whom it is for: what its roles allow, its limits, what its messages must carry.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Markdown, or HTML where it ends in .html."),
@@ -37,6 +45,11 @@ def handover(
 
     bridge = open_bridge(target, config)
     settings = bridge.settings
+    if caller and caller not in settings.callers:
+        raise SettingsError(
+            f"The settings know no caller {caller}.",
+            advice=f"There are: {', '.join(settings.callers) or 'none'}.",
+        )
     sheet = sheet_of(
         _chosen(bridge, service or []),
         settings,
@@ -44,6 +57,7 @@ def handover(
         language=language,
         contact=contact or "",
         remembers=bridge.has_store,
+        caller=caller or "",
     )
     html = output is not None and output.suffix.lower() in (".html", ".htm")
     text = as_html(sheet) if html else as_markdown(sheet)
@@ -58,6 +72,10 @@ def handover(
         aside("The addresses are this machine's: set server.public_url to what the partner reaches.")
     if not (contact or settings.server.contact):
         aside("The sheet names nobody to ask: give --contact, or set server.contact.")
+    if caller and not settings.callers[caller].roles:
+        aside(f"{caller} may ask for nothing yet: give callers.{caller} roles.")
+    elif settings.callers and not caller:
+        aside("It holds for all callers: --caller NAME writes what is one caller's.")
     if output is not None:
         hint = "print it to PDF from a browser" if html else "give it to the partner"
         aside(f"Written to {output}: read it, then {hint}.")

@@ -36,7 +36,7 @@ def new(
     key.write(file)
     finish(
         f"Key {key.name} is in {file}. Keep a copy where the store's backups are not; without it they are worth nothing.\n"
-        f'Next, in bridge.toml: [at_rest] key_file = "{file}"',
+        f'Next, in bridge.toml: key_file = "{file}" under [at_rest] for what the store keeps, or under [backup] for backups.',
         as_json=as_json,
         content={"key": key.name, "file": str(file)},
     )

@@ -60,7 +60,7 @@ def run(
     for reason in bridge.unanswered():
         aside(f"warning: it will be answered with a Server fault: {reason}")
     for door in bridge.open_doors():
-        aside(f"warning: {door}")
+        aside(f"warning: {door.says}")
     if target is None:
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json, delivers=delivers)

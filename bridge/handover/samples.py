@@ -68,7 +68,9 @@ def full_payload(contract: Contract, operation: Operation) -> etree._Element | N
     return etree.fromstring(example(contract.model, operation.input).encode())
 
 
-def command(operation: Operation, address: str, *, with_certificate: bool = False) -> str:
+def command(
+    operation: Operation, address: str, *, with_certificate: bool = False, with_key: bool = False
+) -> str:
     """A line for a shell that sends request.xml."""
     version = version_of(operation)
     action = min(operation.soap_actions, default="")
@@ -77,6 +79,8 @@ def command(operation: Operation, address: str, *, with_certificate: bool = Fals
         headers.append(f'SOAPAction: "{action}"')
     elif action:
         headers[0] += f'; action="{action}"'
+    if with_key:
+        headers.append("X-API-Key: …")
     given = [word for header in headers for word in ("-H", header)]
     certificate = ["--cert", "client.pem", "--key", "client.key"] if with_certificate else []
     return shlex.join(["curl", "-i", *certificate, *given, "--data-binary", "@request.xml", address])

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
+from bridge.access.doors import needs_credentials
+from bridge.access.permits import EVERYTHING, Permits
 from bridge.contract import Contract, Operation
 from bridge.contract.model import Documentation
 from bridge.errors import BridgeError
@@ -45,6 +47,7 @@ def sheet_of(
     language: Language = "en",
     contact: str = "",
     remembers: bool = True,
+    caller: str = "",
 ) -> Document:
     """The sheet for these services.
 
@@ -52,8 +55,10 @@ def sheet_of(
         address: where the bridge is reached, without a slash at the end.
         contact: whom to ask; the settings' where it is empty.
         remembers: whether the bridge has a store, and so keeps first answers.
+        caller: whom it is for, of those that settings name: only what its roles allow, its limits, what it must send. Empty: what holds
+            for all.
     """
-    return _Sheet(services, settings, address, language, contact, remembers).made()
+    return _Sheet(services, settings, address, language, contact, remembers, caller).made()
 
 
 class _Sheet:
@@ -65,8 +70,14 @@ class _Sheet:
         language: Language,
         contact: str,
         remembers: bool,
+        caller: str,
     ) -> None:
-        self.services = services
+        self.caller = caller
+        self.own = settings.callers[caller] if caller else None
+        roles = EVERYTHING if self.own is None else Permits.of_roles(self.own.roles, settings.roles)
+        self.permits = roles
+        self.known = needs_credentials(settings) or self.own is not None
+        self.services = [one for one in services if self._answered(one)]
         self.settings = settings
         self.address = address
         self.language = language
@@ -74,7 +85,7 @@ class _Sheet:
         self.contact = contact or settings.server.contact or self.words["no_contact"]
         self.remembers = remembers
         title = self.words["title"].format(
-            names=self.words["comma"].join(service.name for service in services)
+            names=self.words["comma"].join(service.name for service in self.services)
         )
         self.document = Document(title, language)
         self.add = self.document.add
@@ -96,12 +107,17 @@ class _Sheet:
     def _say(self, name: str, /, **values: str) -> Text:
         return spans(self.words[name], **values)
 
+    def _answered(self, service: Service) -> list[Operation]:
+        """The operations that this sheet's reader can call."""
+        name = service.path.removeprefix("/services/")
+        return [one for one in answered(service) if self.permits.allow(name, one.key)]
+
     # -- a service -------------------------------------------------------------------------------
 
     def _service(self, service: Service) -> None:
         contract = service.contract
         words, url = self.words, self.address + service.path
-        operations = answered(service)
+        operations = self._answered(service)
         if len(self.services) > 1:
             self.add(Heading(service.name, 2))
         if about := self._documentation(contract.documentation):
@@ -150,7 +166,7 @@ class _Sheet:
             certificate = (
                 self.settings.tls.client_ca is not None and self.settings.tls.client_certificate == "required"
             )
-            line = samples.command(operations[0], url, with_certificate=certificate)
+            line = samples.command(operations[0], url, with_certificate=certificate, with_key=self.known)
             self.add(
                 Heading(self.words["first_call"], 3),
                 Paragraph(self._say("first_call_text", operation=operations[0].key)),
@@ -216,7 +232,7 @@ class _Sheet:
         """Each fault once, with an operation that declares it."""
         seen = set()
         for service in self.services:
-            for operation in answered(service):
+            for operation in self._answered(service):
                 for name, element in operation.faults.items():
                     if (name, element) not in seen:
                         seen.add((name, element))
@@ -237,7 +253,7 @@ class _Sheet:
             Paragraph(self._say("violations_text", namespace=VIOLATIONS_NS)),
         )
         for service in self.services:
-            for operation in answered(service):
+            for operation in self._answered(service):
                 try:
                     shown = samples.refusal(service.contract, operation, self.language)
                 except BridgeError:
@@ -247,7 +263,8 @@ class _Sheet:
                     return
 
     def _other(self) -> None:
-        names = ("client_fault", "server_fault", "busy", "http_refused", "no_answer")
+        access = ("denied", "too_often") if self.known else ()
+        names = ("client_fault", "server_fault", *access, "busy", "http_refused", "no_answer")
         rows = tuple(
             (self._say(name), self._say(f"{name}_means"), self._say(f"{name}_repeat")) for name in names
         )
@@ -305,6 +322,10 @@ class _Sheet:
         rate = words["limit_rate_none"].format(
             threads=server.threads * server.workers, waiting=server.waiting * server.workers
         )
+        own = self.own
+        if own is not None and own.rate:
+            rate = words["limit_rate_yours"].format(n=f"{own.rate:g}")
+        at_once = [("limit_in_flight", f"{own.in_flight}")] if own is not None and own.in_flight else []
         rows = (
             ("limit_bytes", words["megabytes"].format(n=megabytes)),
             ("limit_elements", f"{limits.max_elements}"),
@@ -314,6 +335,7 @@ class _Sheet:
             ("limit_idle", seconds(server.idle_timeout)),
             ("limit_answer", seconds(2 * server.stuck_after)),
             ("limit_rate", rate),
+            *at_once,
         )
         self.add(
             Heading(words["limits_title"], 2),
@@ -325,8 +347,32 @@ class _Sheet:
         told = ["security_https" if self.address.startswith("https:") else "security_http"]
         if tls.client_ca is not None:
             told.append(f"security_client_{tls.client_certificate}")
-        told.append("security_none")
-        self.add(Heading(self.words["security"], 2), Bullets(tuple(self._say(name) for name in told)))
+        means = tuple(self._means()) if self.known else (self._say("security_none"),)
+        self.add(Heading(self.words["security"], 2), Bullets((*(self._say(name) for name in told), *means)))
+
+    def _means(self) -> Iterable[Text]:
+        """How a request says who it is from, and what this caller's must carry."""
+        settings, own = self.settings, self.own
+        yield self._say("security_known")
+        yield self._say("security_key")
+        yield self._say("security_basic", caller=self.caller or self.words["your_name"])
+        if settings.tls.client_ca is not None or settings.server.client_certificate_header:
+            yield self._say("security_certificate")
+        if not self.remembers:  # without a store no Security header is understood
+            return
+        yield self._say("security_wss")
+        yield self._say("security_age", seconds=f"{settings.wss.max_age:g}")
+        if own is None:
+            return
+        comma = self.words["comma"]
+        if own.requires:
+            yield self._say("security_requires", things=comma.join(own.requires))
+        for operation, things in own.requires_for.items():
+            yield self._say("security_requires_for", operation=operation, things=comma.join(things.split()))
+        if own.signed_headers:
+            yield self._say("security_signed_headers", things=comma.join(own.signed_headers))
+        if own.signed_replies:
+            yield self._say("security_signed_replies")
 
     def _documentation(self, texts: Sequence[Documentation]) -> str:
         """What the contract says in this language; else in none, in English, in any."""

@@ -361,10 +361,10 @@ _DELIVERY = {
 _ACCESS = {
     "no_credentials": Reason(
         "The request does not say who it is from.",
-        "Send what you were given: an API key in the HTTP header `X-API-Key`, a name with its password (HTTP Basic), or a client "
-        "certificate.",
+        "Send what you were given: an API key in the HTTP header `X-API-Key`, a name with its password (HTTP Basic), a client "
+        "certificate, or a WS-Security header.",
         "请求未说明来自谁。",
-        "请发送所分配的凭据：HTTP 头 `X-API-Key` 中的 API 密钥、用户名和密码（HTTP Basic）或客户端证书。",
+        "请发送所分配的凭据：HTTP 头 `X-API-Key` 中的 API 密钥、用户名和密码（HTTP Basic）、客户端证书，或 WS-Security 头。",
         status=401,
     ),
     "wrong_credentials": Reason(
@@ -393,6 +393,12 @@ _ACCESS = {
         "What you may send: {operations}. If that is not enough, ask whoever runs this service.",
         "您无权在此发送以元素 `{found}` 开头的请求。",
         "您可以发送：{operations}。如需更多权限，请联系本服务的运维人员。",
+    ),
+    "nothing_permitted": Reason(
+        "You may not ask for anything at this address.",
+        "Compare the address with what you were given; for more, ask whoever runs this service.",
+        "您无权使用此地址。",
+        "请与所分配的地址核对；如需权限，请联系本服务的运维人员。",
     ),
     "too_often": Reason(
         "You may send {most} requests a second, and there were more.",

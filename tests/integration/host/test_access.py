@@ -181,7 +181,7 @@ def test_a_header_that_only_a_denied_operation_knows_does_not_tell_it_from_one_t
 def test_a_caller_without_roles_gets_in_and_may_do_nothing(desk: Desk) -> None:
     answer = desk.as_("idle")
     assert answer.status == 500
-    assert "may not ask" in answer.text
+    assert "may not ask for anything at this address" in answer.text
     assert desk.partner_of(answer) == ("idle", "Echo")
 
 

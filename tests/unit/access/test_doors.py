@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +14,16 @@ from bridge import Bridge
 from bridge.access import doors
 from bridge.errors import SettingsError
 from bridge.settings import Access, Caller, Metrics, Role, Server, Settings, load
+from bridge.settings.security import AtRest, Audit, Backup
 from bridge.store.credentials import CredentialRow
+from tests.certificates import self_signed
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 CRM = {"crm": Caller(roles=("buyer",))}
 BUYER = {"buyer": Role(operations=("buy.*",))}
+FAR = Server(host="0.0.0.0")
+HTTPS = Server(public_url="https://b.example")
+ANYBODY = Access(anonymous="yes")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,7 @@ def credential(caller: str, **more: Any) -> CredentialRow:
 
 
 def told(settings: Settings, *kept: CredentialRow) -> str:
-    return "\n".join(doors.open_doors(settings, kept, NOW))
+    return "\n".join(door.says for door in doors.open_doors(settings, kept, NOW))
 
 
 def test_a_bridge_behind_an_https_proxy_with_one_caller_and_its_key_has_no_open_door() -> None:
@@ -81,49 +89,98 @@ def test_a_bridge_behind_an_https_proxy_with_one_caller_and_its_key_has_no_open_
     assert told(Settings()) == ""
 
 
-@pytest.mark.parametrize(
-    ("settings", "kept", "says"),
-    [
-        (Settings(server=Server(host="0.0.0.0"), access=Access(anonymous="yes")), (), "all operations"),
-        (
-            Settings(
-                server=Server(host="0.0.0.0"), access=Access(anonymous="yes"), roles={"anonymous": Role()}
-            ),
-            (),
-            "what [roles.anonymous] names",
-        ),
-        (
-            Settings(server=Server(host="0.0.0.0"), callers=CRM, roles=BUYER),
-            (credential("crm"),),
-            "without TLS",
-        ),
-        (Settings(server=Server(public_url="http://b.example")), (), "can be read on the way"),
-        (
-            Settings(
-                server=Server(public_url="https://b.example"), callers=CRM, access=Access(pages="everybody")
-            ),
-            (),
-            "access.pages",
-        ),
-        (Settings(metrics=Metrics(allow=("0.0.0.0/0",))), (), "metrics.allow names 0.0.0.0/0"),
-        (Settings(server=Server(trusted_proxies=("::/0",))), (), "server.trusted_proxies names ::/0"),
-        (
-            Settings(callers={"crm": Caller(roles=("all",))}, roles={"all": Role(operations=("*",))}),
-            (credential("crm"),),
-            "every operation there is",
-        ),
-        (Settings(callers={"crm": Caller()}), (credential("crm"),), "may ask for nothing"),
-        (Settings(callers=CRM, roles=BUYER), (), "crm cannot get in"),
-        (
-            Settings(callers=CRM, roles=BUYER),
-            (credential("crm", expires_at=NOW - timedelta(seconds=1)),),
-            "crm cannot get in",
-        ),
-        (Settings(callers=CRM, roles=BUYER), (credential("crm"), credential("old")), "credentials of old"),
-    ],
-)
-def test_each_open_door_is_named(settings: Settings, kept: tuple[CredentialRow, ...], says: str) -> None:
-    assert says in told(settings, *kept)
+OPEN: list[tuple[str, Settings, tuple[CredentialRow, ...], str]] = [
+    ("anonymous", Settings(server=FAR, access=ANYBODY), (), "all operations"),
+    (
+        "anonymous",
+        Settings(server=FAR, access=ANYBODY, roles={"anonymous": Role()}),
+        (),
+        "what [roles.anonymous] names",
+    ),
+    (
+        "pages",
+        Settings(server=HTTPS, callers=CRM, roles=BUYER, access=Access(pages="everybody")),
+        (credential("crm"),),
+        "access.pages",
+    ),
+    ("wide-network", Settings(metrics=Metrics(allow=("0.0.0.0/0",))), (), "metrics.allow names 0.0.0.0/0"),
+    ("wide-network", Settings(server=Server(trusted_proxies=("::/0",))), (), "trusted_proxies names ::/0"),
+    ("readable-line", Settings(server=FAR, callers=CRM, roles=BUYER), (credential("crm"),), "without TLS"),
+    ("readable-line", Settings(server=Server(public_url="http://b.example")), (), "can be read on the way"),
+    (
+        "every-operation",
+        Settings(callers={"crm": Caller(roles=("all",))}, roles={"all": Role(operations=("*",))}),
+        (credential("crm"),),
+        "every operation there is",
+    ),
+    ("nothing-allowed", Settings(callers={"crm": Caller()}), (credential("crm"),), "may ask for nothing"),
+    ("no-way-in", Settings(callers=CRM, roles=BUYER), (), "crm cannot get in"),
+    (
+        "no-way-in",
+        Settings(callers=CRM, roles=BUYER),
+        (credential("crm", expires_at=NOW - timedelta(seconds=1)),),
+        "crm cannot get in",
+    ),
+    (
+        "unknown-caller",
+        Settings(callers=CRM, roles=BUYER),
+        (credential("crm"), credential("old")),
+        "credentials of old",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "kept", "says"), OPEN)
+def test_each_open_door_is_named(
+    name: str, settings: Settings, kept: tuple[CredentialRow, ...], says: str
+) -> None:
+    found = [door for door in doors.open_doors(settings, kept, NOW) if door.name == name]
+    assert says in "".join(door.says for door in found)
+
+
+def test_a_certificate_that_ends_is_named(tmp_path: Path) -> None:
+    pair = self_signed(tmp_path, "crm", days=30)
+    settings = Settings(callers={"crm": replace(CRM["crm"], certificates=(pair.certificate,))}, roles=BUYER)
+    early, late = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 5))
+    assert doors.open_doors(settings, (), early) == []
+    (door,) = doors.open_doors(settings, (), late)
+    assert door.name == "certificate-ends"
+
+
+UNPROTECTED = [
+    ("readable-store", {}),
+    ("no-trail", {"audit": Audit(enabled=False)}),
+    ("no-checkpoints", {}),
+    ("no-backup", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "more"), UNPROTECTED)
+def test_what_does_not_protect_a_store_is_named_where_others_come_in(name: str, more: dict[str, Any]) -> None:
+    assert name in [door.name for door in doors.unprotected(Settings(server=HTTPS, **more))]
+    assert doors.unprotected(Settings(**more)) == []
+
+
+def test_a_store_that_is_protected_has_no_open_door() -> None:
+    somewhere = Path("/elsewhere")
+    settings = Settings(
+        server=HTTPS,
+        at_rest=AtRest(key_file=somewhere),
+        audit=Audit(checkpoints=somewhere),
+        backup=Backup(folder=somewhere),
+    )
+    assert doors.unprotected(settings) == []
+
+
+def test_the_checklist_of_the_page_is_the_one_that_check_goes_through() -> None:
+    page = (Path(__file__).parents[3] / "docs/security.md").read_text("utf-8")
+    _, _, after = page.partition("\n## The checklist\n")
+    checklist, _, _ = after.partition("\n## ")
+    assert tuple(re.findall(r"^\| `([\w-]+)` \|", checklist, re.MULTILINE)) == doors.NAMES
+    source = Path(doors.__file__).read_text("utf-8")
+    assert set(re.findall(r'Door\(\s*"([\w-]+)"', source)) == set(doors.NAMES)
+    tried = {name for name, *_ in OPEN} | {name for name, _ in UNPROTECTED} | {"certificate-ends"}
+    assert tried == set(doors.NAMES)
 
 
 @pytest.mark.parametrize(

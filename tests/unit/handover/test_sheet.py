@@ -21,7 +21,19 @@ from bridge.errors import InvalidMessage
 from bridge.handover import LANGUAGES, Language, as_html, as_markdown, sheet_of
 from bridge.handover.document import Code, Document, Link, Listing, Paragraph, Table, spans
 from bridge.handover.words import FAULT_TODO, WORDS
-from bridge.settings import Contracts, Data, Erp, Idempotency, Server, Service, Settings, Store, Tls
+from bridge.settings import (
+    Caller,
+    Contracts,
+    Data,
+    Erp,
+    Idempotency,
+    Role,
+    Server,
+    Service,
+    Settings,
+    Store,
+    Tls,
+)
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 ADDRESS = "https://bridge.example/erp"
@@ -135,6 +147,49 @@ def test_it_says_what_the_settings_say(bridge: Bridge) -> None:
     ):
         assert told in text
     assert "Ask Bob" in as_markdown(sheet(bridge, contact="Ask Bob"))
+
+
+def test_it_tells_a_caller_how_to_say_who_it_is_what_it_may_do_and_how_much(settings: Settings) -> None:
+    crm = Caller(
+        roles=("buyer",),
+        requires=("timestamp",),
+        requires_for={"purchasing.CreatePurchaseOrder": "signature"},
+        signed_headers=("MessageID",),
+        signed_replies=True,
+        rate=2.5,
+        in_flight=4,
+    )
+    roles = {"buyer": Role(operations=("purchasing.CreatePurchaseOrder",))}
+    known = replace(settings, callers={"crm": crm, "rival": Caller(rate=77.7)}, roles=roles)
+    bridge = shipped_bridge(known, store=False)
+    text = as_markdown(sheet(bridge, caller="crm"))
+    for told in (
+        "# How to call purchasing\n",
+        "`X-API-Key`",
+        "-H 'X-API-Key: …'",
+        "the name `crm`",
+        "hold for 300 seconds",
+        "Security header: timestamp.",
+        "`purchasing.CreatePurchaseOrder` must carry in addition: signature.",
+        "there is a signature: MessageID.",
+        "faults too, are signed",
+        "| Requests a second | 2.5; more get 429 |",
+        "at the same time | 4 |",
+        "HTTP 401",
+    ):
+        assert told in text
+    for nothing in ("GetPurchaseOrder", "rival", "77.7", "No user name"):
+        assert nothing not in text
+    everybody = as_markdown(sheet(bridge))
+    assert "GetPurchaseOrder" in everybody
+    assert "the name `your name here`" in everybody
+    assert "2.5; more" not in everybody
+
+
+def test_where_nobody_has_to_be_known_it_asks_for_no_key(settings: Settings) -> None:
+    text = as_markdown(sheet(shipped_bridge(Settings(), store=False)))
+    assert "No user name, password or token is asked for" in text
+    assert "X-API-Key" not in text
 
 
 def test_a_bridge_without_a_store_promises_no_first_answer(bridge: Bridge) -> None:
