@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench interop crash security docs dist lock lowest sbom release-check clean
+.PHONY: help run test lint format bench interop crash security fuzz soak docs dist lock lowest sbom release-check clean
 
 help:
 	@echo "make run     start a bridge with the shipped ERP contracts, its data in ./data (SQLite)"
@@ -25,6 +25,8 @@ help:
 	@echo "make interop clients of other languages against every operation; writes docs/interop.md"
 	@echo "make crash   kill everything for a while, and see whether all that was accepted arrives; docs/crash-kit.md"
 	@echo "make security  attack a bridge over TLS with all that is known; writes docs/attacks.md"
+	@echo "make fuzz    messages, settings and contracts bent at random; ARGS=\"--runs 1000000 --write\""
+	@echo "make soak    a million hostile messages, and the memory of the server meanwhile"
 	@echo "make docs    write the generated pages anew (settings, order states)"
 	@echo "make dist    wheel and sdist in ./dist"
 	@echo "make lock    settle the versions of a release anew, with hashes: deploy/*.lock; ARGS=--upgrade takes the newest"
@@ -81,6 +83,12 @@ crash: $(VENV)/.installed-dev
 
 security: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.security --page docs/attacks.md $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz.soak $(ARGS)
 
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md

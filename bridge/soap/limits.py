@@ -69,8 +69,9 @@ class Limits:
     )
     max_name: int = _limit(
         256,
-        "Length of the name and of the namespace of the Envelope, of a header block and of the payload: names that "
-        "answers and journals repeat. Below them the contract decides; libxml2 ends at 50,000.",
+        "Length of every namespace, and of the names of the Envelope, of a header block and of the payload. Answers and journals "
+        "repeat those names, and canonical XML, which signatures and duplicates are told by, repeats a namespace for every element. "
+        "Of other names the contract decides; libxml2 ends at 50,000.",
         unit="characters",
         least=16,
         most=50_000,

@@ -201,6 +201,12 @@ _XML = {
         "请求中某个文本或属性超过 {most} 个字符。",
         "请分段发送。",
     ),
+    "namespace_too_long": Reason(
+        "The request declares a namespace of more than {most} characters.",
+        "Use the namespaces of the contract.",
+        "请求声明的命名空间超过 {most} 个字符。",
+        "请使用契约中的命名空间。",
+    ),
     "name_too_long": Reason(
         "The name or namespace of an element of the envelope has more than {most} characters.",
         "Use the names of the contract.",

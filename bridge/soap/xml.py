@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 import threading
+from functools import cache
 
 from lxml import etree
 
@@ -173,6 +174,9 @@ def _inspect(root: etree._Element, utf8: bytes, limits: Limits, tools: _Tools) -
     """What the tree tells better than the bytes. Walks happen in C, and only where the length allows a breach."""
     if b"!" in utf8 and root.getroottree().docinfo.internalDTD is not None:
         raise refuse("doctype")
+    most = limits.max_name
+    if _may_declare_longer(utf8, most) and _declares_longer(root, most):
+        raise refuse("namespace_too_long", most=most)
     size = len(utf8)
     if size > _LEVEL * limits.max_depth:
         ordinary = "/*" * min(_ORDINARY_DEPTH, limits.max_depth + 1)
@@ -185,6 +189,34 @@ def _inspect(root: etree._Element, utf8: bytes, limits: Limits, tools: _Tools) -
         longer = f"[string-length() > {limits.max_text}]"
         if tools.holds(f"//text(){longer} | //@*{longer}", root):
             raise refuse("text_too_long", most=limits.max_text)
+
+
+_FEW = 32
+
+
+def _may_declare_longer(utf8: bytes, most: int) -> bool:
+    """Whether something looks like the declaration of a namespace longer than `most`; what text says of namespaces does too."""
+    pattern = _longer_declaration(most)
+    at = utf8.find(b"xmlns")
+    for _ in range(_FEW):  # to find and to match is three times as fast as to search, while there are few
+        if at < 0:
+            return False
+        if pattern.match(utf8, at):
+            return True
+        at = utf8.find(b"xmlns", at + 5)
+    return pattern.search(utf8, max(at, 0)) is not None
+
+
+@cache
+def _longer_declaration(most: int) -> re.Pattern[bytes]:
+    # A prefix of any length would be read again from each `xmlns` in it: one that is too long is looked at in the tree as well.
+    value = b"|".join(b"%b[^%b<]{%d}" % (quote, quote, most + 1) for quote in (b'"', b"'"))
+    return re.compile(rb"xmlns(?::[^\s=<>\"']{0,%d})?(?:[^\s=<>\"']|\s*=\s*(?:%b))" % (most, value))
+
+
+def _declares_longer(root: etree._Element, most: int) -> bool:
+    """A namespace is written again for every element in canonical XML: what is long there and used often becomes gigabytes."""
+    return any(len(uri) > most for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)))
 
 
 def _has_long_tag(utf8: bytes, length: int) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -226,6 +227,72 @@ def test_different_prefixes_are_limited_and_repeated_ones_are_not() -> None:
     many = "".join(f'<b xmlns:p{n}="u"/>' for n in range(5)).encode()
     assert "4 different" in refused(b"<a>" + many + b"</a>").message
     assert len(parse(b"<a>" + b'<b xmlns="u"/>' * 8 + b"</a>", limits=SMALL)[0]) == 8
+
+
+LONG = "urn:" + "x" * 252
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '<a xmlns="{}"/>',
+        "<a xmlns = '{}'/>",
+        '<p:a xmlns:p="{}"/>',
+        "<a><b/><c><p:d xmlns:p\n=\n'{}'/></c></a>",
+        f'<a xmlns:{"p" * 300}="{{}}"/>',
+        f'<a {" ".join(f"xmlns:p{number}={chr(34)}u{chr(34)}" for number in range(40))}><b xmlns="{{}}"/></a>',
+    ],
+)
+def test_a_namespace_is_limited_wherever_it_is_declared(form: str) -> None:
+    assert parse(form.format(LONG).encode())[0] is not None
+    assert (
+        "namespace of more than 256 characters" in refused(form.format(LONG + "x").encode(), Limits()).message
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"xmlns=&quot;{'x' * 300}",
+        f'xmlns="{"x" * 300}"',
+        f"<![CDATA[<a xmlns='{'x' * 300}'/>]]>",
+        f"<!-- xmlns:{'x' * 300} -->",
+        'xmlns="' * 40 + "x" * 400,
+    ],
+)
+def test_what_text_says_of_namespaces_declares_none(text: str) -> None:
+    assert parse(f"<a>{text}</a>".encode())[0].tag == "a"
+
+
+@given(
+    names=st.lists(st.integers(1, 20).map(lambda size: "urn:" + "x" * size), min_size=1, max_size=45),
+    quote=st.sampled_from("\"'"),
+    prefixed=st.booleans(),
+)
+def test_a_namespace_that_is_too_long_is_always_found(names: list[str], quote: str, prefixed: bool) -> None:
+    form = "<p:b xmlns:p={}/>" if prefixed else "<b xmlns={}/>"
+    elements = "".join(form.format(f"{quote}{name}{quote}") for name in names)
+    body, limits = f"<a>{elements}</a>".encode(), Limits(max_name=16)
+    if max(map(len, names)) > 16:
+        assert "namespace of more than 16" in refused(body, limits).message
+    else:
+        parse(body, limits=limits)
+
+
+@pytest.mark.parametrize(
+    "text", ["xmlns ", "xmlns:", "xmlns=", 'xmlns="', "xmlns" + " " * 100_000, "xmlns:" + "x" * 1000]
+)
+def test_looking_for_long_namespaces_takes_bounded_time(text: str) -> None:
+    body = f"<a>{text * (4_000_000 // len(text))}</a>".encode()
+    start = time.process_time()
+    with contextlib.suppress(Refusal):  # what looks like attributes counts as such
+        parse(body)
+    assert time.process_time() - start < 2
+
+
+def test_a_namespace_that_would_be_written_for_every_element_is_refused_before_it_is() -> None:
+    body = f'<p:a xmlns:p="{"u" * 100_000}">{"<p:a/>" * 20_000}</p:a>'.encode()  # 2 GB as canonical XML
+    assert "namespace" in refused(body, Limits()).message
 
 
 @pytest.mark.parametrize("form", [b"<a>%s</a>", b'<a b="%s"/>'])

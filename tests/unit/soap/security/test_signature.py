@@ -455,9 +455,9 @@ def test_references_are_few() -> None:
 
 
 def test_whoever_has_no_key_gets_nothing_long_canonicalised() -> None:
-    """A thousand elements, each of which repeats a namespace of a hundred thousand characters."""
-    root = signed(envelope(around=f'xmlns:long="urn:{"x" * 100_000}"'), (BODY,))
-    assert "SignedInfo is longer than" in refused(root)
+    """Elements that each repeat a namespace of a hundred thousand characters are not even parsed."""
+    with pytest.raises(Refusal, match="namespace of more than 256"):
+        signed(envelope(around=f'xmlns:long="urn:{"x" * 100_000}"'), (BODY,))
     transform = signature_of(signed(parts=(BODY,)))[0][2][0][0]
     for _ in range(5000):
         etree.SubElement(transform, "x")
