@@ -54,6 +54,19 @@ def _wrapped(move: Move, target: Target) -> list[Seen]:
     return _refused(target, evil_order(message, evil), signed_id, evil_id)
 
 
+def _as_it_was_signed(target: Target) -> list[Seen]:
+    """Shows that what is made of these messages is refused for what was made of it, and that an order that is stored is found."""
+    seen = []
+    for who in ("strict", "mallory"):
+        request_id, payload = new_order()
+        message = target.callers.signed(payload, who)
+        if who == "mallory":
+            message = _sign_again(message.decode(), target.callers.signers[who])
+        seen.append(target.send(post(message, who=b""), address=target.new_address()))
+        assert target.known(request_id), "the order was not stored"
+    return seen
+
+
 def _sign_again(text: str, signer: Signer) -> bytes:
     """With a right SignatureValue over what SignedInfo says now."""
     root = parse(text.encode())[0]
@@ -245,6 +258,15 @@ def _forgeries() -> dict[str, Callable[[Target], list[Seen]]]:
 def attacks() -> list[Attack]:
     """All of them, in the order of the page."""
     told = [
+        Attack(
+            theme="Signature wrapping",
+            name="none: the messages as they were signed",
+            must="taken; the orders are stored",
+            allowed=(200,),
+            run=_as_it_was_signed,
+        )
+    ]
+    told += [
         Attack(
             theme="Signature wrapping",
             name=move.__name__.replace("_", " "),

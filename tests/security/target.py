@@ -199,8 +199,9 @@ class Target:
     def send(self, *pieces: bytes, pause: float = 0.0, address: str = ATTACKER, second: bool = False) -> Seen:
         """Bytes on a connection of their own, and the first answer that is not interim; `second`: from the other process."""
         pieces = tuple(self.as_insider(piece) for piece in pieces)
+        process = self.another() if second else self.erp
         began = time.perf_counter()
-        with (self.another() if second else self.erp).from_address(address) as connection:
+        with process.from_address(address) as connection:
             with contextlib.suppress(
                 OSError
             ):  # the bridge may hang up while we still send; then what it said is read
