@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.access import Caller, Means, certificates
 from bridge.access.certificates import KnownCertificate, fingerprint
-from bridge.access.permits import EVERYTHING, NOTHING, Permits
+from bridge.access.permits import ANONYMOUS, EVERYTHING, NOTHING, Permits
 from bridge.errors import SettingsError
 from bridge.store import credentials
 from bridge.store.cipher import open_text, place
@@ -36,8 +36,6 @@ STALE: Final = 5.0
 """Seconds for which what was read may be gone by."""
 AT_ONCE: Final = 0.1
 """Seconds between two looks for a credential that is not known."""
-ANONYMOUS: Final = "anonymous"
-"""The role of requests without credentials, where the settings have one."""
 
 
 @dataclass(frozen=True, slots=True)

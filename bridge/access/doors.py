@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bridge.access import certificates
-from bridge.access.directory import ANONYMOUS
-from bridge.access.permits import ALL
+from bridge.access.permits import ALL, ANONYMOUS
 from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ def needs_credentials(settings: Settings) -> bool:
 
 
 def needs_gatekeeper(settings: Settings) -> bool:
-    """Whether anybody has to be known."""
-    return bool(settings.callers) or not admits_anonymous(settings)
+    """Whether it matters who a request is from: callers are known, or what may be asked for without credentials is not everything."""
+    return bool(settings.callers) or not admits_anonymous(settings) or ANONYMOUS in settings.roles
 
 
 def nobody_gets_in(settings: Settings) -> str:

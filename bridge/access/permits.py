@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bridge.settings import Role
 
 ALL = "*"
+ANONYMOUS = "anonymous"
+"""The role of those who may come without credentials (`access.anonymous`), where settings have one of that name."""
 
 
 @dataclass(frozen=True, slots=True)

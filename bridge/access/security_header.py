@@ -119,7 +119,9 @@ class SecurityHeaders:
         # Used up last, when everything else holds: a message that is refused may be mended and sent again.
         if token is not None and token.nonce is not None:
             made = now if token.created is None else token.created
-            self._use_once(_digest(b"username", token.name.encode(), token.nonce), made)
+            # The digest is over nonce and Created in a row: white space that stands between them may be moved from one to the other.
+            nonce = token.nonce.rstrip(b" \t\r\n")
+            self._use_once(_digest(b"username", token.name.encode(), nonce), made)
         if signed is not None:
             assert created is not None
             self._use_once(_digest(b"signature", signed.fingerprint), created)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from bridge.access import Caller
+from bridge.access.permits import ANONYMOUS
 from bridge.contract import Contract
 from bridge.errors import BridgeError
 from bridge.fields.checks import hidden_places
@@ -52,35 +53,39 @@ class Sight:
 
     def hidden(self, caller: Caller | None, operation: str, element: str) -> tuple[Place, ...]:
         """What this caller must not see of an answer with this element."""
-        if caller is None or not self._hidden:
+        if not self._hidden:
             return ()
-        asked = (caller.roles, operation, element)
+        roles = self._roles_of(caller)
+        asked = (roles, operation, element)
         known = self._known.get(asked)
         if known is None:
-            paths = self._paths(caller, operation)
+            paths = self._paths(roles, operation)
             found = (self._places[operation, path].get(element) for path in paths)
             known = self._known[asked] = tuple(place for place in found if place is not None)
         return known
 
     def own_only(self, caller: Caller | None, operation: str) -> bool:
-        """Whether this caller sees only what came from itself. Who is not known is not told apart, and sees all."""
-        if caller is None:
+        """Whether this caller sees only what came from itself. Who is not known is not told apart, and sees all; with a
+        role `anonymous`, what that one says."""
+        roles = self._roles_of(caller)
+        if caller is None and not roles:
             return False
-        return not any(self._roles[name].sees == "all" for name in self._granting(caller, operation))
+        return not any(self._roles[name].sees == "all" for name in self._granting(roles, operation))
 
-    def _granting(self, caller: Caller, operation: str) -> list[str]:
-        """Its roles that allow the operation."""
+    def _roles_of(self, caller: Caller | None) -> tuple[str, ...]:
+        if caller is not None:
+            return caller.roles
+        return (ANONYMOUS,) if ANONYMOUS in self._roles else ()
+
+    def _granting(self, roles: tuple[str, ...], operation: str) -> list[str]:
+        """Those of these roles that allow the operation."""
         wanted = {"*", f"{self._service}.*", f"{self._service}.{operation}"}
-        return [
-            name
-            for name in caller.roles
-            if name in self._roles and wanted & set(self._roles[name].operations)
-        ]
+        return [name for name in roles if name in self._roles and wanted & set(self._roles[name].operations)]
 
-    def _paths(self, caller: Caller, operation: str) -> list[FieldPath]:
+    def _paths(self, roles: tuple[str, ...], operation: str) -> list[FieldPath]:
         """What each of the granting roles hides; without one of those, what any of its roles does."""
-        granting = self._granting(caller, operation)
-        by_role = [self._hidden.get(name, {}).get(operation, []) for name in granting or caller.roles]
+        granting = self._granting(roles, operation)
+        by_role = [self._hidden.get(name, {}).get(operation, []) for name in granting or roles]
         every = dict.fromkeys(path for paths in by_role for path in paths)
         if not granting:
             return list(every)

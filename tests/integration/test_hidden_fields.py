@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from typer.testing import CliRunner, Result
 
 from bridge.access import Caller
 from bridge.access.permits import EVERYTHING, Permits
+from bridge.access.sight import Sight
 from bridge.app import Bridge
 from bridge.cli import app
 from bridge.errors import SettingsError
 from bridge.exchange import Exchange
 from bridge.inbound import Inbound
-from bridge.settings import load
+from bridge.settings import Access, Role, Settings, load
 from bridge.store import Entry
 
 HERE = Path(__file__).parents[1]
@@ -201,6 +203,25 @@ def test_declared_faults_go_without_the_field_too_also_when_repeated(zoo: Zoo) -
 
 def test_who_is_not_told_apart_sees_all(zoo: Zoo) -> None:
     assert b"Bob Owner" in zoo.ask("one", None).reply
+
+
+def test_who_is_not_told_apart_sees_what_the_role_anonymous_shows(zoo: Zoo) -> None:
+    roles = zoo.bridge.settings.roles
+    (service,) = zoo.bridge.services.values()
+    sight = Sight("zoo", service.contract, {**roles, "anonymous": replace(roles["visitor"], sees="own")})
+    element = service.contract.operation("Get").output or ""
+    assert sight.hidden(None, "Get", element) == sight.hidden(
+        Caller("x", "partner", ("visitor",)), "Get", element
+    )
+    assert sight.hidden(None, "Get", element)
+    assert sight.own_only(None, "Get")
+    assert not Sight("zoo", service.contract, roles).hidden(None, "Get", element)
+
+
+def test_the_role_anonymous_counts_where_nobody_else_has_to_be_known() -> None:
+    everybody = Settings(access=Access(anonymous="yes"), roles={"anonymous": Role(operations=("zoo.Get",))})
+    assert Bridge(everybody, store=False).gatekeeper is not None
+    assert Bridge(Settings(access=Access(anonymous="yes")), store=False).gatekeeper is None
 
 
 @pytest.mark.parametrize("name", ["refused", "broken", "wrong"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from bridge.access import Credentials, Means
 from bridge.access.certificates import KnownCertificate
@@ -162,6 +164,21 @@ def test_a_nonce_is_used_up_whatever_stands_around_it() -> None:
     with pytest.raises(Refusal, match="came before"):
         entrance.read(stamp(), token(now=NOON + 1), version="1.2")
     entrance.read(token(nonce=b"fedcba9876543210"))
+
+
+def test_the_end_of_a_nonce_that_is_moved_before_created_makes_no_new_one() -> None:
+    """The digest is over nonce and Created in a row: white space at the seam may be of either."""
+    entrance = Entrance()
+    sent = token(nonce=b"0123456789abcdefgh \n")
+    entrance.read(sent)
+    moved = etree.fromstring(sent)
+    nonce, created = (moved.find(f".//{{*}}{name}") for name in ("Nonce", "Created"))
+    assert nonce is not None
+    assert created is not None
+    nonce.text = base64.b64encode(b"0123456789abcdefgh").decode()
+    created.text = f" \n{created.text}"
+    with pytest.raises(Refusal, match="came before"):
+        entrance.read(etree.tostring(moved).decode())
 
 
 def test_what_is_remembered_is_remembered_until_it_is_too_old_for_everybody() -> None:
