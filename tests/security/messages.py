@@ -175,6 +175,9 @@ COUNTS: Final[dict[str, Make]] = {
     ),
     "a name of a million characters": _inside("<" + "a" * 1_000_000 + "/>"),
     "a namespace of a million characters": _inside('<n:a xmlns:n="' + "u" * 1_000_000 + '"/>'),
+    "a namespace of 100,000 characters, used 20,000 times (2 GB of canonical XML)": _inside(
+        '<n:a xmlns:n="' + "u" * 100_000 + '">' + "<n:a/>" * 20_000 + "</n:a>"
+    ),
     "an attribute of six million characters": _inside('<a b="' + "x" * 6_000_000 + '"/>'),
     "a text of six million characters": _payload(GET % ("x" * 6_000_000)),
     "two million character references": _payload(GET % ("&#65;" * 1_900_000)),

@@ -18,7 +18,10 @@ What is tried against the bridge at every release, what must happen and what did
     python -m tests.security --only "entities"      some of it
 
 Each row is sent to one and the same process, one after the other, in both SOAP versions and, where a parser decides, as UTF-8, UTF-16 with a BOM and UTF-16
-without anything that says so. After each, a new client asks for an order and must get it; *next* is how long that took. *time* is the slowest try's.
+without anything that says so. The bridge knows its callers. The attacker is one of them, with an API key and a certificate of its own, but where an attack is
+about having none. After each attack an honest client asks for an order on a new connection and must get it, by API key, HTTP Basic, UsernameToken digest and
+X.509 signature in turn; *next* is how long that took. *time* is the slowest try's. Whether a message that had to be refused stored an order is read in the database.
+Replays at the same moment go to two processes on one store (SQLite; `tests/integration/store/test_nonces.py` shows the same on PostgreSQL).
 *memory* is by how much the process had grown afterwards; what an allocator has once taken it rarely gives back, so the rows after a large one show less.
 A row fails on an answer with another status, without a Fault, with a Fault that blames the bridge, with anything of the inside in it, or larger than 200 kB;
 on more than 5 seconds where no waiting is meant; on more than 160 MB; and when an address that an attack names is called.

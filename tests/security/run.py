@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.security import messages, transport
+from tests.security import credentials, messages, signatures, transport
 from tests.security.attack import Attack, wrong
 from tests.security.target import Target
 
@@ -33,7 +33,7 @@ class Result:
 
 
 def every() -> list[Attack]:
-    return [*messages.attacks(), *transport.attacks()]
+    return [*messages.attacks(), *signatures.attacks(), *credentials.attacks(), *transport.attacks()]
 
 
 def run(attacks: Iterable[Attack], folder: Path, say: Callable[[Result], None]) -> list[Result]:

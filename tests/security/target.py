@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import re
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -16,10 +17,13 @@ from typing import Final, Self
 
 from lxml import etree
 
-from bridge.access.development import Authority
 from tests.acceptance.shipped_erp import SOAP, TYPES, ErpProcess, ask, get_order, order
+from tests.security.callers import SETTINGS as CALLERS
+from tests.security.callers import basic, prepare
 
 SERVICE: Final = "/services/purchasing"
+INSIDER: Final = b"X-API-Key: ^\r\n"
+"""A line of a request that `Target.send` writes the attacker's own API key into."""
 ATTACKER, HONEST = "127.0.0.1", "127.0.0.2"
 """Addresses on loopback that they come from: limits of an address are the attacker's."""
 PER_ADDRESS: Final = 64
@@ -132,39 +136,72 @@ class Target:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        authority = Authority(folder / "certs")
-        authority.server()
-        (folder / "bridge.toml").write_text(_SETTINGS)
+        (folder / "bridge.toml").write_text(_SETTINGS + CALLERS)
+        self.callers = prepare(folder)
         self.listener = Listener()
         self.erp = _SecureErp(folder)
+        self.second: _SecureErp | None = None
+        self._asked = 0
+        self._addresses = 0
         self.erp.trusted = ssl.create_default_context(cafile=str(folder / "certs/ca.pem"))
 
     def __enter__(self) -> Self:
         self.erp.start()
         self.order = f"honest-{uuid.uuid4().hex[:8]}"
         self.be_honest(create=True)
+        assert self.known(self.order), "what an attack has stored would not be found"
         return self
 
     def __exit__(self, *_: object) -> None:
         self.listener.close()
+        if self.second is not None:
+            self.second.__exit__()
         self.erp.__exit__()
 
+    def another(self) -> _SecureErp:
+        """A second process on the same store, started when it is first asked for."""
+        if self.second is None:
+            self.second = _SecureErp(self.folder)
+            self.second.trusted = self.erp.trusted
+            self.second.start()
+        return self.second
+
+    def new_address(self) -> str:
+        """An address on loopback that nothing came from yet, so that earlier failures do not count."""
+        self._addresses += 1
+        return f"127.0.{1 + self._addresses // 250}.{1 + self._addresses % 250}"
+
     def be_honest(self, *, create: bool = False) -> float:
-        """An honest client's request, on a connection of its own; the seconds that it took. AssertionError where it is not served."""
+        """An honest client's request, on a connection of its own; the seconds that it took. It proves who it is with an API key,
+        by HTTP Basic, with a UsernameToken and with a signature in turn. AssertionError where it is not served."""
+        turn, self._asked = self._asked % 4, self._asked + 1
+        payload = body_of(order(self.order) if create else get_order(self.order))
+        headers = {"Content_Type": TYPES["1.1"]}
+        body = envelope(payload).encode()
+        match turn:
+            case 0:
+                headers["X_API_Key"] = self.callers.api_keys["crm"]
+            case 1:
+                headers["Authorization"] = basic("crm", self.callers.password)
+            case 2:
+                body = self.callers.digest(payload)
+            case 3:
+                body = self.callers.signed(payload, "crm")
         began = time.perf_counter()
         connection = self.erp.connection()
         try:
-            body = order(self.order) if create else get_order(self.order)
-            answer = ask(connection, "POST", SERVICE, body, Content_Type=TYPES["1.1"])
+            answer = ask(connection, "POST", SERVICE, body, **headers)
         finally:
             connection.close()
-        assert answer.status == 200, f"an honest request got {answer.status}: {answer.body[:300]!r}"
+        assert answer.status == 200, f"an honest request ({turn}) got {answer.status}: {answer.body[:300]!r}"
         return time.perf_counter() - began
 
-    def send(self, *pieces: bytes, pause: float = 0.0, address: str = ATTACKER) -> Seen:
-        """Bytes on a connection of their own, and the first answer that is not interim."""
+    def send(self, *pieces: bytes, pause: float = 0.0, address: str = ATTACKER, second: bool = False) -> Seen:
+        """Bytes on a connection of their own, and the first answer that is not interim; `second`: from the other process."""
+        pieces = tuple(self.as_insider(piece) for piece in pieces)
+        process = self.another() if second else self.erp
         began = time.perf_counter()
-        with self.erp.from_address(address) as connection:
+        with process.from_address(address) as connection:
             with contextlib.suppress(
                 OSError
             ):  # the bridge may hang up while we still send; then what it said is read
@@ -183,9 +220,18 @@ class Target:
         assert found is not None
         return int(found[1]) * 1024
 
+    def as_insider(self, request: bytes) -> bytes:
+        """The request, proved to be from the attacker where it says so."""
+        return request.replace(INSIDER, self.callers.api_key("mallory"))
+
     def known(self, request_id: str) -> bool:
-        """Whether an order of that id was stored."""
-        return self.erp.post("purchasing", get_order(request_id)).status == 200
+        """Whether an order of that id was stored, by whoever: what the bridge says would depend on who asks."""
+        database = f"file:{self.folder}/data/bridge.sqlite?mode=ro"
+        with contextlib.closing(sqlite3.connect(database, uri=True)) as store:
+            (count,) = store.execute(
+                "SELECT count(*) FROM purchase_order WHERE request_id = ?", (request_id,)
+            ).fetchone()
+        return bool(count)
 
     @property
     def url(self) -> str:
@@ -211,12 +257,24 @@ def read_answer(connection: socket.socket) -> Seen:
 
 
 def post(
-    body: bytes, *, version: str = "1.1", charset: str = "", path: str = SERVICE, extra: bytes = b""
+    body: bytes,
+    *,
+    version: str = "1.1",
+    charset: str = "",
+    path: str = SERVICE,
+    extra: bytes = b"",
+    who: bytes = INSIDER,
 ) -> bytes:
-    """A whole request."""
+    """A whole request. `who`: the header line that says who it is from, b"" for none."""
     kind = TYPES[version] + (f"; charset={charset}" if charset else "")
     head = f"POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + extra + b"\r\n" + body
+    return head.encode() + who + extra + b"\r\n" + body
+
+
+def body_of(message: bytes) -> str:
+    """What is in its Body, as text that stands for itself."""
+    (payload,) = etree.fromstring(message)[-1]
+    return etree.tostring(payload, encoding="unicode", with_tail=False)
 
 
 def envelope(

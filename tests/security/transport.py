@@ -17,6 +17,7 @@ from tests.acceptance.shipped_erp import get_order, order
 from tests.security.attack import Attack
 from tests.security.target import (
     HONEST,
+    INSIDER,
     PATIENCE,
     PER_ADDRESS,
     SERVICE,
@@ -27,7 +28,7 @@ from tests.security.target import (
 )
 
 GET: Final = get_order("nobody")
-HEAD: Final = f"POST {SERVICE} HTTP/1.1\r\nHost: bridge\r\nContent-Type: text/xml\r\n".encode()
+HEAD: Final = f"POST {SERVICE} HTTP/1.1\r\nHost: bridge\r\nContent-Type: text/xml\r\n".encode() + INSIDER
 SECOND: Final = b"POST /services/purchasing HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nG"
 
 
@@ -122,7 +123,7 @@ def _many(
     try:
         for _ in range(count):
             connection = target.erp.from_address("127.0.0.1")
-            connection.sendall(first)
+            connection.sendall(target.as_insider(first))
             made.append(connection)
         yield made
     finally:
@@ -150,7 +151,9 @@ def _stalled(first: bytes, drip: bytes, target: Target) -> list[Seen]:
 
 def _never_read(target: Target) -> list[Seen]:
     """Asks for the contract again and again, and reads nothing of it."""
-    page = f"GET {SERVICE}?xsd=purchasing-1.xsd HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    page = target.as_insider(
+        f"GET {SERVICE}?xsd=purchasing-1.xsd HTTP/1.1\r\nHost: x\r\n".encode() + INSIDER + b"\r\n"
+    )
     with _many(target, 16, b"") as connections:
         for one in connections:
             one.settimeout(0.5)
@@ -230,7 +233,9 @@ def _too_many(target: Target) -> list[Seen]:
 def _pipelined(target: Target) -> list[Seen]:
     """A thousand requests in one write: they are answered one after the other, and hold nobody up."""
     with target.erp.from_address(HONEST) as connection:
-        worker = threading.Thread(target=lambda: _send_quietly(connection, post(GET) * 1000))
+        worker = threading.Thread(
+            target=lambda: _send_quietly(connection, target.as_insider(post(GET) * 1000))
+        )
         worker.start()
         target.be_honest()
         seen = read_answer(connection)
@@ -277,7 +282,8 @@ def attacks() -> list[Attack]:
             must="not found",
             allowed=(400, 404),
             run=lambda target: [
-                target.send(f"GET {place} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) for place in PLACES
+                target.send(f"GET {place} HTTP/1.1\r\nHost: x\r\n".encode() + INSIDER + b"\r\n")
+                for place in PLACES
             ],
             fault=False,
         )
