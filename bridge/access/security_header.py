@@ -20,6 +20,7 @@ from bridge.access import Means
 from bridge.access.certificates import KnownCertificate
 from bridge.access.policy import Policy, policies
 from bridge.access.signatures import Signatures
+from bridge.errors import Refusal
 from bridge.settings import Settings
 from bridge.soap.refusals import refuse
 from bridge.soap.security import SECURITY, Verified, header, timestamp, username
@@ -29,7 +30,6 @@ from bridge.soap.security.timestamp import Freshness
 from bridge.soap.security.username import UsernameToken
 
 if TYPE_CHECKING:
-    from bridge.errors import Refusal
     from bridge.exchange import Exchange
     from bridge.soap.security.signature import Signed
 
@@ -147,7 +147,13 @@ class SecurityHeaders:
         envelope = exchange.envelope
         assert envelope is not None
         assert found.signature is not None
-        signed = self._signatures.verify(found.signature, now)
+        try:
+            signed = self._signatures.verify(found.signature, now)
+        except Refusal:
+            self._logins.failed(
+                exchange.remote, means="signature"
+            )  # counted and written down; what is wrong with it is said
+            raise
         if signed is None:
             raise self._logins.failed(exchange.remote, means="signature")
         missing = uncovered(envelope, signed.elements, found.timestamp)

@@ -19,7 +19,7 @@ from bridge.settings.security import Caller, Wss
 from bridge.soap.envelope import NAMESPACES, open_envelope
 from bridge.soap.media import Version
 from bridge.soap.refusals import refuse
-from bridge.soap.security import WSSE, header, timestamp, username
+from bridge.soap.security import DS, WSSE, header, timestamp, username
 from bridge.soap.xml import parse
 
 NOON = 1_772_452_800.0
@@ -267,3 +267,21 @@ def test_a_caller_known_by_something_else_has_to_sign_where_it_must(tmp_path: An
 def test_a_policy_that_cannot_be_kept_is_a_mistake_in_the_settings(caller: Caller, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         Entrance(callers={"acme": caller})
+
+
+def test_a_signature_that_does_not_hold_is_a_refused_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    entrance = Entrance()
+    refused: list[tuple[str | None, str]] = []
+
+    def failed(address: str | None, name: str | None = None, *, means: Means) -> Refusal:
+        refused.append((address, means))
+        return refuse("failed_authentication")
+
+    def wrong(signature: object, now: float) -> None:
+        raise refuse("signature_wrong")
+
+    monkeypatch.setattr(entrance.passwords, "failed", failed)
+    monkeypatch.setattr(entrance.headers._signatures, "verify", wrong)
+    with pytest.raises(Refusal, match="not one that we can trust"):
+        entrance.read(stamp(), f'<d:Signature xmlns:d="{DS}"/>')
+    assert refused == [("192.0.2.1", "signature")]
