@@ -23,7 +23,7 @@ from bridge import atrest
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.access import certificates, doors
-from bridge.access.permits import unknown_operations
+from bridge.access.permits import unknown_operations, unknown_requirements
 from bridge.access.sight import Sight, unknown_services
 from bridge.audit import Notes, Unkept, follow
 from bridge.contract import Contract
@@ -500,6 +500,7 @@ class Bridge:
         }
         mistakes = [nobody] if nobody else []
         mistakes += unknown_operations(self.settings.roles, operations)
+        mistakes += unknown_requirements(self.settings.callers, operations)
         if self.settings.callers:
             try:
                 certificates.read(self.settings.callers)

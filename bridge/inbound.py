@@ -362,7 +362,7 @@ class Inbound:
         if self.gatekeeper is not None:
             headers += self.gatekeeper.answer_headers(exchange)
         payload = exchange.payload
-        if exchange.caller is not None and plan.operation.output is not None:
+        if plan.operation.output is not None:
             payload = self._visible(exchange, plan.operation.output, payload, "reply")
         exchange.reply = seal(exchange.version, payload, headers)
         if self.gatekeeper is not None:
@@ -447,7 +447,7 @@ class Inbound:
         answer = self.declared(exchange, error)
         plan = exchange.plan
         assert plan is not None
-        if exchange.caller is None or not answer.detail:
+        if not answer.detail:
             return answer
         element = plan.operation.faults[error.name]
         return replace(answer, detail=self._visible(exchange, element, answer.detail, f"fault {error.name}"))

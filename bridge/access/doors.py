@@ -6,6 +6,7 @@ Each door has a name of its own and a row in the checklist of docs/security.md.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,18 +47,25 @@ def admits_anonymous(settings: Settings) -> bool:
     return settings.access.anonymous == "yes"
 
 
-_FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_FORWARDING = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
+               "HTTP_X_REAL_IP")  # fmt: skip
 _HERE = frozenset({None, "127.0.0.1", "::1", "::ffff:127.0.0.1"})
 """None: a program that calls the application itself, without a server."""
+_ORIGIN_HERE = re.compile(
+    r"https?://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE
+)
 
 
 def comes_from_here(environ: Mapping[str, Any]) -> bool:
     """Whether a request comes from this machine, and straight: settings may not tell of every proxy, nor of the address that
-    another WSGI server listens on."""
+    another WSGI server listens on. Nor is a page in a browser here one of this machine's programs: its name may have been made to
+    mean this machine, but with every POST the browser says where the page is from."""
     address = environ.get("REMOTE_ADDR")
     if address not in _HERE and not is_loopback(address or ""):
         return False
-    return not any(name in environ for name in _FORWARDING)
+    if any(name in environ for name in _FORWARDING):
+        return False
+    return "HTTP_ORIGIN" not in environ or _ORIGIN_HERE.fullmatch(environ["HTTP_ORIGIN"]) is not None
 
 
 def needs_credentials(settings: Settings) -> bool:

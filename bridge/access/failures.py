@@ -6,6 +6,7 @@ it was right before, so that nobody is locked out by somebody else who tries the
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import threading
 import time
@@ -18,6 +19,9 @@ from bridge.soap.refusals import refuse
 
 MINUTE: Final = 60.0
 _KNOWN_GOOD: Final = 24 * 3600.0
+MOST_NOTED: Final = 600
+"""Failures in a minute that are worth a note, from wherever they come: who has many addresses is not to fill the disk."""
+_LONGEST_NAME: Final = 128
 _MOST: Final = 10_000
 """Counters that are kept; the oldest goes for a new one."""
 
@@ -37,19 +41,19 @@ class Failures:
         place = network_of(address)
         wait = self._wait(("address", place))
         if not wait and name is not None and not self._was_good(name, place):
-            wait = self._wait(("name", name))
+            wait = self._wait(("name", _bounded(name)))
         if not wait:
             return None
         return refuse("too_many_failures", headers=(("Retry-After", str(int(wait) + 1)),))
 
     def count(self, address: str | None, name: str | None = None) -> bool:
-        """A failure. Whether it was one of those that are looked at still: later ones need no note."""
+        """A failure. Whether it is worth a note: those that are not looked at any more are none, and there is a bound to all."""
         place = network_of(address)
         with self._lock:
             counted = self._count(("address", place))
             if name is not None:
-                counted = max(counted, self._count(("name", name)))
-        return counted <= self._most
+                counted = max(counted, self._count(("name", _bounded(name))))
+            return counted <= self._most and self._count(("noted",)) <= MOST_NOTED
 
     def was_right(self, address: str | None, name: str) -> None:
         """The password of this name came from here."""
@@ -86,6 +90,11 @@ def _make_room(
 ) -> None:
     while len(kept) >= _MOST:
         del kept[next(iter(kept))]  # type: ignore[arg-type]
+
+
+def _bounded(name: str) -> str:
+    """What a name is counted by: strangers choose them, and may choose long ones."""
+    return name if len(name) <= _LONGEST_NAME else hashlib.sha256(name.encode()).hexdigest()
 
 
 @lru_cache(1024)

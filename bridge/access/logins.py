@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
@@ -68,7 +67,7 @@ class Logins:
             case "basic":
                 try:
                     text = base64.b64decode(rest.strip(), validate=True).decode()
-                except (binascii.Error, UnicodeDecodeError):
+                except ValueError:  # no base64, no UTF-8, or a header that is not even ASCII
                     raise self.failed(address, means="basic") from None
                 name, _, password = text.partition(":")
                 return self.basic(name, password, address)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.settings import Role
+    from bridge.settings import Caller, Role
 
 ALL = "*"
 ANONYMOUS = "anonymous"
@@ -60,14 +60,24 @@ NOTHING = Permits()
 def unknown_operations(roles: Mapping[str, Role], operations: Mapping[str, Iterable[str]]) -> list[str]:
     """What roles name and nobody answers, a sentence for each. `operations` are those of each service, by the name in its
     address."""
+    return _unknown({f"roles.{name}": role.operations for name, role in roles.items()}, operations)
+
+
+def unknown_requirements(callers: Mapping[str, Caller], operations: Mapping[str, Iterable[str]]) -> list[str]:
+    """The same for what callers must send: of an operation whose name is wrong, nothing would be required."""
+    named = {f"callers.{name}.requires_for": caller.requires_for for name, caller in callers.items()}
+    return _unknown(named, operations)
+
+
+def _unknown(named: Mapping[str, Iterable[str]], operations: Mapping[str, Iterable[str]]) -> list[str]:
     known = {f"{service}.{key}" for service, keys in operations.items() for key in keys}
     known |= {f"{service}.*" for service in operations} | {ALL}
     mistakes = []
-    for name, role in roles.items():
-        for pattern in role.operations:
+    for place, patterns in named.items():
+        for pattern in patterns:
             if pattern in known:
                 continue
             near = get_close_matches(pattern, known, n=1)
             guess = f" Did you mean {near[0]}?" if near else f" Services: {', '.join(operations) or 'none'}."
-            mistakes.append(f"roles.{name} names {pattern}, which nobody answers.{guess}")
+            mistakes.append(f"{place} names {pattern}, which nobody answers.{guess}")
     return mistakes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from bridge.access.permits import ALL
 from bridge.errors import SettingsError
 from bridge.settings.security import Caller
 
@@ -28,12 +29,10 @@ class Policy:
         """What some of them carry."""
         return self.always.union(*self.by_operation.values())
 
-    def requires(self, operation: str) -> Iterator[Requirement]:
-        """What a message for this operation (`purchasing.CreatePurchaseOrder`) carries, in one order."""
-        service = operation.rpartition(".")[0]
-        wanted = self.always.union(
-            *(self.by_operation.get(name, ()) for name in (operation, f"{service}.*", "*"))
-        )
+    def requires(self, service: str, operation: str) -> Iterator[Requirement]:
+        """What a message for this operation carries, in one order. `service` is the name in its address."""
+        names = f"{service}.{operation}", f"{service}.*", ALL
+        wanted = self.always.union(*(self.by_operation.get(name, ()) for name in names))
         return (one for one in REQUIREMENTS if one in wanted)
 
 

@@ -190,7 +190,7 @@ class SecurityHeaders:
             "username": verified.username is not None,
             "signature": verified.certificate is not None,
         }
-        wanted = policy.requires(f"{exchange.service}.{exchange.plan.key}")
+        wanted = policy.requires(exchange.service or "", exchange.plan.key)
         missing = [one for one in wanted if not carries[one]]
         if missing:
             raise refuse("security_required", missing=", ".join(missing))

@@ -76,8 +76,10 @@ class Peers:
         secure = get("wsgi.url_scheme") == "https"
         certificate = get("SSL_CLIENT_CERT")
         if self._proxies.sent(environ):
-            hops = get("HTTP_X_FORWARDED_PROTO", "").lower().split(",")
-            secure = secure or all(hop.strip() == "https" for hop in hops)
+            # What it says of the client's line counts, not how the two of us are connected.
+            hops = get("HTTP_X_FORWARDED_PROTO")
+            if hops is not None:
+                secure = all(hop.strip() == "https" for hop in hops.lower().split(","))
             # The proxy's own certificate says who the proxy is.
             certificate = read_certificate(get(self._certificate)) if self._certificate else None
         return Credentials(get("HTTP_AUTHORIZATION"), get("HTTP_X_API_KEY"), certificate, secure)

@@ -218,6 +218,22 @@ def test_who_is_not_told_apart_sees_what_the_role_anonymous_shows(zoo: Zoo) -> N
     assert not Sight("zoo", service.contract, roles).hidden(None, "Get", element)
 
 
+def test_what_the_role_anonymous_hides_does_not_leave_in_answers_and_faults(zoo: Zoo) -> None:
+    roles = zoo.bridge.settings.roles
+    (service,) = zoo.bridge.services.values()
+    settings = replace(zoo.bridge.settings, roles={**roles, "anonymous": roles["visitor"]})
+    before = zoo.inbound
+    zoo.inbound = Inbound(service, settings, zoo.bridge.store, gatekeeper=Doorman())
+    try:
+        answer, fault = zoo.ask("nobody's", None).reply, zoo.ask("gone", None).reply
+    finally:
+        zoo.inbound = before
+    assert b"Rex" in answer
+    assert b"Bob Owner" not in answer
+    assert b"Gone" in fault
+    assert b"Ann Owner" not in fault
+
+
 def test_the_role_anonymous_counts_where_nobody_else_has_to_be_known() -> None:
     everybody = Settings(access=Access(anonymous="yes"), roles={"anonymous": Role(operations=("zoo.Get",))})
     assert Bridge(everybody, store=False).gatekeeper is not None

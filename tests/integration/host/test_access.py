@@ -141,6 +141,7 @@ def test_whatever_is_wrong_with_credentials_the_words_are_the_same(tmp_path: Pat
                 {"Authorization": "Negotiate abc"},
                 {"Authorization": ""},
                 {"Authorization": "Basic rubbish"},
+                {"Authorization": "Basic cr\xf6m"},
                 {"Authorization": basic("crm", "wrong")},
                 {"Authorization": basic("nobody", PASSWORD)},
                 {"Authorization": basic("boss", key)},

@@ -215,7 +215,16 @@ def test_settings_that_do_not_fit_together_are_mistakes(tmp_path: Any, text: str
         ({"REMOTE_ADDR": "unix:"}, False),
         ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, False),
         ({"REMOTE_ADDR": "127.0.0.1", "HTTP_VIA": "1.1 proxy"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_PROTO": "https"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_HOST": "bridge.example"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_ORIGIN": "http://evil.example:8000"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1.evil.example"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_ORIGIN": "null"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_ORIGIN": "http://localhost:8000"}, True),
+        ({"REMOTE_ADDR": "::1", "HTTP_ORIGIN": "http://[::1]:8000"}, True),
     ],
 )
-def test_a_request_through_a_proxy_is_not_from_here(environ: dict[str, str], here: bool) -> None:
+def test_a_request_through_a_proxy_or_by_a_page_of_another_name_is_not_from_here(
+    environ: dict[str, str], here: bool
+) -> None:
     assert doors.comes_from_here(environ) is here

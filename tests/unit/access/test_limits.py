@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.access.allowance import Allowance
-from bridge.access.failures import Failures, network_of
+from bridge.access.failures import MOST_NOTED, Failures, network_of
 from bridge.errors import Refusal
 
 
@@ -116,3 +116,20 @@ def test_requests_at_the_same_time_are_counted_until_they_end(clock: Clock) -> N
         allowance.take("c")
     allowance.give_back("a")
     allowance.take("c")
+
+
+def test_however_many_addresses_are_wrong_what_is_written_down_of_it_has_a_bound(clock: Clock) -> None:
+    failures = Failures(3, clock)
+    noted = sum(failures.count(f"2001:db8:{network:x}::1") for network in range(2000))
+    assert noted == MOST_NOTED
+    clock.now += 60
+    assert failures.count("2001:db8:ffff::1")
+
+
+def test_a_name_as_long_as_a_message_is_not_kept(clock: Clock) -> None:
+    failures = Failures(1, clock)
+    name = "x" * 100_000
+    failures.count("192.0.2.1", name)
+    assert failures.refusal("192.0.2.2", name) is not None
+    assert failures.refusal("192.0.2.2", name[:-1]) is None
+    assert sum(len(part) for counter in failures._counts for part in counter if isinstance(part, str)) < 500

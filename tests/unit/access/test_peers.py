@@ -81,6 +81,14 @@ def test_only_a_trusted_proxy_is_believed_about_certificate_and_tls() -> None:
     assert not doubted.secure
 
 
+def test_tls_between_the_proxy_and_us_does_not_hide_that_the_client_came_without() -> None:
+    proxy = {"REMOTE_ADDR": "10.0.0.1", "wsgi.url_scheme": "https"}
+    assert BEHIND.credentials(proxy).secure
+    assert not BEHIND.credentials({**proxy, "HTTP_X_FORWARDED_PROTO": "http"}).secure
+    assert not BEHIND.credentials({**proxy, "HTTP_X_FORWARDED_PROTO": "https, http"}).secure
+    assert BEHIND.credentials({**proxy, "HTTP_X_FORWARDED_PROTO": "HTTPS"}).secure
+
+
 def test_the_certificate_of_the_proxy_itself_is_nobodys() -> None:
     environ: dict[str, Any] = {"REMOTE_ADDR": "10.0.0.1", "wsgi.url_scheme": "https", "SSL_CLIENT_CERT": PEM}
     assert BEHIND.credentials(environ).certificate is None

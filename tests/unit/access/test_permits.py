@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.access.permits import EVERYTHING, NOTHING, Permits, unknown_operations
-from bridge.settings import Role
+from bridge.access.permits import EVERYTHING, NOTHING, Permits, unknown_operations, unknown_requirements
+from bridge.settings import Caller, Role
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_a_role_that_names_what_nobody_answers_is_a_mistake_with_a_guess() -> No
     assert "roles.buyer names buy.Ordr" in mistakes[0]
     assert "Did you mean buy.Order?" in mistakes[0]
     assert "sell.*" in mistakes[1]
+
+
+def test_a_requirement_for_what_nobody_answers_is_a_mistake_for_nothing_would_be_required() -> None:
+    callers = {"crm": Caller(requires_for={"buy.*": "timestamp", "buy.Ordr": "signature", "*": "timestamp"})}
+    mistakes = unknown_requirements(callers, {"buy": ["Order", "Cancel"]})
+    assert mistakes == [
+        "callers.crm.requires_for names buy.Ordr, which nobody answers. Did you mean buy.Order?"
+    ]

@@ -222,6 +222,7 @@ def test_what_is_required_of_a_caller_is_missed_by_name() -> None:
     [
         ("purchasing.CreatePurchaseOrder", "timestamp, signature"),
         ("purchasing.GetPurchaseOrder", "timestamp"),
+        ("purchasing.Purchase.Order.Get", "timestamp"),
         ("inventory.CountStock", ""),
     ],
 )
