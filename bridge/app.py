@@ -19,12 +19,10 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from bridge import atrest
+from bridge import atrest, checks
 from bridge import contract as contracts
 from bridge import settings as settings_
-from bridge.access import certificates, doors
-from bridge.access.permits import unknown_operations, unknown_requirements
-from bridge.access.sight import Sight, unknown_services
+from bridge.access import doors
 from bridge.audit import Notes, Unkept, follow
 from bridge.contract import Contract
 from bridge.delivery import retention
@@ -33,11 +31,8 @@ from bridge.delivery.background import Background
 from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
 from bridge.delivery.schedules import Schedule, Scheduler, Work
-from bridge.errors import BridgeError, HandlerError, SettingsError, StoreError
-from bridge.fields.checks import secret_mistakes
-from bridge.forwarding import handlers_of
+from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
-from bridge.idempotency import key_paths
 from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
 from bridge.settings import Settings
@@ -404,10 +399,11 @@ class Bridge:
                 Schedule(atrest.NAME, every, lambda _: atrest.renewed(store, self.settings.at_rest))
             )
         if self.settings.backup.folder is not None:
-            built_in.append(Schedule(_BACKUP, self._backup_rule(), lambda _: self.backups.make()))
+            built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
         return (*built_in, *self.schedules.values())
 
-    def _backup_rule(self) -> Cron:
+    def backup_rule(self) -> Cron:
+        """When a backup is made by itself. Raises SettingsError where it is not said so that it can be read."""
         cron = self.settings.backup.cron
         try:
             return Cron(cron, self.settings.contracts.zone)
@@ -437,83 +433,15 @@ class Bridge:
             SettingsError: with every mistake: schemas that do not compile, operations without a handler or that
                 cannot be hosted, partners that cannot be called, a store that cannot be used.
         """
-        mistakes: list[str] = []
-        for service in self.services.values():
-            try:
-                service.contract.compile()
-            except BridgeError as error:
-                mistakes.append(str(error))
-            if complete or not service.handlers:
-                mistakes += _unanswered(service)
-            mistakes += key_paths(service, self.settings)[1]
-            mistakes += handlers_of(service, self.settings, has_store=self._with_store)[1]
-            mistakes += self._wrong_fields(service)
-        mistakes += self._unknown_services()
-        contracts_by_name = {
-            one.path.removeprefix("/services/"): one.contract for one in self.services.values()
-        }
-        mistakes += unknown_services(self.settings.roles, contracts_by_name)
-        mistakes += self._access_mistakes()
-        for name in self.settings.partners:
-            try:
-                partner = self.partner(name)
-                mistakes += secret_mistakes(
-                    partner.contract, self.settings.partners[name].secret, f"partners.{name}.secret"
-                )
-            except BridgeError as error:
-                mistakes.append(f"partner {name}: {error}")
-        try:
-            if self.settings.backup.folder is not None:
-                self._backup_rule()
-            if self.store is not None:
-                self.store.check()
-        except BridgeError as error:
-            mistakes.append(str(error))
+        mistakes = checks.mistakes(self, complete=complete)
         if mistakes:
-            mistakes = list(dict.fromkeys(mistakes))
             count = "One mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
             lines = "".join(f"\n- {mistake}" for mistake in mistakes)
             raise SettingsError(f"{count}:{lines}", mistakes=mistakes)
 
-    def _wrong_fields(self, service: Service) -> list[str]:
-        """What is wrong with the fields that settings hide, or declare secret, of one service."""
-        name = service.path.removeprefix("/services/")
-        own = self.settings.services.get(name)
-        found = (
-            [] if own is None else secret_mistakes(service.contract, own.secret, f"services.{name}.secret")
-        )
-        return found + Sight(name, service.contract, self.settings.roles).mistakes
-
-    def _unknown_services(self) -> list[str]:
-        known = {service.path.removeprefix("/services/") for service in self.services.values()}
-        return [
-            f"[services.{name}] in the settings names no service. There are: {', '.join(sorted(known)) or 'none'}."
-            for name in self.settings.services
-            if name not in known
-        ]
-
-    def _access_mistakes(self) -> list[str]:
-        nobody = doors.nobody_gets_in(self.settings)
-        operations = {
-            service.path.removeprefix("/services/"): service.contract.operations
-            for service in self.services.values()
-        }
-        mistakes = [nobody] if nobody else []
-        mistakes += unknown_operations(self.settings.roles, operations)
-        mistakes += unknown_requirements(self.settings.callers, operations)
-        if self.settings.callers:
-            try:
-                certificates.read(self.settings.callers)
-                self.gatekeeper  # noqa: B018 - made at the first look: what callers must send is checked there
-            except SettingsError as error:
-                mistakes += error.mistakes
-            except StoreError:
-                pass  # said below
-        return mistakes
-
     def unanswered(self) -> list[str]:
         """What is wrong with each operation that gets a Server fault: it cannot be hosted, or has no handler."""
-        return [reason for service in self.services.values() for reason in _unanswered(service)]
+        return [reason for service in self.services.values() for reason in checks.unanswered(service)]
 
     def inbound(self, service: Service, *, observers: Sequence[Observer] = ()) -> Inbound:
         """The stages of one service, with this bridge's settings and store; `observers` see each exchange's end."""
@@ -540,11 +468,3 @@ def _require_no_security_headers(settings: Settings) -> None:
     ]
     if asking:
         raise SettingsError.of(asking)
-
-
-def _unanswered(service: Service) -> list[str]:
-    file = service.contract.file
-    without = [
-        f"{file}: {key} has no handler. Bind one: @service.operation({key!r})." for key in service.unbound
-    ]
-    return [*map(str, service.contract.problems), *without]

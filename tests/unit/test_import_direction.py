@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "entrances",
         "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.ops",
     ),
-    ("app", "bridge.app"),
+    ("app", "bridge.app bridge.checks"),
     (
         "stories",
         "bridge.inbound bridge.replay bridge.outbound bridge.sync bridge.reconciliation bridge.process",
@@ -50,6 +50,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
 WITHIN: frozenset[tuple[str, str]] = frozenset(
     {
         ("bridge.__main__", "bridge"),
+        ("bridge.app", "bridge.checks"),
         ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
