@@ -126,7 +126,8 @@ class Server:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                threading.Thread(target=self._process.stdout.read, daemon=True).start()
+                self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
+                self._reader.start()
                 return int(found[1])
         raise RuntimeError(f"the server ended with status {self._process.wait()}")
 
@@ -157,6 +158,9 @@ class Server:
             self._process.wait(30)
         finally:
             self._process.kill()
+            self._reader.join(10)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
             self._log.close()
 
 
