@@ -71,6 +71,10 @@ class _Waiting:
     in_doubt: bool = False
 
 
+CLOSE_SECONDS = 10.0
+"""How long whoever closes waits for the thread to end its turn."""
+
+
 class Trail:
     """Enters what this process does. Thread-safe; implements `bridge.audit.Notes`.
 
@@ -170,6 +174,9 @@ class Trail:
     def close(self) -> None:
         """Enter what waits, and that this process has stopped. Raises nothing. What comes later begins another chain."""
         self._over.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSE_SECONDS)  # it may be using a connection, which would outlive the store's
         try:
             with self._writing:
                 self._serves = False

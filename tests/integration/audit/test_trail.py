@@ -65,6 +65,28 @@ def test_the_thread_enters_what_was_committed(store: Store, trail: Trail) -> Non
     raise AssertionError("nothing was entered in ten seconds")
 
 
+def test_a_store_that_is_closed_waits_for_the_thread_that_uses_it(
+    store: Store, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def sweeping() -> None:
+        with store.reading() as session:
+            begun.set()
+            ended.wait(0.5)
+            rows.is_empty(session)
+
+    monkeypatch.setattr("bridge.audit.trail.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(trail, "_sweep", sweeping)
+    trail._serves = True
+    journaled(store)
+    assert begun.wait(10)
+    thread = trail._thread
+    assert thread is not None
+    store.close()
+    assert not thread.is_alive(), "its connection would outlive those of the store"
+
+
 def test_a_note_is_kept_on_return_where_a_process_does_not_serve(store: Store, trail: Trail) -> None:
     trail.note("credential_added", who="mei", subject="crm", outcome="done", about={"kind": "api_key"})
     (note,) = entries(store, "credential_added")
