@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -101,6 +102,9 @@ def ask(host: Host, client: str, how: str, soap: str, password: str = PASSWORD) 
 @pytest.mark.parametrize("soap", ["1.1", "1.2"])
 @pytest.mark.parametrize(("client", "how"), WAYS)
 def test_a_client_of_another_language_gets_in(host: Host, client: str, how: str, soap: str) -> None:
+    if how in ("signature", "both"):
+        # Its Timestamp has whole seconds, so that two equal messages of one second have one signature: a replay.
+        time.sleep(1.1)
     assert ask(host, client, how, soap) == {"reply": "hello"}
 
 
