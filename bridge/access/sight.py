@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from bridge.access import Caller
-from bridge.access.permits import ANONYMOUS
+from bridge.access.permits import ANONYMOUS, Permits
 from bridge.contract import Contract
 from bridge.errors import BridgeError
 from bridge.fields.checks import hidden_places
@@ -34,6 +34,7 @@ class Sight:
     def __init__(self, service: str, contract: Contract, roles: Mapping[str, Role]) -> None:
         self._service = service
         self._roles = roles
+        self._permits = {name: Permits.of(role.operations) for name, role in roles.items()}
         self._hidden: dict[str, dict[str, list[FieldPath]]] = {}
         """By role and operation."""
         self._places: dict[tuple[str, FieldPath], dict[str, Place]] = {}
@@ -79,8 +80,11 @@ class Sight:
 
     def _granting(self, roles: tuple[str, ...], operation: str) -> list[str]:
         """Those of these roles that allow the operation."""
-        wanted = {"*", f"{self._service}.*", f"{self._service}.{operation}"}
-        return [name for name in roles if name in self._roles and wanted & set(self._roles[name].operations)]
+        return [
+            name
+            for name in roles
+            if name in self._permits and self._permits[name].allow(self._service, operation)
+        ]
 
     def _paths(self, roles: tuple[str, ...], operation: str) -> list[FieldPath]:
         """What each of the granting roles hides; without one of those, what any of its roles does."""
