@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge import atrest, checks
 from bridge import contract as contracts
@@ -35,6 +35,10 @@ from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
+from bridge.partners import entities, kinds
+from bridge.partners.entity_partner import EntityPartner
+from bridge.partners.journal import OutgoingJournal
+from bridge.settings import Partner as PartnerSettings
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
 from bridge.store import Store, Transaction, credentials, runners
@@ -53,6 +57,9 @@ _DAY = 86_400.0
 _BACKUP = "backup"
 """The schedule's name."""
 
+AnyPartner: TypeAlias = "SoapPartner | EntityPartner"
+"""A partner of any kind."""
+
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -68,7 +75,7 @@ class Bridge:
         self.settings = settings if settings is not None else Settings()
         self.services: dict[str, Service] = {}
         """By path, in the order they were added."""
-        self.partners: dict[str, SoapPartner] = {}
+        self.partners: dict[str, AnyPartner] = {}
         """By name: those that were asked for."""
         self.schedules: dict[str, Schedule] = {}
         """By name: those that were declared with `schedule`."""
@@ -161,7 +168,7 @@ class Bridge:
 
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
-        return Deliveries(self.store, self.settings, self.partner)
+        return Deliveries(self.store, self.settings, self.any_partner)
 
     @made_once
     def replay(self) -> Replay:
@@ -225,31 +232,69 @@ class Bridge:
         What is called is written to the journal. A handler calls before it uses `call.session`.
 
         Raises:
-            SettingsError: the settings have no such section, or do not say where to call.
+            SettingsError: the settings have no such section, do not say where to call, or say that it is of another kind than soap:
+                `any_partner` gives those.
             ContractError: its WSDL cannot be read.
+        """
+        found = self.any_partner(name)
+        if isinstance(found, EntityPartner):
+            raise SettingsError(
+                f"The partner {name} is of the kind {found.settings.kind}, and has no WSDL.",
+                advice=f"Take it by bridge.any_partner({name!r}): send, fetch, totals, ping.",
+            )
+        return found
+
+    def any_partner(self, name: str) -> AnyPartner:
+        """The same for a partner of any kind: what it can do is send, fetch, totals and ping.
+
+        Raises:
+            SettingsError: as `partner`, or its file is wrong. ContractError: its WSDL cannot be read.
         """
         found = self.partners.get(name)
         if found is not None:
             return found
+        settings = self.settings.partners.get(name)
+        if settings is None or (settings.kind == "soap" and not settings.wsdl):
+            raise self._no_partner(name, known=settings is not None)
+        made = self._soap(name, settings) if settings.kind == "soap" else self._entity_partner(name, settings)
+        return self.partners.setdefault(name, made)
+
+    def _soap(self, name: str, settings: PartnerSettings) -> SoapPartner:
         # zeep takes as long to import as all the rest: only for those who call somebody.
-        from bridge.partners.journal import OutgoingJournal
         from bridge.partners.soap import SoapPartner
 
-        settings = self.settings.partners.get(name)
-        if settings is None or not settings.wsdl:
-            raise self._no_partner(name, known=settings is not None)
-        journal = OutgoingJournal(lambda: self.store, self.settings.journal.keep_bodies)
-        made = SoapPartner(
+        return SoapPartner(
             self._load(self._place_of(settings.wsdl)),
             name=name,
             settings=settings,
             limits=self.settings.limits,
-            journal=journal if self._with_store else None,
+            journal=self._outgoing_journal(),
             before_call=calling_out,
             after_call=called_out,
             accept=self._accept if self._with_store else None,
         )
-        return self.partners.setdefault(name, made)
+
+    def _entity_partner(self, name: str, settings: PartnerSettings) -> EntityPartner:
+        if settings.entities is None:
+            raise SettingsError(
+                f"partners.{name}.entities: a partner of the kind {settings.kind} is described in a file.",
+                advice=f'Write entities = "partners/{name}.toml"; docs/partner-files.md says what is in it.',
+            )
+        described = entities.read(settings.entities)
+        setting = kinds.Setting(name, settings, described, self.settings.limits, lambda: self.store)
+        return EntityPartner(
+            name,
+            settings,
+            described.entities,
+            kinds.backend(setting),
+            journal=self._outgoing_journal(),
+            accept=self._accept if self._with_store else None,
+        )
+
+    def _outgoing_journal(self) -> OutgoingJournal | None:
+        if not self._with_store:
+            return None
+        return OutgoingJournal(lambda: self.store, self.settings.journal.keep_bodies)
 
     def _accept(self, entry: NewEntry) -> None:
         store = self.store
@@ -309,7 +354,7 @@ class Bridge:
         def drains(
             *, owner: str, lease: int, stopping: Callable[[], bool], crowded: Callable[[], bool]
         ) -> Drain:
-            sender = self.partner(name)
+            sender = self.any_partner(name)
             return Drain(store, sender, gate, owner=owner, lease=lease, stopping=stopping, crowded=crowded)
 
         return Destination(

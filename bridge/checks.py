@@ -13,6 +13,7 @@ from bridge.fields.checks import secret_mistakes
 from bridge.forwarding import handlers_of
 from bridge.handlers import Service
 from bridge.idempotency import key_paths
+from bridge.partners.entity_partner import EntityPartner
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
@@ -85,8 +86,10 @@ def _of_access(bridge: Bridge) -> Iterator[str]:
 def _of_partners(bridge: Bridge) -> Iterator[str]:
     for name, settings in bridge.settings.partners.items():
         try:
-            contract = bridge.partner(name).contract
-            yield from secret_mistakes(contract, settings.secret, f"partners.{name}.secret")
+            found = bridge.any_partner(name)
+            if isinstance(found, EntityPartner):
+                continue
+            yield from secret_mistakes(found.contract, settings.secret, f"partners.{name}.secret")
         except BridgeError as error:
             yield f"partner {name}: {error}"
 

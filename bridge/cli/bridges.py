@@ -46,17 +46,38 @@ def open_bridge(
 
 
 def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
-    """The shipped ERP: every contract of wsdl/erp, answered by bridge/erp."""
+    """The shipped ERP: the contracts of wsdl/erp that `erp.modules` names, answered by bridge/erp.
+
+    Raises:
+        SettingsError: `erp.modules` names one that is not there.
+    """
     from bridge.app import Bridge
     from bridge.erp import shipped
     from bridge.shipped import contracts
 
     bridge = Bridge(settings, store=store)
+    _require_modules(settings)
     services = {
-        name: bridge.serve(path, idempotency_key="requestId") for name, path in contracts("erp").items()
+        name: bridge.serve(path, idempotency_key="requestId")
+        for name, path in contracts("erp").items()
+        if name in settings.erp.modules
     }
     shipped.bind(services, _rules(settings), _tell(bridge))
     return bridge
+
+
+def _require_modules(settings: Settings) -> None:
+    from bridge.erp.shipped import MODULES
+
+    unknown = [name for name in settings.erp.modules if name not in MODULES]
+    if unknown:
+        place = settings.sources.get("erp.modules", "erp.modules")
+        raise SettingsError.of(
+            [
+                f"{place}: erp.modules: there is no module {name}; there are {', '.join(MODULES)}"
+                for name in unknown
+            ]
+        )
 
 
 EVENTS = ("PurchaseOrderStatusChanged", "GoodsReceived", "StockLevelChanged")
@@ -98,6 +119,7 @@ def _rules(settings: Settings) -> Rules:
 
     erp = settings.erp
     return Rules(
+        modules=erp.modules,
         warehouses=erp.warehouses,
         negative_stock=erp.negative_stock,
         over_delivery=erp.over_delivery,

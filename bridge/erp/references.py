@@ -33,12 +33,14 @@ class Rules:
     """How this company keeps its stock and buys; from the settings.
 
     Args:
+        modules: those that answer; what one would ask of another that is not among them, it does without.
         warehouses: the only ones there are. Empty: any that goods come into.
         negative_stock: warehouses whose balances may go below zero.
         over_delivery: percent of a line's ordered quantity that may come in above it.
         known_suppliers_only: whether an order may name only suppliers that UpsertSupplier made known.
     """
 
+    modules: tuple[str, ...] = ("purchasing", "inventory", "suppliers")
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
     over_delivery: float = 0.0

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol
 
-from bridge.erp.inventory import (
-    count_stock,
-    get_reservation,
-    get_stock,
-    list_stock_movements,
-    release_stock,
-    reserve_stock,
-    update_stock,
-)
-from bridge.erp.purchasing import (
-    cancel_purchase_order,
-    change_purchase_order,
-    create_purchase_order,
-    get_purchase_order,
-    list_purchase_orders,
-    receive_goods,
-)
+from bridge.erp import inventory, purchasing, suppliers
 from bridge.erp.references import Rules, apply_rules
-from bridge.erp.suppliers import get_supplier, upsert_supplier
 from bridge.erp.telling import Tell
 
 __all__ = ["Rules", "Tell", "apply_rules", "bind", "handlers"]
@@ -38,31 +20,17 @@ class Service(Protocol):
     def operation(self, name: str, /) -> Callable[[Handler], object]: ...
 
 
+MODULES: Mapping[str, Callable[[Rules, Tell | None], Mapping[str, Handler]]] = {
+    "purchasing": purchasing.handlers,
+    "inventory": inventory.handlers,
+    "suppliers": suppliers.handlers,
+}
+"""What makes the handlers of each module, which has the name of its contract."""
+
+
 def handlers(rules: Rules, tell: Tell | None = None) -> Mapping[str, Mapping[str, Handler]]:
-    """What answers each operation, by contract and operation."""
-    return {
-        "purchasing": {
-            "CreatePurchaseOrder": partial(create_purchase_order, rules=rules, tell=tell),
-            "GetPurchaseOrder": get_purchase_order,
-            "ChangePurchaseOrder": partial(change_purchase_order, rules=rules, tell=tell),
-            "CancelPurchaseOrder": partial(cancel_purchase_order, tell=tell),
-            "ListPurchaseOrders": list_purchase_orders,
-            "ReceiveGoods": partial(receive_goods, rules=rules, tell=tell),
-        },
-        "suppliers": {
-            "UpsertSupplier": upsert_supplier,
-            "GetSupplier": get_supplier,
-        },
-        "inventory": {
-            "UpdateStock": partial(update_stock, rules=rules, tell=tell),
-            "GetStock": get_stock,
-            "ReserveStock": partial(reserve_stock, rules=rules, tell=tell),
-            "ReleaseStock": partial(release_stock, tell=tell),
-            "GetReservation": get_reservation,
-            "CountStock": partial(count_stock, rules=rules, tell=tell),
-            "ListStockMovements": list_stock_movements,
-        },
-    }
+    """What answers each operation, by contract and operation, of the modules that `rules` name."""
+    return {name: make(rules, tell) for name, make in MODULES.items() if name in rules.modules}
 
 
 def bind(
@@ -70,7 +38,7 @@ def bind(
     rules: Rules = Rules(),  # noqa: B008 - frozen
     tell: Tell | None = None,
 ) -> None:
-    """Bind a handler to every operation of every shipped contract. `rules` go to `apply_rules` too, once at start.
+    """Bind a handler to every operation of the modules that `rules` name. `rules` go to `apply_rules` too, once at start.
 
     Args:
         services: the service of each shipped contract, by the contract's name.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
@@ -13,6 +14,9 @@ from bridge.erp.tables import supplier
 from bridge.store import Session
 from bridge.store.clock import moment, stored
 from bridge.store.statements import ByKeys, Prepared, insertion
+
+if TYPE_CHECKING:
+    from bridge.erp.telling import Tell
 
 Reply = dict[str, Any]
 
@@ -49,6 +53,11 @@ _LOCKED = ByKeys(
     width=1,
 )
 _BLOCKED = Prepared(select(_suppliers.blocked).where(_suppliers.code == bindparam("code")), "code")
+
+
+def handlers(_rules: Rules, _tell: Tell | None) -> Mapping[str, Callable[[Any, Any], Any]]:
+    """What answers each operation of wsdl/erp/suppliers-1.wsdl."""
+    return {"UpsertSupplier": upsert_supplier, "GetSupplier": get_supplier}
 
 
 def upsert_supplier(request: Any, call: Call) -> Reply:

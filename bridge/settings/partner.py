@@ -13,6 +13,27 @@ from bridge.settings.fields import WSS_REFERENCE_HELP, WssReference, setting
 class Partner:
     """One system that we call: `[partners.NAME]`, `bridge.partner("NAME")`."""
 
+    kind: Literal["soap", "rest", "staging", "database", "fxiaoke", "zoho"] = setting(
+        "soap",
+        "How it is reached: by its WSDL; by REST and JSON; by staging tables in a database between it and us; by its own tables; or a "
+        "vendor's own way.",
+    )
+    entities: Path | None = setting(
+        None,
+        "The file that says which business objects it has, and how they are reached (docs/partner-files.md). Every kind but soap needs one; "
+        "with one a soap partner can be read from.",
+    )
+    database: str = setting(
+        "",
+        "URL of the database, for the kinds staging and database: `postgresql+psycopg://user:password@host/name`.",
+        secret=True,
+    )
+    client_id: str = setting("", "For OAuth2, or a vendor's name for it (Fxiaoke: appId).")
+    client_secret: str = setting("", "Its secret (Fxiaoke: appSecret).", secret=True)
+    refresh_token: str = setting(
+        "", "A token that was granted once and gets access tokens (Fxiaoke: permanentCode).", secret=True
+    )
+    token: str = setting("", "A token or API key that does not change, for the kind rest.", secret=True)
     wsdl: str = setting(
         "", "Its contract: a file (from this file's folder), or the name of a shipped contract."
     )

@@ -282,8 +282,12 @@ class Contracts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erp:
-    """The shipped ERP: how this company keeps its stock and buys."""
+    """The shipped ERP: which parts of it answer, and how this company keeps its stock, buys and sells."""
 
+    modules: tuple[str, ...] = setting(
+        ("purchasing", "inventory", "suppliers"),
+        "Which contracts of wsdl/erp are answered. What one would ask of another that is left out, it does without.",
+    )
     warehouses: tuple[str, ...] = setting(
         (), "The only warehouses there are. Empty: any that goods come into."
     )

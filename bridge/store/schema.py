@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from bridge.errors import StoreError
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision, oldest first; a test compares them with the scripts."""
 
 HEAD = REVISIONS[-1]

@@ -1,0 +1,186 @@
+"""What every kind of partner can do, and the words in which it is said: records, queries, pages, totals.
+
+Four verbs: `send` (into the outbox; delivery carries it over), `fetch`, `totals`, `ping`. `scan` is `fetch` in bulk.
+
+A record's values are str, int, Decimal, bool, date, datetime (always with a zone), None, dict and list, never float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from bridge.delivery.policy import Answer, Rules
+from bridge.delivery.sender import Delivery, Document
+
+if TYPE_CHECKING:
+    from bridge.partners.entities import Entity
+
+Verb = Literal["create", "update", "upsert", "delete"]
+VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
+
+
+class Record(NamedTuple):
+    """A business object as a partner has it.
+
+    `changed_at` is when the partner says it was changed last, None where it does not say; `version` is whatever the partner
+    tells one state from another by (an ETag, a row version). Of one that is `deleted` there may be no values.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+    changed_at: datetime | None = None
+    deleted: bool = False
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which records are asked for.
+
+    Args:
+        since: changed at this moment or later. `until`: before this moment. Both need an entity with `changed`.
+        after: `Page.next` of the page before; None: from the beginning.
+        limit: records of a page, at most; a partner may give fewer.
+        ids: these only.
+        where: fields that equal these values.
+        order: by id (code point order), or by the moment of the change and then the id, which lets a reader stop anywhere.
+        deleted: what was deleted is asked for too, where the partner can tell.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    after: str | None = None
+    limit: int = 500
+    ids: tuple[str, ...] = ()
+    where: Mapping[str, Any] | None = None
+    order: Literal["id", "changed"] = "id"
+    deleted: bool = False
+
+
+class Page(NamedTuple):
+    """Records in the order that was asked for, and the cursor of the next page: None where this is the last."""
+
+    records: Sequence[Record]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many records there are, and the sums of amounts: by (field, currency); the currency is "" where there is none."""
+
+    count: int
+    sums: Mapping[tuple[str, str], Decimal]
+
+
+class Pong(NamedTuple):
+    """An answer to `ping`: what was answered, for people, and how long it took in seconds."""
+
+    answer: str
+    seconds: float
+
+
+class Written(NamedTuple):
+    """What became of a write that ended well: the record's id there, and what was said on the wire, for the journal."""
+
+    id: str | None
+    request: bytes = b""
+    reply: bytes = b""
+    status: int | None = None
+
+
+class Backend(Protocol):
+    """What a kind of partner implements; `bridge.partners.entity_partner` makes a partner of it. Used by several threads.
+
+    Everything here raises subclasses of `PartnerError`, which say what became of it (docs/partners.md), and SettingsError for what only
+    the operator can mend: a vanished column, an entity that is not there.
+    """
+
+    def check(self) -> list[str]:
+        """A sentence for each mistake in the partner's file that can be known without asking the partner."""
+        ...
+
+    def write(self, entity: Entity, verb: Verb, values: Mapping[str, Any], document: Document) -> Written:
+        """Do it, once. `document.id` goes along where the partner can keep it."""
+        ...
+
+    def fetch(self, entity: Entity, query: Query) -> Page:
+        """A page of records."""
+        ...
+
+    def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
+        """Batches of (id, *fields), ordered by id in code point order; `query.after` and `limit` do not count."""
+        ...
+
+    def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
+        """Count and sums. `sums` has the field with the currency by the field with the amount; None: there is none."""
+        ...
+
+    def ping(self) -> Pong:
+        """Whether the partner can be reached."""
+        ...
+
+    def find(self, document: Document) -> bool | None:
+        """Whether a document in doubt was processed; None where nobody can tell."""
+        ...
+
+    @property
+    def can_find(self) -> bool:
+        """Whether `find` can ever tell."""
+        ...
+
+    def address(self) -> str:
+        """Where it is, for people and the journal, without credentials."""
+        ...
+
+    def close(self) -> None:
+        """Close idle connections."""
+        ...
+
+
+class Partner(Protocol):
+    """A system that we call, whatever its kind. Used by several threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def entities(self) -> Mapping[str, Entity]:
+        """What can be read of it."""
+        ...
+
+    def send(
+        self,
+        operation: str,
+        values: Any = None,
+        *,
+        mapping: Callable[[Any], Any] | None = None,
+        ordering_key: str | None = None,
+        reference: str | None = None,
+    ) -> Document:
+        """Put a document into the outbox, in the transaction of the handler or of `with bridge.transaction():`."""
+        ...
+
+    def fetch(self, entity: str, query: Query = ...) -> Page: ...
+
+    def scan(
+        self, entity: str, fields: Sequence[str], query: Query = ...
+    ) -> Iterator[list[tuple[Any, ...]]]: ...
+
+    def totals(self, entity: str, query: Query = ..., sums: Mapping[str, str | None] = ...) -> Totals: ...
+
+    def ping(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+    # what delivery asks: `bridge.delivery.sender.Sender`
+
+    @property
+    def rules(self) -> Rules: ...
+
+    def deliver(self, document: Document, *, exchange_id: str) -> Delivery: ...
+
+    def ask(self, document: Document) -> Answer: ...
