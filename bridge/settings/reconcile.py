@@ -13,8 +13,8 @@ from bridge.settings.fields import setting
 class Reconcile:
     """One rule: `[reconcile.NAME]`, `soapbridge reconcile run NAME`."""
 
-    source: str = setting("", "The side that leads, as PARTNER.ENTITY: `crm.accounts`.")
-    target: str = setting("", "The side that is to hold the same: `erp.customers`.")
+    source: str = setting("", "The side that leads, as PARTNER.ENTITY: `shop.accounts`.")
+    target: str = setting("", "The side that is to hold the same: `backoffice.customers`.")
     key: str = setting(
         "",
         "By which a record of one side is found on the other, as SOURCE_FIELD=TARGET_FIELD; empty: both have the same id.",
