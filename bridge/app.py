@@ -281,8 +281,44 @@ class Bridge:
         settings = self.settings.partners.get(name)
         if settings is None or (settings.kind == "soap" and not settings.wsdl):
             raise self._no_partner(name, known=settings is not None)
-        made = self._soap(name, settings) if settings.kind == "soap" else self._entity_partner(name, settings)
+        made: AnyPartner
+        if settings.kind == "soap":
+            made = self._soap(name, settings)
+        elif settings.kind == "salesforce":
+            made = self._salesforce(name, settings)
+        else:
+            made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
+
+    def listen(self, name: str) -> Service:
+        """Answers the WSDL by which a partner of the kind salesforce tells of changes, and hands what it tells to flows
+        (docs/salesforce.md).
+
+        Raises:
+            SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
+        """
+        from bridge.partners.salesforce import OPERATION
+        from bridge.partners.salesforce.listening import Listener
+
+        settings = self.settings.partners.get(name)
+        if settings is None or settings.kind != "salesforce":
+            raise SettingsError(
+                f"The partner {name} tells nothing of its own accord.",
+                advice=f'That does one with kind = "salesforce" in [partners.{name}].',
+            )
+        (entity,) = self.any_partner(name).entities.values()
+        service = self.serve(self._place_of(settings.wsdl))
+        listener = Listener(name, entity, self.flows.take, organization=settings.client_id)
+        service.operation(OPERATION)(listener)
+        return service
+
+    def _salesforce(self, name: str, settings: PartnerSettings) -> EntityPartner:
+        from bridge.partners.salesforce import Telling, entity_of
+
+        if not settings.wsdl:
+            raise self._no_partner(name, known=True)
+        entity = entity_of(self._load(self._place_of(settings.wsdl)))
+        return EntityPartner(name, settings, {entity.name: entity}, Telling(name))
 
     def _soap(self, name: str, settings: PartnerSettings) -> SoapPartner:
         # zeep takes as long to import as all the rest: only for those who call somebody.

@@ -236,6 +236,8 @@ def rows() -> dict[str, dict[str, Any]]:
         "data_key_wrap": {"data_key_id": 1, "wrapped_by": "name", "wrapped": b"w"},
         "audit_entry": {"chain": "c", "seq": 1, "at": AT, "event": "started", "digest": b"d", "hash": b"h"},
         "audit_checkpoint": {"at": AT, "heads": "{}", "signed_by": "k", "signature": b"s"},
+        "notification": {"partner": "p", "notification_id": "n", "at": AT},
+        "notified_record": {"partner": "p", "record_id": "r", "changed_at": AT},
         "reconciliation": {"rule": "r", "source": "a.b", "target": "c.d", "started_at": AT},
         "difference": {
             "reconciliation_id": 1,

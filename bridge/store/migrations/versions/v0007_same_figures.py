@@ -101,7 +101,23 @@ def _receivables() -> None:
 
 
 def _notifications() -> None:
-    pass
+    op.create_table(
+        "notification",
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("notification_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "notification_id", name=op.f("pk_notification")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_notification_at", "notification", ["at"])
+    op.create_table(
+        "notified_record",
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "record_id", name=op.f("pk_notified_record")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _row_id() -> sa.Column[int]:
