@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
+    from bridge.partners.salesforce.listening import Take
     from bridge.partners.soap import SoapPartner
     from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
@@ -290,9 +291,11 @@ class Bridge:
             made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
 
-    def listen(self, name: str) -> Service:
-        """Answers the WSDL by which a partner of the kind salesforce tells of changes, and hands what it tells to flows
-        (docs/salesforce.md).
+    def listen(self, name: str, take: Take) -> Service:
+        """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
+
+        Args:
+            take: gets the partner, the entity and the records, in the transaction of the request.
 
         Raises:
             SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
@@ -308,7 +311,7 @@ class Bridge:
             )
         (entity,) = self.any_partner(name).entities.values()
         service = self.serve(self._place_of(settings.wsdl))
-        listener = Listener(name, entity, self.flows.take, organization=settings.client_id)
+        listener = Listener(name, entity, take, organization=settings.client_id)
         service.operation(OPERATION)(listener)
         return service
 
