@@ -170,7 +170,11 @@ def _written(value: Any) -> str:
 def _compared(take: str, sign: str, other: Any) -> str:
     if sign in ("=", "!="):
         # A text equals only a text; True would equal 1.
-        equal = f"({take} == {_written(other)})" if isinstance(other, str) else f"equal({take}, {_written(other)})"
+        equal = (
+            f"({take} == {_written(other)})"
+            if isinstance(other, str)
+            else f"equal({take}, {_written(other)})"
+        )
         return equal if sign == "=" else f"(not {equal})"
     return f"ordered({sign!r}, {take}, {_written(other)})"
 

@@ -168,7 +168,9 @@ def _from_entry_point(name: str) -> Callable[..., Any] | None:
         try:
             found = point.load()
         except Exception as error:  # noqa: BLE001 - a plug-in may do anything when it is imported
-            raise ValueError(f"{name} of {point.value} cannot be imported: {type(error).__name__}: {error}") from None
+            raise ValueError(
+                f"{name} of {point.value} cannot be imported: {type(error).__name__}: {error}"
+            ) from None
         if not callable(found):
             raise ValueError(f"{name} of {point.value} is no function")
         return found  # type: ignore[no-any-return]

@@ -88,7 +88,11 @@ def _number(field: Field, value: Decimal) -> str | None:
 
 
 def _article(kind: Kind) -> str:
-    names: dict[str, str] = {"datetime": "a moment with a zone", "integer": "a whole number", "decimal": "a number"}
+    names: dict[str, str] = {
+        "datetime": "a moment with a zone",
+        "integer": "a whole number",
+        "decimal": "a number",
+    }
     return names.get(kind, f"{'an' if kind == 'object' else 'a'} {kind}")
 
 
@@ -103,7 +107,9 @@ def missing(shape: Shape, values: Mapping[str, Any], path: str = "") -> Iterator
         elif field.shape is not None:
             for number, one in enumerate(value if field.repeats else [value], 1):
                 if isinstance(one, dict):
-                    yield from missing(field.shape, one, f"{here}[{number}]/" if field.repeats else f"{here}/")
+                    yield from missing(
+                        field.shape, one, f"{here}[{number}]/" if field.repeats else f"{here}/"
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,9 @@ def doubts(field: Field, facts: Facts) -> Iterator[Doubt]:
         if field.repeats:
             yield Doubt("is a list there, and one value here: `split` makes a list", surely=True)
         else:
-            yield Doubt("is one value there, and a list here: `join`, `first`, `last` or `sum` makes one", surely=True)
+            yield Doubt(
+                "is one value there, and a list here: `join`, `first`, `last` or `sum` makes one", surely=True
+            )
         return
     if field.kind == "any":
         return
@@ -141,9 +149,13 @@ def _of_text(field: Field, facts: Facts) -> Iterator[Doubt]:
     if field.one_of:
         wrong = [one for one in facts.one_of if one not in field.one_of]
         if wrong:
-            yield Doubt(f"would be {', '.join(wrong)}, and is only {', '.join(field.one_of)} there", surely=True)
+            yield Doubt(
+                f"would be {', '.join(wrong)}, and is only {', '.join(field.one_of)} there", surely=True
+            )
         elif not facts.one_of:
-            yield Doubt(f"is one of {', '.join(field.one_of)} there, and any text here: a lookup makes them sure")
+            yield Doubt(
+                f"is one of {', '.join(field.one_of)} there, and any text here: a lookup makes them sure"
+            )
         return
     longest = max(map(len, facts.one_of)) if facts.one_of else facts.longest
     shortest = min(map(len, facts.one_of)) if facts.one_of else facts.shortest
@@ -156,22 +168,21 @@ def _of_text(field: Field, facts: Facts) -> Iterator[Doubt]:
 
 
 def _of_number(field: Field, facts: Facts) -> Iterator[Doubt]:
-    if field.kind == "decimal" and field.fraction is not None:
-        if facts.fraction is None or facts.fraction > field.fraction:
-            here = "any number" if facts.fraction is None else f"up to {facts.fraction}"
-            yield Doubt(
-                f"has {field.fraction} digits behind the point there, and {here} here: `round` makes them fit"
-            )
+    most = field.fraction if field.kind == "decimal" else None
+    if most is not None and (facts.fraction is None or facts.fraction > most):
+        here = "any number" if facts.fraction is None else f"up to {facts.fraction}"
+        yield Doubt(f"has {most} digits behind the point there, and {here} here: `round` makes them fit")
     if field.digits is not None and not _digits_fit(field, facts):
         here = "any number" if facts.digits is None else f"up to {facts.digits}"
         yield Doubt(f"has {field.digits} digits there, and {here} here")
-    for bound, known, outside in (
-        (field.least, facts.least, lambda known, bound: known < bound),
-        (field.most, facts.most, lambda known, bound: known > bound),
-    ):
-        if bound is not None and (known is None or outside(known, bound)):
-            which = "at least" if bound is field.least else "at most"
-            yield Doubt(f"is {which} {bound:f} there, and may be {'anything' if known is None else f'{known:f}'} here")
+    if field.least is not None and (facts.least is None or facts.least < field.least):
+        yield Doubt(f"is at least {field.least:f} there, and may be {_bound(facts.least)} here")
+    if field.most is not None and (facts.most is None or facts.most > field.most):
+        yield Doubt(f"is at most {field.most:f} there, and may be {_bound(facts.most)} here")
+
+
+def _bound(known: Decimal | None) -> str:
+    return "anything" if known is None else f"{known:f}"
 
 
 def _digits_fit(field: Field, facts: Facts) -> bool:

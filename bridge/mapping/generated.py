@@ -10,7 +10,8 @@ Records are dicts, or objects of the codec: a function for each.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -26,7 +27,7 @@ Made = Callable[[Any], dict[str, Any]]
 _CLASSES: Final = {"text": "str", "integer": "int", "boolean": "bool"}
 
 
-class Careful(Exception):  # noqa: N818 - what is to be done now
+class Careful(Exception):
     """Something is not as it mostly is."""
 
 
@@ -34,7 +35,9 @@ def _give_up(*_: object) -> Any:
     raise Careful
 
 
-def function(rules: Rules, target: Shape | None, records: Records, sure: Set[str], certain: Set[str]) -> Made:
+def function(
+    rules: Rules, target: Shape | None, records: Records, sure: AbstractSet[str], certain: AbstractSet[str]
+) -> Made:
     """
     Args:
         sure: target fields (`order/line/sku`) whose values fit, as has been proved.
@@ -49,7 +52,7 @@ def function(rules: Rules, target: Shape | None, records: Records, sure: Set[str
 
 
 class _Writer:
-    def __init__(self, records: Records, sure: Set[str], certain: Set[str]) -> None:
+    def __init__(self, records: Records, sure: AbstractSet[str], certain: AbstractSet[str]) -> None:
         self._records = records
         self._sure = sure
         self._certain = certain
@@ -111,7 +114,8 @@ class _Writer:
             found = f"one_of({around}, {name!r})"
         variable = self._new("x")
         self._line(
-            indent, f"{variable} = {found}" + (f" if {around} is not None else None" if len(names) > 1 else "")
+            indent,
+            f"{variable} = {found}" + (f" if {around} is not None else None" if len(names) > 1 else ""),
         )
         self._reads[depth, names] = variable
         return variable
@@ -176,7 +180,8 @@ class _Writer:
         required = [
             f"{name!r} not in {objects[inner]}"
             for name, field in (own.fields.items() if own is not None else ())
-            if field.required and "/".join([*([path.rstrip("/")] if path else []), *inner, name]) not in self._certain
+            if field.required
+            and "/".join([*([path.rstrip("/")] if path else []), *inner, name]) not in self._certain
         ]
         if inner:
             self._line(indent, f"if {objects[inner]}:")
@@ -213,12 +218,14 @@ class _Writer:
 
     # -- values
 
-    def _rule(
-        self, indent: int, rule: Rule, depth: int, target: Field | None, path: str, place: str
-    ) -> None:
+    def _rule(self, indent: int, rule: Rule, depth: int, target: Field | None, path: str, place: str) -> None:
         self._line(indent, f"# {path}  {rule.place}")
         if _is_odd(rule, target):
-            scope = "(" + "".join(f"(r{level}, {f'n{level}' if level else 1})," for level in range(depth + 1)) + ")"
+            scope = (
+                "("
+                + "".join(f"(r{level}, {f'n{level}' if level else 1})," for level in range(depth + 1))
+                + ")"
+            )
             value = self._new("v")
             self._line(indent, f"{value} = by_rule({self._name(rule)}, {scope}, {self._name(target)})")
             null = any(way.null for way in rule.ways)
@@ -237,7 +244,9 @@ class _Writer:
 
     def _way(self, indent: int, way: Way, target: Field | None, path: str, place: str) -> None:
         if not way.sources:
-            constant = repr(way.constant) if isinstance(way.constant, str | bool | int) else self._name(way.constant)
+            constant = (
+                repr(way.constant) if isinstance(way.constant, str | bool | int) else self._name(way.constant)
+            )
             if target is not None and misfit(target, way.constant) is not None:
                 self._line(indent, "misfit()")
             self._line(indent, f"{place} = {constant}")

@@ -57,10 +57,10 @@ class Lines:
         section: Path = ()
         numbers: dict[Path, int] = {}
         while self._at < len(self._tokens):
-            token, line = self._tokens[self._at]
-            if token == "\n":
+            piece, line = self._tokens[self._at]
+            if piece == "\n":
                 self._at += 1
-            elif token == "[":
+            elif piece == "[":
                 depth = 2 if self._tokens[self._at + 1][0] == "[" else 1
                 self._at += depth
                 section = self._key()
@@ -89,8 +89,8 @@ class Lines:
         self._value(path)
 
     def _value(self, path: Path) -> None:
-        token = self._peek()
-        if token == "{":
+        piece = self._peek()
+        if piece == "{":
             self._at += 1
             while self._peek() != "}":
                 if self._peek() in (",", "\n"):
@@ -98,7 +98,7 @@ class Lines:
                 else:
                     self._assignment(path)
             self._at += 1
-        elif token == "[":
+        elif piece == "[":
             self._at += 1
             number = 0
             while self._peek() != "]":
@@ -114,7 +114,7 @@ class Lines:
                 self._at += 1
 
 
-def _unquoted(token: str) -> str:
-    if token.startswith('"'):
-        return token[1:-1].encode().decode("unicode_escape") if "\\" in token else token[1:-1]
-    return token.strip("'")
+def _unquoted(piece: str) -> str:
+    if piece.startswith('"'):
+        return piece[1:-1].encode().decode("unicode_escape") if "\\" in piece else piece[1:-1]
+    return piece.strip("'")

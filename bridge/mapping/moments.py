@@ -43,7 +43,9 @@ class Form:
         self._parts = _SPLIT.split(text)
         names = [_PARTS[part][0] for part in self._parts if part in _PARTS]
         if len(set(names)) != len(names) or not {"year", "month", "day"} <= set(names):
-            raise ValueError(f"{text!r} must have {', '.join(_PARTS)}, each once, and a year, a month and a day")
+            raise ValueError(
+                f"{text!r} must have {', '.join(_PARTS)}, each once, and a year, a month and a day"
+            )
         self.exact = {"hour", "minute", "second", "millisecond"} & set(names)
         pattern = "".join(
             f"(?P<{_PARTS[part][0]}>{_PARTS[part][1]})" if part in _PARTS else re.escape(part)
@@ -137,9 +139,7 @@ def date_text(given: Any) -> Step:
         run=lambda value: form.write(_day(value)),
         takes=("date",),
         gives="text",
-        facts=lambda before: replace(
-            before.plain("text"), shortest=len(form.text), longest=len(form.text)
-        ),
+        facts=lambda before: replace(before.plain("text"), shortest=len(form.text), longest=len(form.text)),
         back=lambda: date_from(given),
     )
 
@@ -219,9 +219,7 @@ def moment_text(given: Any) -> Step:
         run=lambda value: form.write(_moment(value).astimezone(zone)),
         takes=("datetime",),
         gives="text",
-        facts=lambda before: replace(
-            before.plain("text"), shortest=len(form.text), longest=len(form.text)
-        ),
+        facts=lambda before: replace(before.plain("text"), shortest=len(form.text), longest=len(form.text)),
         back=lambda: moment_from(given),
     )
 

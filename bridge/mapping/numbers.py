@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bridge.mapping.shapes import Kind
-from bridge.mapping.steps import NUMBER, TEXT, Facts, Step, Unfit, number, option, options
+from bridge.mapping.steps import NUMBER, TEXT, Facts, Step, Unfit, number, options
 
 _ROUNDING: Final = {
     "half_up": decimal.ROUND_HALF_UP,
@@ -29,7 +29,9 @@ def as_decimal(given: Any, what: str) -> Decimal:
         ValueError: it is none.
     """
     try:
-        found = Decimal(given) if isinstance(given, str | int | Decimal) and not isinstance(given, bool) else None
+        found = (
+            Decimal(given) if isinstance(given, str | int | Decimal) and not isinstance(given, bool) else None
+        )
     except decimal.InvalidOperation:
         found = None
     if found is None or not found.is_finite():
@@ -131,9 +133,7 @@ def integer_from(_: Any) -> Step:
     def facts(before: Facts) -> Facts:
         return replace(before if before.kind in NUMBER else before.plain(), kind="integer", fraction=0)
 
-    return Step(
-        name="integer", says="integer", run=run, takes=(*TEXT, *NUMBER), gives="integer", facts=facts
-    )
+    return Step(name="integer", says="integer", run=run, takes=(*TEXT, *NUMBER), gives="integer", facts=facts)
 
 
 def factor(given: Any) -> Step:
@@ -190,11 +190,11 @@ def rounded(given: Any) -> Step:
     def facts(before: Facts) -> Facts:
         known = digits if before.fraction is None else min(before.fraction, digits)
         # 9.99 becomes 10.0: the bounds are rounded as values are.
-        edges = {
-            name: None if edge is None else edge.quantize(unit, _ROUNDING[how], EXACT)
-            for name, edge in (("least", before.least), ("most", before.most))
-        }
-        return replace(before, kind="decimal", fraction=known, digits=None, one_of=(), **edges)
+        least, most = (
+            None if edge is None else edge.quantize(unit, _ROUNDING[how], EXACT)
+            for edge in (before.least, before.most)
+        )
+        return replace(before, kind="decimal", fraction=known, digits=None, one_of=(), least=least, most=most)
 
     return Step(
         name="round",

@@ -85,7 +85,10 @@ class _Prover:
             elif found is None or found.shape is None or found.kind == "any":
                 self._rule(rule, around, found, name)
             else:
-                self._mistake(rule.place, f"{name} is an object there: map its fields ({', '.join(list(found.shape.fields)[:6])}, …)")
+                self._mistake(
+                    rule.place,
+                    f"{name} is an object there: map its fields ({', '.join(list(found.shape.fields)[:6])}, …)",
+                )
 
     def _target(self, rule: Rule | ListRule, target: Shape | None, name: str) -> Field | None:
         """The target's field; None where nothing is known of it, and where there is none, which is a mistake."""
@@ -101,17 +104,18 @@ class _Prover:
             if number + 1 < len(rule.target):
                 if found.repeats:
                     self._mistake(
-                        rule.place, f"{name}: {part} is a list there: write [lists.\"{'/'.join(rule.target[: number + 1])}\"]"
+                        rule.place,
+                        f'{name}: {part} is a list there: write [lists."{"/".join(rule.target[: number + 1])}"]',
                     )
                     return None
                 shape = found.shape
                 if shape is None and found.kind != "any":
                     self._mistake(rule.place, f"{name}: {part} is a {found.kind} there, and has no fields")
                     return None
-        if isinstance(rule, ListRule) and found is not None and found.kind != "any":
-            if not found.repeats or found.shape is None:
-                self._mistake(rule.place, f"{name} is no list of objects there: write it under fields")
-                return None
+        listed = isinstance(rule, ListRule) and found is not None and found.kind != "any"
+        if listed and found is not None and not (found.repeats and found.shape is not None):
+            self._mistake(rule.place, f"{name} is no list of objects there: write it under fields")
+            return None
         return found
 
     def _list(self, rule: ListRule, around: Around, target: Field | None, name: str) -> None:
@@ -119,7 +123,9 @@ class _Prover:
         if facts.kind not in ("object", "any") and shape is not None:
             self._mistake(rule.place, f"{name}: {rule.each.text} has no fields to map")
         start = around[rule.each.depth].path
-        element = Element(shape, replace(facts, many=False, certain=True), f"{start}{'/'.join(rule.each.names)}/")
+        element = Element(
+            shape, replace(facts, many=False, certain=True), f"{start}{'/'.join(rule.each.names)}/"
+        )
         inner = (*around, element)
         if rule.when is not None:
             self._asks(rule.when, inner, rule.place)
@@ -139,12 +145,14 @@ class _Prover:
             self._asks(way.when, around, way.place)
         if not way.sources:
             if target is not None and (wrong := misfit(target, way.constant)) is not None:
-                self._mistake(way.place, f"{name}: the constant {way.constant!r} does not fit: expected {wrong}")
+                self._mistake(
+                    way.place, f"{name}: the constant {way.constant!r} does not fit: expected {wrong}"
+                )
             return Facts(certain=True)
         facts = self._through(way, around, name)
-        if way.default is not None:
-            if target is not None and (wrong := misfit(target, way.default)) is not None:
-                self._mistake(way.place, f"{name}: the default {way.default!r} does not fit: expected {wrong}")
+        wrong = None if way.default is None or target is None else misfit(target, way.default)
+        if wrong is not None:
+            self._mistake(way.place, f"{name}: the default {way.default!r} does not fit: expected {wrong}")
         if way.default is not None or way.required:
             facts = replace(facts, certain=True)
         if target is not None:
@@ -192,7 +200,13 @@ class _Prover:
                     )
             before = facts
             facts = step.after(facts)
-            if step.whole and not step.listed and not before.many and before.kind != "any" and step.name != "function":
+            if (
+                step.whole
+                and not step.listed
+                and not before.many
+                and before.kind != "any"
+                and step.name != "function"
+            ):
                 facts = replace(facts, many=False)
         return facts
 
@@ -217,7 +231,9 @@ class _Prover:
             around_shape, found = shape, shape.fields.get(name)
             if found is None:
                 known = nearest(name, around_shape.fields)
-                self._mistake(place, f"{path.text}: {around_shape.name} has no field {name} in the source{known}")
+                self._mistake(
+                    place, f"{path.text}: {around_shape.name} has no field {name} in the source{known}"
+                )
                 return Facts(), None
             many, certain = many or found.repeats, certain and found.required
             shape = found.shape
@@ -228,7 +244,9 @@ class _Prover:
     def _asks(self, asking: Asking, around: Around, place: str) -> None:
         for path, compared in zip(asking.paths, asking.condition.compared, strict=True):
             facts, _ = self._source(path, around, place)
-            never = [one for one in compared if isinstance(one, str) and facts.one_of and one not in facts.one_of]
+            never = [
+                one for one in compared if isinstance(one, str) and facts.one_of and one not in facts.one_of
+            ]
             if never:
                 self._mistake(
                     place,
@@ -263,7 +281,9 @@ class _Prover:
                         f"{here} is required there, and {rule.each.text} may be empty here: write required = true where a "
                         "record without it is to be refused",
                     )
-            elif rule is not None and found.required and here not in self.proof.certain and self._matters(here):
+            elif (
+                rule is not None and found.required and here not in self.proof.certain and self._matters(here)
+            ):
                 assert isinstance(rule, Rule)
                 sources = ", ".join(dict.fromkeys(one.text for way in rule.ways for one in way.sources))
                 yield (
@@ -280,9 +300,13 @@ class _Prover:
             return True
         text = rule.ways[0].when.condition.text
         siblings = [
-            one for name, one in self._given.items() if name.startswith(f"{around}/") and isinstance(one, Rule)
+            one
+            for name, one in self._given.items()
+            if name.startswith(f"{around}/") and isinstance(one, Rule)
         ]
-        same = all(way.when is not None and way.when.condition.text == text for one in siblings for way in one.ways)
+        same = all(
+            way.when is not None and way.when.condition.text == text for one in siblings for way in one.ways
+        )
         # `x is set` in the condition says that x is there.
         is_set = all(f"{path.text} is set" in text for way in rule.ways for path in way.sources)
         return not (same and is_set)
@@ -292,7 +316,9 @@ class _Prover:
             part
             for part in choice.parts
             if any(
-                one == f"{path}{name}" or one.startswith(f"{path}{name}/") for name in part for one in self._given
+                one == f"{path}{name}" or one.startswith(f"{path}{name}/")
+                for name in part
+                for one in self._given
             )
         ]
         names = " or ".join("+".join(part) for part in choice.parts)
@@ -302,7 +328,10 @@ class _Prover:
             "+".join(part) for part in written if any(f"{path}{name}" in self.proof.certain for name in part)
         ]
         if len(always) > 1:
-            yield self._rules.place, f"{path or shape.name} may have only one of {names} there, and rules fill {' and '.join(always)}"
+            yield (
+                self._rules.place,
+                f"{path or shape.name} may have only one of {names} there, and rules fill {' and '.join(always)}",
+            )
 
 
 def _needs(found: Field) -> str:

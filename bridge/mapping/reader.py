@@ -59,7 +59,8 @@ def read(file: FilePath, rows: tables.Rows | None = None) -> Rules:
         table = tomllib.loads(text, parse_float=Decimal)
     except FileNotFoundError:
         raise SettingsError(
-            f"There is no mapping {file}.", advice="Name an existing file; docs/mapping.md says what is in it."
+            f"There is no mapping {file}.",
+            advice="Name an existing file; docs/mapping.md says what is in it.",
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise mistaken(file, [f"{file}: {error}"]) from error
@@ -92,7 +93,10 @@ class _Reader:
         known = tuple(known)
         for name in given:
             if known and name not in known:
-                self._mistake((*at, name), f"there is no key {name} in {_dotted(at) or 'a mapping'}{nearest(name, known)}")
+                self._mistake(
+                    (*at, name),
+                    f"there is no key {name} in {_dotted(at) or 'a mapping'}{nearest(name, known)}",
+                )
         return given
 
     def rules(self, table: Mapping[str, Any]) -> Rules:
@@ -100,7 +104,9 @@ class _Reader:
         about = self._table(table.get("mapping", {}), ("mapping",), _ABOUT)
         self._tools = Tools(
             lookups=self._each(table, "lookups", self._lookup),
-            rates=self._each(table, "rates", lambda name, given, at: tables.rates_of(name, given, self._place(at))),
+            rates=self._each(
+                table, "rates", lambda name, given, at: tables.rates_of(name, given, self._place(at))
+            ),
             units=self._each(table, "units", lambda _, given, __: _own_unit(given)),
             functions=self._each(table, "functions", lambda _, given, __: imported(given)),
         )
@@ -195,7 +201,9 @@ class _Reader:
         for name in fields.keys() & lists.keys():
             self._mistake((*at, "lists", name), f"{name} is under fields and under lists")
         rules: list[Rule | ListRule] = [
-            found for name, given in fields.items() if (found := self._rule(name, given, (*at, "fields", name), depth))
+            found
+            for name, given in fields.items()
+            if (found := self._rule(name, given, (*at, "fields", name), depth))
         ]
         for name, given in lists.items():
             if found_list := self._list(name, given, (*at, "lists", name), depth):
@@ -236,7 +244,9 @@ class _Reader:
             place: Key = (*at, number) if several else at
             table = {"from": one} if isinstance(one, str) else one
             if not isinstance(table, dict):
-                self._mistake(place, f'{name} must be a source ("order_no") or a table ({{ from = … }}), not {one!r}')
+                self._mistake(
+                    place, f'{name} must be a source ("order_no") or a table ({{ from = … }}), not {one!r}'
+                )
                 continue
             ways.append(self._way(name, table, place, depth))
             owner = str(table.get("owner", owner)) if self._is(table, place, "owner", str) else owner
@@ -245,7 +255,9 @@ class _Reader:
             self._mistake(at, f"{name} has no way to a value")
         for number, way in enumerate(ways[:-1]):
             if way.when is None:
-                self._mistake((*at, number + 1), f"{name}: this is never reached, as the way before has no `when`")
+                self._mistake(
+                    (*at, number + 1), f"{name}: this is never reached, as the way before has no `when`"
+                )
         return Rule(target=self._target(name, at), ways=tuple(ways), owner=owner, note=note) if ways else None
 
     def _way(self, name: str, table: Mapping[str, Any], at: Key, depth: int) -> Way:
@@ -325,7 +337,8 @@ class _Reader:
         listed = given if isinstance(given, list) else [given]
         if len(own) > 1 or (own and "do" in table):
             self._mistake(
-                at, f"{name} has several steps ({', '.join(own)}): write them in their order, do = [{{ {own[0]} = … }}, …]"
+                at,
+                f"{name} has several steps ({', '.join(own)}): write them in their order, do = [{{ {own[0]} = … }}, …]",
             )
         wanted: list[tuple[str, Any, Key]] = [(key, table[key], (*at, key)) for key in own]
         for number, one in enumerate(listed):
@@ -335,7 +348,9 @@ class _Reader:
             elif isinstance(one, dict) and len(one) == 1:
                 wanted.append((*next(iter(one.items())), place))
             else:
-                self._mistake(place, f'{name}: a step is a word ("trim") or has one ({{ cut = 40 }}), not {one!r}')
+                self._mistake(
+                    place, f'{name}: a step is a word ("trim") or has one ({{ cut = 40 }}), not {one!r}'
+                )
         steps = []
         for step, argument, place in wanted:
             try:
@@ -360,5 +375,6 @@ def _own_unit(given: Any) -> tuple[str, Decimal]:
 def _dotted(at: Key) -> str:
     """As the head of a section has it."""
     return ".".join(
-        name if str(name).replace("_", "").replace("-", "").isalnum() else f'"{name}"' for name in map(str, at)
+        name if str(name).replace("_", "").replace("-", "").isalnum() else f'"{name}"'
+        for name in map(str, at)
     )

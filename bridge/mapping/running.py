@@ -116,7 +116,7 @@ class _Runner:
             elements = []
         elif not isinstance(elements, list | tuple):
             elements = [elements]
-        made = []
+        made: list[dict[str, Any]] = []
         for position, element in enumerate(elements, 1):
             inner = (*scope, (element, position))
             if rule.when is not None and not rule.when.holds(inner):
@@ -148,7 +148,12 @@ class _Runner:
         names = tuple(name for name, _ in sources)
         if value is None and way.required:
             self._mistake(
-                path, names, None, "a value, which the rule requires", "complete the record, or give a default", way.place
+                path,
+                names,
+                None,
+                "a value, which the rule requires",
+                "complete the record, or give a default",
+                way.place,
             )
         elif value is not None and target is not None and (expected := misfit(target, value)) is not None:
             self._mistake(
@@ -190,7 +195,9 @@ class _Runner:
         self, target: str, sources: tuple[str, ...], found: Any, expected: str, advice: str, place: str
     ) -> None:
         self._found.mistakes.append(
-            Mistake(target=target, sources=sources, found=found, expected=expected, advice=advice, place=place)
+            Mistake(
+                target=target, sources=sources, found=found, expected=expected, advice=advice, place=place
+            )
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from bridge.mapping.shapes import Field, Kind
 
 
-class Unfit(Exception):  # noqa: N818 - said of a value
+class Unfit(Exception):
     """A value that a step cannot take. Both texts end a sentence: "expected …", "so …"."""
 
     def __init__(self, expected: str, advice: str = "") -> None:

@@ -118,7 +118,9 @@ def kind_of(value: Any) -> Kind:
 def lookup(table: Lookup) -> Step:
     """What stands beside the value in the table; turned round where no result stands twice."""
     rows, otherwise = dict(table.rows), table.otherwise
-    results = list(dict.fromkeys(as_key(one) for one in [*rows.values(), *([] if otherwise is None else [otherwise])]))
+    results = list(
+        dict.fromkeys(as_key(one) for one in [*rows.values(), *([] if otherwise is None else [otherwise])])
+    )
     kinds = {kind_of(one) for one in rows.values()}
     turned = {as_key(target): source for source, target in rows.items()}
 
@@ -133,7 +135,9 @@ def lookup(table: Lookup) -> Step:
         return found
 
     def facts(before: Facts) -> Facts:
-        known = [as_key(rows.get(one, otherwise)) for one in before.one_of if one in rows or otherwise is not None]
+        known = [
+            as_key(rows.get(one, otherwise)) for one in before.one_of if one in rows or otherwise is not None
+        ]
         values = tuple(dict.fromkeys(known)) if before.one_of else tuple(results)
         lengths = [len(one) for one in values] or [0]
         return replace(
@@ -199,7 +203,9 @@ def unit(given: Any, own: Mapping[str, tuple[str, Decimal]]) -> Step:
     known = {**UNITS, **own}
     for name in (source, target):
         if name not in known:
-            raise ValueError(f"there is no unit {name!r}; there are {', '.join(known)}; add yours under [units]")
+            raise ValueError(
+                f"there is no unit {name!r}; there are {', '.join(known)}; add yours under [units]"
+            )
     if known[source][0] != known[target][0]:
         raise ValueError(f"{source} measures {known[source][0]}, and {target} {known[target][0]}")
     step = multiplied(EXACT.divide(known[source][1], known[target][1]), "unit", f"unit {written}")
@@ -237,13 +243,14 @@ def currency(given: Any, rates: Mapping[str, Rates], hint: Callable[[str], str])
     always = found.get("from")
     return Step(
         name="currency",
-        says=f"currency from {found.get('of') and 'that in ' + found['of'] or always} to {target}, rates {table.name}, to {fraction} digits",
+        says=f"currency from {(found.get('of') and 'that in ' + found['of']) or always} to {target}, rates {table.name}, to {fraction} digits",
         run=run if always is None else lambda value: run(value, always),
         reads=(found["of"],) if always is None else (),
         takes=NUMBER,
         gives="decimal",
         facts=lambda before: replace(
-            before.plain("decimal"), fraction=None if before.fraction is None else max(fraction, before.fraction)
+            before.plain("decimal"),
+            fraction=None if before.fraction is None else max(fraction, before.fraction),
         ),
     )
 
