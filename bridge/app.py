@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge import atrest, checks
@@ -38,6 +39,7 @@ from bridge.once import made_once
 from bridge.partners import entities, kinds
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.journal import OutgoingJournal
+from bridge.partners.mappings import Mappings
 from bridge.settings import Partner as PartnerSettings
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
@@ -229,6 +231,12 @@ class Bridge:
         folder = self.settings.cache_folder
         return FileCache(folder) if self._with_store and folder is not None else None
 
+    @made_once
+    def mappings(self) -> Mappings:
+        """Mapping files, from the folder of the settings on: `bridge.mappings.load("mappings/order.toml")` reads and proves one."""
+        folder = Path() if self.settings.file is None else self.settings.file.parent
+        return Mappings(folder, self.settings.partners, self.any_partner, self._load)
+
     def serve(self, wsdl: str | os.PathLike[str] | Contract, *, idempotency_key: str = "") -> Service:
         """Answers the contract of `wsdl`. Bind its operations with `@service.operation(NAME)`.
 
@@ -336,6 +344,7 @@ class Bridge:
             before_call=calling_out,
             after_call=called_out,
             accept=self._accept if self._with_store else None,
+            mappings=self.mappings,
             entities=entities.read(settings.entities, with_fields=False) if settings.entities else None,
         )
 
@@ -354,6 +363,7 @@ class Bridge:
             kinds.backend(setting),
             journal=self._outgoing_journal(),
             accept=self._accept if self._with_store else None,
+            mappings=self.mappings,
         )
 
     def _mapping_of_rule(self, file: Path, rule: Reconcile) -> Callable[[Any], Any]:
