@@ -106,22 +106,19 @@ def _tax_number_of(written: str, country: str) -> Tax | None:
     from stdnum.exceptions import ValidationError
     from stdnum.util import get_cc_module
 
-    number: str | None = None
-    for kind in _KINDS:
-        rules = get_cc_module(country.lower(), kind)
-        if rules is None:
-            continue
+    known = [rules for kind in _KINDS if (rules := get_cc_module(country.lower(), kind)) is not None]
+    for rules in known:
         try:
-            compact = _NO_LETTER.sub("", rules.validate(written).upper())
+            compact = rules.validate(written)
         except ValidationError:
-            if number is None:
-                number = _NO_LETTER.sub("", rules.compact(written).upper())
-        else:
-            return Tax(_shown(compact, country), country, True)
-    return None if number is None else Tax(_shown(number, country), country, False)
+            continue
+        return Tax(_shown(compact, country), country, True)
+    # Of a wrong number the rules make anything, such as a longer one.
+    return Tax(_shown(written, country), country, False) if known else None
 
 
-def _shown(compact: str, country: str) -> str:
+def _shown(number: str, country: str) -> str:
+    compact = _NO_LETTER.sub("", number.upper())
     for suffix in _LANGUAGE_SUFFIX.get(country, ()):
         compact = compact.removesuffix(suffix)
     if country not in _members():

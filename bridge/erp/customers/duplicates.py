@@ -98,7 +98,7 @@ def profile(details: Json, normal: Json) -> Profile:
 def match_keys(of: Profile) -> frozenset[int]:
     """By what others are found that may be the same: 64-bit digests of what is compared."""
     keys = {name_key(one) for one in of.names}
-    keys |= {match_key("half", half) for one in of.names for half in _halves(_letters(one))}
+    keys |= {match_key("half", half) for one in of.names for form in _forms(one) for half in _halves(form)}
     keys |= {match_key("email", one) for one in of.emails}
     keys |= {match_key("phone", one) for one in of.phones}
     if of.tax is not None:
@@ -165,11 +165,18 @@ def _by_names(one: Profile, other: Profile) -> Mapping[str, int]:
 
 
 def _similar(one: str, other: str) -> bool:
-    """Whether two names differ in a few letters. Figures tell apart: plant 1 is not plant 2."""
+    """Whether two names differ in a few letters of one half. Figures tell apart: plant 1 is not plant 2."""
     if _figures(one) != _figures(other):
         return False
+    return any(_close(this, that) for this, that in zip(_forms(one), _forms(other), strict=True))
+
+
+def _close(one: str, other: str) -> bool:
+    if not _halves(one) & _halves(other):
+        return False
     # The matcher's answer depends on which comes first.
-    matcher = SequenceMatcher(None, *sorted((_letters(one), _letters(other))), autojunk=False)
+    first, second = sorted((one, other))
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
     return matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
 
 
@@ -187,8 +194,9 @@ def _halves(letters: str) -> set[str]:
     return {half for pair in halves for half in pair}
 
 
-def _letters(name: str) -> str:
-    return name.replace(" ", "")
+def _forms(name: str) -> tuple[str, str]:
+    """Its letters, in the order of its words and in that of the alphabet's: one of the two outlives a letter changed at a word's beginning."""
+    return name.replace(" ", ""), _sorted(name)
 
 
 def _sorted(name: str) -> str:

@@ -85,7 +85,9 @@ def _as_is(request: Any) -> list[ColumnElement[bool]]:
     if request.blocked is not None:
         wanted.append(_customers.blocked == int(request.blocked))
     if request.merged is not None:
-        wanted.append(_customers.merged_into.is_not(None) if request.merged else _customers.merged_into.is_(None))
+        wanted.append(
+            _customers.merged_into.is_not(None) if request.merged else _customers.merged_into.is_(None)
+        )
     return wanted
 
 

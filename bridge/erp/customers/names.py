@@ -106,9 +106,9 @@ _ENDINGS: Final = sorted(
     ((tuple(spelling.split()), form) for form, spellings in _FORMS.items() for spelling in spellings),
     key=lambda ending: -len(ending[0]),
 )
-_SCRIPT_ENDINGS: Final = sorted(
+_WITHOUT_BLANKS_FORMS: Final = sorted(
     ((spelling, form) for form, spellings in _SCRIPT_FORMS.items() for spelling in spellings),
-    key=lambda ending: -len(ending[0]),
+    key=lambda spelled: -len(spelled[0]),
 )
 _JOINING: Final = frozenset(("and", "und", "et", "y", "og", "och", "en"))
 _IN_BRACKETS: Final = (
@@ -145,7 +145,11 @@ def plain(text: str) -> str:
     """Letters of one width and composition (NFKC), nothing invisible, single blanks, none at the ends."""
     folded = unicodedata.normalize("NFKC", text)
     visible = "".join(
-        one if unicodedata.category(one) not in ("Cc", "Cf", "Co", "Cn", "Cs") else " " if one.isspace() else ""
+        one
+        if unicodedata.category(one) not in ("Cc", "Cf", "Co", "Cn", "Cs")
+        else " "
+        if one.isspace()
+        else ""
         for one in folded
     )
     return " ".join(unicodedata.normalize("NFKC", visible).split())
@@ -187,16 +191,16 @@ def _without_form(kept: list[str]) -> tuple[list[str], str | None]:
     for spelling, form in _ENDINGS:
         if len(kept) > len(spelling) and tuple(kept[-len(spelling) :]) == spelling:
             return kept[: -len(spelling)], form
-    for form, spelling in _LEADING.items():
-        if len(kept) > 1 and kept[0] == spelling:
+    for form, leading in _LEADING.items():
+        if len(kept) > 1 and kept[0] == leading:
             return kept[1:], form
-    for spelling, form in _SCRIPT_ENDINGS:
-        if not kept:
+    for sign, form in _WITHOUT_BLANKS_FORMS:
+        if not kept or kept == [sign]:
             break
-        if kept[-1].endswith(spelling) and kept != [spelling]:
-            return [*kept[:-1], *_rest(kept[-1].removesuffix(spelling))], form
-        if kept[0].startswith(spelling) and kept != [spelling]:
-            return [*_rest(kept[0].removeprefix(spelling)), *kept[1:]], form
+        if kept[-1].endswith(sign):
+            return [*kept[:-1], *_rest(kept[-1].removesuffix(sign))], form
+        if kept[0].startswith(sign):
+            return [*_rest(kept[0].removeprefix(sign)), *kept[1:]], form
     return kept, None
 
 

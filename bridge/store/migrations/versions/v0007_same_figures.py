@@ -69,9 +69,7 @@ def _customers() -> None:
         "customer_match",
         sa.Column("match_key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer_id"], ["customer.id"], name=op.f("fk_customer_match_customer_id")
-        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_customer_match_customer_id")),
         sa.PrimaryKeyConstraint("match_key", "customer_id", name=op.f("pk_customer_match")),
         sqlite_with_rowid=False,
     )
