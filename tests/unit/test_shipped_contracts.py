@@ -84,7 +84,7 @@ def _languages(element: etree._Element, documentation: str) -> set[str]:
 
 
 def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
-    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "events"}
+    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "customers", "events"}
     assert _operations("purchasing") == [
         "CreatePurchaseOrder",
         "GetPurchaseOrder",
@@ -94,6 +94,7 @@ def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
         "ReceiveGoods",
     ]
     assert _operations("suppliers") == ["UpsertSupplier", "GetSupplier"]
+    assert _operations("customers") == ["UpsertCustomer", "GetCustomer", "FindCustomers"]
     assert _operations("inventory") == [
         "UpdateStock",
         "GetStock",
@@ -288,7 +289,7 @@ class TestPorts:
                 name=operation.get("name"),
                 namespaces={"xs": XS[1:-1]},
             )
-            reads = operation.get("name", "").startswith(("Get", "List"))
+            reads = operation.get("name", "").startswith(("Get", "List", "Find"))
             assert (reuse, bool(required)) == (not reads, not reads), operation.get("name")
 
     @each_contract
