@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bridge.erp.customers import upsert_customer
 from bridge.erp.customers.credit import Credit, Money, credit_of
 from bridge.erp.customers.rows import CustomerRow
 from bridge.erp.customers.tables import customer
@@ -318,6 +319,39 @@ def test_eight_spellings_of_one_customer_sent_at_once_make_one_customer(
     faults = [one.name for one in ended if isinstance(one, erp.Fault)]
     assert faults == ["DuplicateCandidates"] * 7, ended
     assert len(codes(erp.found_customers(store))) == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"name": "MUELLER MASCHINENBAU"},
+        {"name": "Muller Maschinenbau GmbH"},
+        {"name": "Another", "taxNumber": "136695976"},
+    ],
+    ids=["another spelling", "a letter less", "the tax number"],
+)
+def test_who_comes_while_a_spelling_is_not_yet_committed_waits_and_is_told_of_it(
+    erp: ModuleType, store: Store, second: dict[str, Any]
+) -> None:
+    ended: list[Any] = []
+
+    def come_second() -> None:
+        try:
+            ended.append(erp.upsert_one(store, erp.customer("CUST-2", **second)))
+        except erp.Fault as fault:
+            ended.append(fault)
+
+    thread = threading.Thread(target=come_second)
+    with store.transaction() as transaction:
+        wanted = erp.customer(name="Müller Maschinenbau GmbH", taxNumber="DE136695976")
+        given = erp.Given(requestId="first", customer=wanted, acceptDuplicates=[])
+        upsert_customer(given, erp.Call(transaction))
+        thread.start()
+        thread.join(0.3)  # would be enough for one that does not wait
+    thread.join(60)
+    (fault,) = ended
+    assert fault.name == "DuplicateCandidates"
+    assert [one["code"] for one in fault.fields["candidate"]] == ["CUST-1"]
 
 
 def test_eight_that_make_one_code_known_at_once_make_one(erp: ModuleType, store: Store) -> None:
