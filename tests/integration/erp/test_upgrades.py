@@ -247,6 +247,27 @@ def rows() -> dict[str, dict[str, Any]]:
             "state": "open",
             "content": "{}",
         },
+        **customer_rows(),
+    }
+
+
+def customer_rows() -> dict[str, dict[str, Any]]:
+    return {
+        "customer": {
+            "code": "CUST-1",
+            "revision": 1,
+            "country": "DE",
+            "blocked": 0,
+            "credit_grade": "B",
+            "credit_limit": 500_000_000,
+            "credit_currency": "EUR",
+            "details": json.dumps({"code": "CUST-1", "name": "Customer", "country": "DE"}),
+            "normal": json.dumps({"name": "Customer", "matchName": "customer"}),
+            "exchange_id": "x-1",
+            "created_at": AT,
+            "changed_at": AT,
+        },
+        "customer_match": {"match_key": 1, "customer_id": 1},
     }
 
 
