@@ -236,6 +236,23 @@ def rows() -> dict[str, dict[str, Any]]:
         "data_key_wrap": {"data_key_id": 1, "wrapped_by": "name", "wrapped": b"w"},
         "audit_entry": {"chain": "c", "seq": 1, "at": AT, "event": "started", "digest": b"d", "hash": b"h"},
         "audit_checkpoint": {"at": AT, "heads": "{}", "signed_by": "k", "signature": b"s"},
+        **tokens(),
+    }
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """Rows of access tokens."""
+    return {
+        "partner_token": {
+            "partner": "crm",
+            "credentials": "digest",
+            "content": "{}",
+            "expires_at": AT,
+            "requested": "[]",
+            "blocked_until": 0,
+            "lease_no": 1,
+            "lease_until": 0,
+        }
     }
 
 
