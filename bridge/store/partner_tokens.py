@@ -82,9 +82,7 @@ def ask(session: Session, row: TokenRow, *, lease_until: int, requested: Sequenc
     return number
 
 
-def keep(
-    session: Session, partner: str, lease_no: int, *, content: dict[str, str], expires_at: int
-) -> bool:
+def keep(session: Session, partner: str, lease_no: int, *, content: dict[str, str], expires_at: int) -> bool:
     """Keep what came. False where somebody else has asked since, or the credentials were changed."""
     sealed = seal_text(session.cipher, json.dumps(content), place("partner_token", "content", partner))
     return _settle(
@@ -104,9 +102,7 @@ def fail(
 ) -> bool:
     """No token came. `blocked_until`: nobody asks before."""
     kept = None if reason is None else storable(reason)
-    return _settle(
-        session, partner, lease_no, blocked_until=blocked_until, reason=kept, lease_until=0
-    )
+    return _settle(session, partner, lease_no, blocked_until=blocked_until, reason=kept, lease_until=0)
 
 
 def _settle(session: Session, partner: str, lease_no: int, **values: Any) -> bool:
@@ -123,9 +119,7 @@ def _row(session: Session, statement: Any) -> TokenRow | None:
     if found is None:
         return None
     values = dict(zip(TokenRow._fields, found, strict=True))
-    text = open_text(
-        session.cipher, values["content"], place("partner_token", "content", values["partner"])
-    )
+    text = open_text(session.cipher, values["content"], place("partner_token", "content", values["partner"]))
     values["content"] = None if text is None else json.loads(text)
     values["requested"] = tuple(json.loads(values["requested"]))
     return TokenRow(**values)

@@ -48,7 +48,7 @@ class Grant:
 
     def __call__(self, refresh_token: str = "") -> Granted:
         """An access token. Raises PartnerError; Unauthorised where the credentials are refused."""
-        form = {"grant_type": self.kind}
+        form: dict[str, str] = {"grant_type": self.kind}
         headers = {}
         if self.kind == "refresh_token":
             form["refresh_token"] = refresh_token or self.refresh_token
@@ -100,7 +100,9 @@ class Grant:
         later = code in _LATER or any(word in told.lower() for word in _TOO_MANY)
         if later or answer.status_code == 429 or answer.status_code >= 500:
             seconds = outcomes.busy(answer).retry_after
-            return Unavailable(said, status=answer.status_code, retry_after=seconds, advice="Repeating is safe.")
+            return Unavailable(
+                said, status=answer.status_code, retry_after=seconds, advice="Repeating is safe."
+            )
         return Unauthorised(
             said,
             status=answer.status_code,

@@ -184,9 +184,7 @@ class Tokens:
         return int((self._patience + 5) * SECOND)
 
     def _is_good(self, row: TokenRow, refused: str) -> bool:
-        return (
-            row.content is not None and row.now < row.expires_at and row.content["access_token"] != refused
-        )
+        return row.content is not None and row.now < row.expires_at and row.content["access_token"] != refused
 
     def _may_ask(self, row: TokenRow) -> list[int]:
         """The moments of requests with this one. Raises Unauthorised, Unavailable where there may be none now."""
