@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
 from bridge.errors import (
@@ -88,6 +88,14 @@ class Reply:
     answer: Answer
 
 
+class _Tried(NamedTuple):
+    """One request and what became of it. `pass_refused`: it was not let in, and may be with another pass."""
+
+    reply: Reply
+    error: PartnerError | None
+    pass_refused: bool
+
+
 class Api:
     """Safe to use from several threads.
 
@@ -125,17 +133,16 @@ class Api:
 
     def _let_in(self, request: Request) -> Reply:
         letting = self._doorman.get()
-        reply, error = self._once(request, letting)
-        if isinstance(error, Unauthorised) and error.status == 401:
+        tried = self._once(request, letting)
+        if tried.pass_refused:
             another = self._doorman.another(letting)
             if another is not None:
-                reply, error = self._once(request, another)
-        if error is not None:
-            raise error
-        assert reply is not None
-        return reply
+                tried = self._once(request, another)
+        if tried.error is not None:
+            raise tried.error
+        return tried.reply
 
-    def _once(self, request: Request, letting: Pass) -> tuple[Reply | None, PartnerError | None]:
+    def _once(self, request: Request, letting: Pass) -> _Tried:
         self._bucket.take()
         answer = self._client(letting).request(
             request.method,
@@ -145,46 +152,46 @@ class Api:
             body=None if request.body is None else json_body.write(request.body),
             deadline=request.deadline,
         )
-        reply, problem = _read(answer)
-        error = self._error(request, reply, answer)
+        value, problem = _read(answer)
+        code, told = self._said(value)
+        found = self._errors.codes.get(code) if code else None
+        if answer.status_code == 304:
+            error = None
+        elif found is None and (not code or answer.status_code >= 300):
+            shown = f"{code}: {told}" if code and told else code or told
+            error = outcomes.judge(answer, names_record=request.names_record, said=shown)
+        else:
+            found = found or Code(self._errors.other)
+            error = meant(found, code, told, answer)
         if error is None and problem is not None:
             error = _unreadable(answer, problem)
         if error is not None:
             error.status, error.reply = answer.status_code, answer.content
-        return Reply(reply, answer), error
+        refused = found.meaning == "token" if found is not None else answer.status_code == 401
+        return _Tried(Reply(value, answer), error, refused)
 
-    def _error(self, request: Request, reply: Any, answer: Answer) -> PartnerError | None:
-        code = json_body.at(reply, self._errors.at) if self._errors.at else None
-        said = json_body.at(reply, self._errors.message) if self._errors.message else None
+    def _said(self, value: Any) -> tuple[str, str]:
+        """The code inside a reply, "" where there is none or a good one, and what it says for people."""
+        code = json_body.at(value, self._errors.at) if self._errors.at else None
+        said = json_body.at(value, self._errors.message) if self._errors.message else None
         told = "" if said is None or isinstance(said, dict | list) else str(said)
-        if answer.status_code == 304:
-            return None
         if code is None or isinstance(code, dict | list) or str(code) in self._errors.good:
-            return outcomes.judge(answer, names_record=request.names_record, said=told)
-        found = self._errors.codes.get(str(code))
-        if found is None:
-            if answer.status_code >= 300:
-                shown = f"{code}: {told}" if told else str(code)
-                return outcomes.judge(answer, names_record=request.names_record, said=shown)
-            found = Code(self._errors.other)
-        return meant(found, str(code), told, answer)
+            return "", told
+        return str(code), told
 
 
 def meant(found: Code, code: str, told: str, answer: Answer) -> PartnerError | None:
-    """The outcome of a code inside a reply; None for one that is good. Of a token that has ended the status is 401, whatever came."""
+    """The outcome of a code inside a reply; None for one that is good."""
     said = f"The partner answered {echo(code, 100)}" + (f": {echo(told, 500)}" if told else "") + "."
     match found.meaning:
         case "good":
             return None
         case "token":
-            answer.status_code = 401
             return Unauthorised(
                 f"{said} It does not take our token, and nothing was done.",
                 advice="Check the credentials before anything is sent again.",
             )
         case "unauthorised":
-            # 403, so that no other token is asked for.
-            answer.status_code = 403
             return Unauthorised(
                 f"{said} It does not let us do this, and nothing was done.",
                 advice="Check what the credentials may do there.",
