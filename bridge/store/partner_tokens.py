@@ -65,7 +65,7 @@ def lock(session: Session, partner: str, credentials: str) -> TokenRow:
     if found.credentials == credentials:
         return found
     new = _New(partner, credentials, lease_no=found.lease_no + 1)
-    _set(session, partner, **new._asdict())
+    _set(session, partner, **{name: value for name, value in new._asdict().items() if name != "partner"})
     return TokenRow(**(new._asdict() | {"requested": (), "now": found.now, "content": None}))
 
 

@@ -44,7 +44,9 @@ class Reader:
             reply = self._api.ask(self._page(one, listing, query, cursor))
             found = list(self._records(one, reply, listing.records))
             coming = following(listing, cursor, reply.value, found, min(query.limit, listing.most))
-            records = [record for record in found if query.wants(record.values)]
+            records = [
+                record for record in found if query.wants(record.values) and _before(record, query.until)
+            ]
         if query.deleted and one.deletions is not None and not query.ids:
             records, coming = self._with_deletions(one, query, cursor, records, coming)
         return Page(records, None if coming is None else coming.text)
@@ -153,7 +155,7 @@ class Reader:
             if record.changed_at is None or horizon is None or record.changed_at < horizon
         ]
         if query.until is not None:
-            gone = [one_ for one_ in gone if one_.changed_at is None or one_.changed_at < query.until]
+            gone = [record for record in gone if _before(record, query.until)]
         merged = [*records, *gone]
         if query.order == "changed":
             merged.sort(key=lambda record: (record.changed_at is not None, record.changed_at or query.since))
@@ -165,6 +167,8 @@ class Reader:
         cursor: Cursor | None = Cursor()
         while cursor is not None:
             asked = replace(query, order="id", where=None, limit=deletions.listing.most)
+            if not deletions.listing.since and not deletions.listing.since_header:
+                asked = replace(asked, since=None)
             reply = self._api.ask(self._page(one, deletions.listing, asked, cursor))
             found = json_body.at(reply.value, deletions.listing.records) or []
             records = [self._deletion(one, value) for value in found]
@@ -206,7 +210,7 @@ class Reader:
             try:
                 page = self.fetch(one.entity, asked)
             except Unavailable as error:
-                wait = error.retry_after or 5.0
+                wait = 5.0 if error.retry_after is None else error.retry_after
                 if error.status not in (200, 429, 503) or wait > left:
                     raise
                 left -= wait
@@ -263,6 +267,10 @@ class Reader:
                 advice=f"Say how: [entities.{one.entity.name}.list] at {one.entity.place}.",
             )
         return one.listing
+
+
+def _before(record: Record, until: datetime | None) -> bool:
+    return until is None or record.changed_at is None or record.changed_at < until
 
 
 def _asking(listing: Listing, given: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
