@@ -248,6 +248,7 @@ def rows() -> dict[str, dict[str, Any]]:
             "content": "{}",
         },
         **customer_rows(),
+        **tokens(),
     }
 
 
@@ -268,6 +269,22 @@ def customer_rows() -> dict[str, dict[str, Any]]:
             "changed_at": AT,
         },
         "customer_match": {"match_key": 1, "customer_id": 1},
+    }
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """Rows of access tokens."""
+    return {
+        "partner_token": {
+            "partner": "crm",
+            "credentials": "digest",
+            "content": "{}",
+            "expires_at": AT,
+            "requested": "[]",
+            "blocked_until": 0,
+            "lease_no": 1,
+            "lease_until": 0,
+        }
     }
 
 

@@ -25,7 +25,22 @@ def _flows() -> None:
 
 
 def _tokens() -> None:
-    pass
+    op.create_table(
+        "partner_token",
+        _row_id(),
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("credentials", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text()),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("requested", sa.Text(), nullable=False),
+        sa.Column("blocked_until", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("lease_no", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_partner_token")),
+        sa.UniqueConstraint("partner", name=op.f("uq_partner_token_partner")),
+        sqlite_autoincrement=True,
+    )
 
 
 def _reconciliation() -> None:
