@@ -28,6 +28,8 @@ class Price(NamedTuple):
     unit_price: int
 
 
+# Without it SQLite's compiler binds the offset of a limit.
+_NONE = literal_column("0")
 _prices, _lists, _items = price.c, price_list.c, catalog_item.c
 
 _HOLDING = Prepared(
@@ -46,7 +48,8 @@ _HOLDING = Prepared(
     )
     # The list that is named is the one that is not standard, unless it is both.
     .order_by((_lists.code == bindparam("first")).desc(), _prices.quantity_from.desc())
-    .limit(literal_column("1")),
+    .limit(literal_column("1"))
+    .offset(_NONE),
     "sku",
     "currency",
     "named",

@@ -12,6 +12,8 @@ from bridge.store.statements import Prepared
 
 _accounts, _invoices = customer_account.c, invoice.c
 
+# Without it SQLite's compiler binds the offset of a limit.
+_NONE = literal_column("0")
 _OWED = Prepared(
     select(_accounts.open - _accounts.on_account).where(
         _accounts.customer == bindparam("customer"), _accounts.currency == bindparam("currency")
@@ -26,7 +28,8 @@ _OVERDUE = Prepared(
         _invoices.open > literal_column("0"),
         _invoices.due_date < bindparam("today"),
     )
-    .limit(literal_column("1")),
+    .limit(literal_column("1"))
+    .offset(_NONE),
     "customer",
     "today",
 )
