@@ -7,9 +7,9 @@ day, the price of the largest break counts that the quantity reaches.
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, bindparam, literal_column, or_, select
 
 from bridge.erp.catalog.tables import catalog_item, price, price_list
 from bridge.store import Session
@@ -29,7 +29,7 @@ class Price(NamedTuple):
 
 
 # Without it SQLite's compiler binds the offset of a limit.
-_NONE = literal_column("0")
+_NONE: Final[ColumnElement[int]] = literal_column("0")
 _prices, _lists, _items = price.c, price_list.c, catalog_item.c
 
 _HOLDING = Prepared(

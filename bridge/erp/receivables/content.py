@@ -7,7 +7,7 @@ the same way. So the figures on paper add up, and the tax is that of the sums.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -144,7 +144,9 @@ def _due_date(invoice: Any) -> str:
     if invoice.dueDate is not None:
         return str(invoice.dueDate)
     days = 0 if invoice.paymentTerms is None else invoice.paymentTerms.netDays
-    return str(invoice.invoiceDate + timedelta(days=days))
+    # The calendar ends.
+    last = min(invoice.invoiceDate.toordinal() + days, date.max.toordinal())
+    return str(date.fromordinal(last))
 
 
 def _lines(invoice: Any) -> Iterable[Line]:

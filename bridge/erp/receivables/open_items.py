@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
-from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, literal_column, select
 
 from bridge.erp.receivables.tables import customer_account, invoice
 from bridge.store import Session
@@ -13,7 +14,7 @@ from bridge.store.statements import Prepared
 _accounts, _invoices = customer_account.c, invoice.c
 
 # Without it SQLite's compiler binds the offset of a limit.
-_NONE = literal_column("0")
+_NONE: Final[ColumnElement[int]] = literal_column("0")
 _OWED = Prepared(
     select(_accounts.open - _accounts.on_account).where(
         _accounts.customer == bindparam("customer"), _accounts.currency == bindparam("currency")
