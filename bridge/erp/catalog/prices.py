@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, or_, select
 
-from bridge.erp.catalog.tables import catalog_item, price, price_list
+from bridge.erp.catalog.tables import catalog_item, price, price_list, standard_price_list
 from bridge.store import Session
 from bridge.store.statements import Prepared
 
@@ -30,16 +30,17 @@ class Price(NamedTuple):
 
 # Without it SQLite's compiler binds the offset of a limit.
 _NONE: Final[ColumnElement[int]] = literal_column("0")
-_prices, _lists, _items = price.c, price_list.c, catalog_item.c
+_prices, _lists, _items, _standard = price.c, price_list.c, catalog_item.c, standard_price_list.c
 
 _HOLDING = Prepared(
     select(*((_lists if name == "currency" else _prices)[name] for name in Price._fields))
     .join(price_list, _lists.code == _prices.price_list)
     .join(catalog_item, _items.sku == _prices.sku)
+    .outerjoin(standard_price_list, _standard.currency == _lists.currency)
     .where(
         _prices.sku == bindparam("sku"),
         _lists.currency == bindparam("currency"),
-        or_(_lists.code == bindparam("named"), _lists.standard == literal_column("1")),
+        or_(_lists.code == bindparam("named"), _lists.code == _standard.price_list),
         _prices.quantity_from <= bindparam("quantity"),
         _prices.valid_from <= bindparam("from_day"),
         or_(_prices.valid_until.is_(None), _prices.valid_until >= bindparam("until_day")),

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from bridge.erp.tables import item
@@ -55,23 +54,23 @@ price_list = Table(
     metadata,
     Column("code", Text, primary_key=True),
     Column("currency", Text, nullable=False),
-    Column("standard", SmallInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("exchange_id", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
-    CheckConstraint("standard IN (0, 1)", name="standard"),
     CheckConstraint("revision >= 0", name="revision"),
-    Index(
-        "uq_price_list_standard",
-        "currency",
-        unique=True,
-        sqlite_where=text("standard = 1"),
-        postgresql_where=text("standard = 1"),
-    ),
     sqlite_with_rowid=False,
 )
 """Whoever writes prices locks their list; `revision` is one more for every request that changed something."""
+
+standard_price_list = Table(
+    "standard_price_list",
+    metadata,
+    Column("currency", Text, primary_key=True),
+    Column("price_list", Text, ForeignKey(price_list.c.code), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The list that answers for a currency where none is named: at most one, whoever writes at the same time."""
 
 price = Table(
     "price",

@@ -37,27 +37,19 @@ def _customers() -> None:
 
 
 def _catalog() -> None:
+    # What can be promised asks which orders bring an item.
+    op.create_index("ix_purchase_order_line_sku", "purchase_order_line", ["sku"])
     op.create_table(
         "price_list",
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("standard", sa.SmallInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("exchange_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("revision >= 0", name=op.f("ck_price_list_revision")),
-        sa.CheckConstraint("standard IN (0, 1)", name=op.f("ck_price_list_standard")),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_price_list")),
         sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "uq_price_list_standard",
-        "price_list",
-        ["currency"],
-        unique=True,
-        sqlite_where=sa.text("standard = 1"),
-        postgresql_where=sa.text("standard = 1"),
     )
     op.create_table(
         "catalog_item",
@@ -78,6 +70,16 @@ def _catalog() -> None:
         sa.UniqueConstraint("sku", name=op.f("uq_catalog_item_sku")),
     )
     op.create_index("ix_catalog_item_changed_at", "catalog_item", ["changed_at"])
+    op.create_table(
+        "standard_price_list",
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("price_list", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["price_list"], ["price_list.code"], name=op.f("fk_standard_price_list_price_list")
+        ),
+        sa.PrimaryKeyConstraint("currency", name=op.f("pk_standard_price_list")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "catalog_gtin",
         sa.Column("gtin", sa.Text(), nullable=False),
