@@ -7,13 +7,28 @@ day, the price of the largest break counts that the quantity reaches.
 from __future__ import annotations
 
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, or_, select
 
+from bridge.erp.call import Call
 from bridge.erp.catalog.tables import catalog_item, price, price_list, standard_price_list
+from bridge.erp.documents import day_of, without_none
+from bridge.erp.figures import (
+    PRICE_DIGITS,
+    QUANTITY_DIGITS,
+    line_amount,
+    minor_unit_digits,
+    money,
+    plain,
+    quantity,
+    scaled,
+)
+from bridge.erp.references import known_units
 from bridge.store import Session
 from bridge.store.statements import Prepared
+
+Reply = dict[str, Any]
 
 
 class Price(NamedTuple):
@@ -59,6 +74,11 @@ _HOLDING = Prepared(
     "until_day",
     "first",
 )
+_LIST = Prepared(select(_lists.currency).where(_lists.code == bindparam("code")), "code")
+_STATUS = Prepared(select(_items.status).where(_items.sku == bindparam("sku")), "sku")
+_STANDARD = Prepared(
+    select(_standard.price_list).where(_standard.currency == bindparam("currency")), "currency"
+)
 
 
 def price_of(
@@ -74,3 +94,89 @@ def price_of(
     named, day = price_list or "", str(on)
     rows = session.rows(_HOLDING, (sku, currency, named, quantity, day, day, named))
     return Price(*rows[0]) if rows else None
+
+
+def get_price(request: Any, call: Call) -> Reply:
+    """What a quantity costs on a day. Faults: NotFound (item, price list, or no price in it), InvalidReference (unit, currency of the
+    list), InvalidState (the item is no longer sold)."""
+    session, currency, code = call.reading, request.currency, request.priceList
+    call.reference = request.sku
+    unit = _sold(request.sku, session, call)
+    broken = []
+    if unit != request.quantity.unit:
+        broken.append(_mismatch("unit", request.quantity.unit, "/GetPrice/quantity/@unit"))
+    if code is not None:
+        rows = session.rows(_LIST, (code,))
+        if not rows:
+            raise _no_list(code, call)
+        if rows[0][0] != currency:
+            broken.append(_mismatch("priceList", code, "/GetPrice/priceList"))
+    if broken:
+        raise call.fault("InvalidReference", reference=broken)
+    day = request.on or call.today
+    wanted = scaled(request.quantity.value, QUANTITY_DIGITS)
+    found = price_of(session, request.sku, currency=currency, quantity=wanted, on=day, price_list=code)
+    if found is None:
+        standard = session.rows(_STANDARD, (currency,))
+        raise _no_list(code or (standard[0][0] if standard else currency), call)
+    amount = line_amount(wanted, found.unit_price, minor_unit_digits(currency))
+    return {
+        "on": day,
+        "priceList": found.price_list,
+        "currency": currency,
+        "price": price_told(
+            found.sku,
+            found.quantity_from,
+            unit,
+            found.valid_from,
+            found.valid_until,
+            found.unit_price,
+            currency,
+        ),
+        "amount": {"value": money(amount, currency), "currency": currency},
+    }
+
+
+def price_told(
+    sku: str,
+    quantity_from: int,
+    unit: str,
+    valid_from: str,
+    valid_until: str | None,
+    unit_price: int,
+    currency: str,
+) -> Reply:
+    """The contract's Price."""
+    return without_none(
+        {
+            "sku": sku,
+            "quantityFrom": {"value": quantity(quantity_from), "unit": unit},
+            "validFrom": day_of(valid_from),
+            "validUntil": day_of(valid_until),
+            "unitPrice": plain(unit_price, PRICE_DIGITS, at_least=minor_unit_digits(currency)),
+        }
+    )
+
+
+def _sold(sku: str, session: Session, call: Call) -> str:
+    """The unit of an item that is sold. Faults: NotFound, InvalidState."""
+    rows = session.rows(_STATUS, (sku,))
+    if not rows:
+        raise call.fault("NotFound", missing=[{"kind": "item", "identifier": sku}])
+    if rows[0][0] == "discontinued":
+        raise call.fault(
+            "InvalidState",
+            kind="item",
+            identifier=sku,
+            state="discontinued",
+            allowed=["active", "phasingOut"],
+        )
+    return known_units(session, [sku])[sku]
+
+
+def _no_list(code: str, call: Call) -> Exception:
+    return call.fault("NotFound", missing=[{"kind": "priceList", "identifier": code}])
+
+
+def _mismatch(kind: str, identifier: str, path: str) -> dict[str, str]:
+    return {"kind": kind, "identifier": identifier, "reason": "mismatch", "path": path}

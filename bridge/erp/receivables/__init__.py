@@ -8,6 +8,7 @@
     content.py      pure: the contract's invoice as rows, and back
     allocating.py   pure: what of a payment goes to which invoice
     rows.py         invoices, payments and accounts in the store: found, locked, written
+    events.py       pure: what is told to a CRM
     tables.py       its tables
 
 Whoever writes locks the customer's account in that currency first: so no two payments see the same open amount.
