@@ -84,7 +84,7 @@ def _languages(element: etree._Element, documentation: str) -> set[str]:
 
 
 def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
-    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "events"}
+    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "catalog", "receivables", "events"}
     assert _operations("purchasing") == [
         "CreatePurchaseOrder",
         "GetPurchaseOrder",
@@ -103,7 +103,33 @@ def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
         "CountStock",
         "ListStockMovements",
     ]
-    assert _operations("events") == ["PurchaseOrderStatusChanged", "StockLevelChanged", "GoodsReceived"]
+    assert _operations("catalog") == [
+        "UpsertItem",
+        "GetItem",
+        "ListItems",
+        "SetPrices",
+        "GetPrice",
+        "ListPrices",
+        "GetAvailability",
+    ]
+    assert _operations("receivables") == [
+        "CreateInvoice",
+        "GetInvoice",
+        "CancelInvoice",
+        "ListOpenItems",
+        "RecordPayment",
+        "AllocatePayment",
+        "GetPayment",
+        "ListPayments",
+    ]
+    assert _operations("events") == [
+        "PurchaseOrderStatusChanged",
+        "StockLevelChanged",
+        "GoodsReceived",
+        "PriceChanged",
+        "InvoiceIssued",
+        "PaymentRecorded",
+    ]
 
 
 def test_the_bridge_answers_none_of_what_it_calls() -> None:
