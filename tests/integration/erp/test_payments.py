@@ -319,7 +319,7 @@ def test_the_database_itself_refuses_figures_that_do_not_add_up(
         "DELETE FROM credit_note",
     ):
         with (
-            pytest.raises(DBAPIError, match="CHECK|check constraint|append-only"),
+            pytest.raises(DBAPIError, match=r"CHECK|check constraint|append-only"),
             desk.store.transaction() as transaction,
         ):
             transaction.session.execute(text(statement))
