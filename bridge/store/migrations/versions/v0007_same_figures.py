@@ -29,7 +29,59 @@ def _tokens() -> None:
 
 
 def _reconciliation() -> None:
-    pass
+    op.create_table(
+        "reconciliation",
+        _row_id(),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("first_day", sa.Text(), nullable=True),
+        sa.Column("last_day", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("figures", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "outcome IN ('same', 'different', 'failed')", name=op.f("ck_reconciliation_outcome")
+        ),
+        sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name=op.f("ck_reconciliation_ended")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_reconciliation_rule", "reconciliation", ["rule", "id"])
+    op.create_table(
+        "difference",
+        _row_id(),
+        sa.Column("reconciliation_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("record_key", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=True),
+        sa.Column("target_id", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("delivery", sa.Text(), nullable=True),
+        sa.Column("repair", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_why", sa.Text(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('missing', 'extra', 'fields', 'duplicate')", name=op.f("ck_difference_kind")
+        ),
+        sa.CheckConstraint("state IN ('open', 'repaired', 'dismissed')", name=op.f("ck_difference_state")),
+        sa.CheckConstraint("(state = 'open') = (decided_at IS NULL)", name=op.f("ck_difference_decided")),
+        sa.ForeignKeyConstraint(
+            ["reconciliation_id"],
+            ["reconciliation.id"],
+            name=op.f("fk_difference_reconciliation_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_difference")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_difference_reconciliation_id", "difference", ["reconciliation_id", "id"])
+    _index_where("state = 'open'", "ix_difference_open", "difference", ["reconciliation_id", "id"])
 
 
 def _customers() -> None:
@@ -267,15 +319,6 @@ def _receivables() -> None:
         _refuse_changes(table)
 
 
-def _notifications() -> None:
-    pass
-
-
-def _row_id() -> sa.Column[int]:
-    """An integer that the database gives out; no number comes twice."""
-    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False)
-
-
 def _refuse_changes(table: str) -> None:
     """Triggers that refuse UPDATE and DELETE."""
     words = f"{table} is append-only"
@@ -294,3 +337,17 @@ def _refuse_changes(table: str) -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
             f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse()"
         )
+
+
+def _notifications() -> None:
+    pass
+
+
+def _row_id() -> sa.Column[int]:
+    """An integer that the database gives out; no number comes twice."""
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False)
+
+
+def _index_where(condition: str, name: str, table: str, columns: list[str]) -> None:
+    where = sa.text(condition)
+    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
