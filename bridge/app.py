@@ -47,8 +47,6 @@ from bridge.store import Store, Transaction, credentials, runners
 from bridge.store.cache import FileCache
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bridge.access.gatekeeper import Doorkeeper
     from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
