@@ -269,6 +269,11 @@ class Database:
         )
 
 
+def dialect_of(url: str, setting: str) -> Dialect:
+    """Which database a URL names. Raises SettingsError as `Database`."""
+    return _parsed(url, setting)[0]
+
+
 def _parsed(url: str, setting: str) -> tuple[Dialect, URL]:
     if not url:
         raise SettingsError(f"{setting} is not set.", advice=_FORMS)

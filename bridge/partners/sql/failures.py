@@ -93,9 +93,10 @@ def failure_of(error: BaseException) -> Failure:
     found = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(found, sqlite3.Error):
         return _sqlite(found)
-    if hasattr(found, "sqlstate"):
+    root = type(found).__module__.partition(".")[0]
+    if root == "psycopg":
         return _postgresql(found)
-    if type(found).__module__.startswith("pymysql"):
+    if root == "pymysql":
         return _mysql(found)
     return Failure("unknown", type(found).__name__, _short(str(found)))
 
@@ -130,7 +131,7 @@ def _mysql(error: BaseException) -> Failure:
 def _sqlite(error: sqlite3.Error) -> Failure:
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     words = _short(str(error))
-    if words.startswith(("no such table", "no such column", "no such view")):
+    if words.startswith(("no such table", "no such column", "no such view")) or "has no column named" in words:
         return Failure("schema", name, words)
     cause = next((cause for beginning, cause in _SQLITE if name.startswith(beginning)), "unknown")
     return Failure(cause, name, words)

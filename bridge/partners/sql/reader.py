@@ -40,6 +40,7 @@ class Reader:
         values = [sql.value(name) for name in fields]
         order = [sql.id_order()]
         clauses, parameters = sql.conditions(query)
+        values.append(f"CASE WHEN {gone} THEN 1 ELSE 0 END" if (gone := sql.is_deleted()) else "0")
         by_change = query.order == "changed"
         if by_change:
             order.insert(0, sql.moment(entity.changed))
@@ -54,7 +55,10 @@ class Reader:
             loaded = self._loader(fields).load([row[: len(fields)] for row in rows])
         except Unfit as error:
             raise self._misread(str(error)) from None
-        records = [self.record(dict(zip(fields, row, strict=True))) for row in loaded]
+        records = [
+            self._record(dict(zip(fields, values, strict=True)), deleted=row[len(fields)] == 1)
+            for row, values in zip(rows, loaded, strict=True)
+        ]
         following = None
         if more:
             following = sql.cursor(records[-1].id, rows[-1][-1] if by_change else None)
@@ -63,8 +67,7 @@ class Reader:
             records = [one for one in records if one.id in wanted]
         return Page(records, following)
 
-    def record(self, values: dict[str, Any]) -> Record:
-        """A record of a row's values, by field."""
+    def _record(self, values: dict[str, Any], *, deleted: bool) -> Record:
         source, entity = self._source, self._source.entity
         found = values[entity.id]
         if found is None:
@@ -74,7 +77,7 @@ class Reader:
             str(found),
             values,
             values[entity.changed] if entity.changed else None,
-            bool(source.deleted and values[source.deleted]),
+            deleted,
             None if version is None else str(version),
         )
 

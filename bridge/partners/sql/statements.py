@@ -28,6 +28,7 @@ class Source:
         columns: by field, those that are read.
         condition: what holds for each row that is a record; "" where all are.
         deleted: the field that says that a record is no longer there; "" where none does.
+        deleted_when: the same as a condition, where no field says it.
         version: the field that tells one state of a record from another; "" where none does.
     """
 
@@ -36,6 +37,7 @@ class Source:
     columns: Mapping[str, Column] = field(default_factory=dict)
     condition: str = ""
     deleted: str = ""
+    deleted_when: str = ""
     version: str = ""
 
 
@@ -121,8 +123,8 @@ class Statements:
             parameters |= given
         for number, (name, value) in enumerate((query.where or {}).items()):
             clauses.append(self._equal(name, value, f"where_{number}", parameters))
-        if source.deleted and not query.deleted:
-            clauses.append(f"NOT {self._is_deleted()}")
+        if (gone := self.is_deleted()) and not query.deleted:
+            clauses.append(f"NOT {gone}")
         return clauses, parameters
 
     def beyond(self, after: str, parameters: dict[str, Any], *, by_change: bool) -> str:
@@ -161,8 +163,11 @@ class Statements:
         parameters[parameter] = dumping(column, self._dialect)(value)
         return f"{self.named(name)} = :{parameter}"
 
-    def _is_deleted(self) -> str:
-        column = self.source.columns[self.source.deleted]
-        if column.found.family == "boolean":
-            return f"COALESCE({self.named(self.source.deleted)}, FALSE)"
-        return f"(COALESCE({self.named(self.source.deleted)}, 0) <> 0)"
+    def is_deleted(self) -> str:
+        """When a record is no longer there; "" where nothing says it."""
+        name = self.source.deleted
+        if not name:
+            return f"({self.source.deleted_when})" if self.source.deleted_when else ""
+        if self.source.columns[name].found.family == "boolean":
+            return f"COALESCE({self.named(name)}, FALSE)"
+        return f"(COALESCE({self.named(name)}, 0) <> 0)"
