@@ -39,6 +39,8 @@ MODULES: Final = {
     "duplicates": "duplicates",
     "deliveries": "deliveries",
     "schedules": "schedules",
+    "staging": "staging",
+    "columns": "columns",
     "retention": "retention",
     "certs": "certs",
     "backup": "backup",

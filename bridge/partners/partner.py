@@ -62,7 +62,6 @@ class Query:
     order: Literal["id", "changed"] = "id"
     deleted: bool = False
 
-
     def wants(self, values: Mapping[str, Any]) -> bool:
         """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
         if self.where and any(values.get(name) != value for name, value in self.where.items()):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from bridge.delivery.sender import Document
 from bridge.errors import SettingsError, Unavailable
 from bridge.partners.database.declared import declarations
 from bridge.partners.database.sources import Sources
@@ -22,7 +23,6 @@ from bridge.partners.kinds import Setting
 from bridge.partners.partner import Page, Pong, Query, Totals, Verb, Written
 from bridge.partners.sql.database import Database
 from bridge.partners.sql.reader import Reader
-from bridge.delivery.sender import Document
 
 
 class DatabaseBackend:

@@ -1,18 +1,18 @@
 """What a partner's file says of its tables: where each entity is read, and by which statements it is written.
 
-    [partner]
-    writable = true
+[partner]
+writable = true
 
-    [entities.accounts]
-    table = "sales.accounts"                       # or query = "SELECT …"
-    columns = { name = "name1" }                   # of fields whose column has another name
-    scaled = ["credit"]                            # whole numbers: 1250 for 12.50, by the field's `fraction`
-    deleted = "is_deleted"                         # the field that says that a record is no longer there
-    version = "row_version"                        # the field that changes with every write
-    [entities.accounts.expects]                    # the columns as they are to be
-    name1 = "VARCHAR(200) NOT NULL"
-    [entities.accounts.write]
-    update = "UPDATE sales.accounts SET name1 = :name WHERE account_no = :account_no AND row_version = :row_version"
+[entities.accounts]
+table = "sales.accounts"                       # or query = "SELECT …"
+columns = { name = "name1" }                   # of fields whose column has another name
+scaled = ["credit"]                            # whole numbers: 1250 for 12.50, by the field's `fraction`
+deleted = "is_deleted"                         # the field that says that a record is no longer there
+version = "row_version"                        # the field that changes with every write
+[entities.accounts.expects]                    # the columns as they are to be
+name1 = "VARCHAR(200) NOT NULL"
+[entities.accounts.write]
+update = "UPDATE sales.accounts SET name1 = :name WHERE account_no = :account_no AND row_version = :row_version"
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy import text
 
 from bridge.mapping.shapes import Field
 from bridge.partners.entities import Entity, PartnerFile
-from bridge.partners.partner import VERBS, Verb
+from bridge.partners.partner import VERBS
 from bridge.partners.sql.database import Bounds
 from bridge.partners.sql.options import Keys, bounds
 
@@ -44,7 +44,7 @@ class Declared:
     deleted: str
     version: str
     expects: Mapping[str, str]
-    write: Mapping[Verb, str]
+    write: Mapping[str, str]
 
     @property
     def where(self) -> str:
@@ -67,9 +67,7 @@ def declarations(file: PartnerFile, *, connect_timeout: float) -> Declarations:
     writable = keys.flag("writable")
     taken = bounds(keys, connect_timeout=connect_timeout)
     keys.unknown()
-    entities = {
-        name: _declared(file, entity, writable, mistakes) for name, entity in file.entities.items()
-    }
+    entities = {name: _declared(file, entity, writable, mistakes) for name, entity in file.entities.items()}
     return Declarations(entities=entities, bounds=taken, writable=writable, mistakes=tuple(mistakes))
 
 
@@ -116,7 +114,7 @@ def _declared(file: PartnerFile, entity: Entity, writable: bool, mistakes: list[
     return found
 
 
-def _verbs(keys: Keys) -> dict[Verb, str]:
+def _verbs(keys: Keys) -> dict[str, str]:
     given = keys.texts("write")
     for name in given.keys() - set(VERBS):
         keys.mistake("write", f"there is no verb {name}; there are {', '.join(VERBS)}")
@@ -128,7 +126,7 @@ def _check_scaled(keys: Keys, field: Field) -> None:
         keys.mistake("scaled", f"{field.name} must be a decimal that says its `fraction`")
 
 
-def _check_statement(keys: Keys, verb: Verb, statement: str, found: Declared) -> None:
+def _check_statement(keys: Keys, verb: str, statement: str, found: Declared) -> None:
     used = parameters_of(statement)
     fields = found.entity.shape.fields
     for name in sorted(used - fields.keys() - {DOCUMENT_ID}):

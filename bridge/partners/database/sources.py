@@ -113,9 +113,7 @@ def source_of(database: Database, declared: Declared, columns: Mapping[str, Foun
             advice=f"It is described at {entity.place}; there are the columns {', '.join(columns)}.",
         )
     rows = database.quoted(declared.table) if declared.table else f"({declared.query}) source"
-    return Source(
-        entity=entity, rows=rows, columns=made, deleted=declared.deleted, version=declared.version
-    )
+    return Source(entity=entity, rows=rows, columns=made, deleted=declared.deleted, version=declared.version)
 
 
 def fingerprint_of(declared: Declared, columns: Mapping[str, Found]) -> dict[str, str]:

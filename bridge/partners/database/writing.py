@@ -97,7 +97,8 @@ class Writer:
                 found[name] = None if value is None else dumping(column, self._database.dialect)(value)
             except Unfit as error:
                 raise Unpresentable(
-                    f"{self._declared.entity.name}/{name}: {error}. Nothing was done.", advice="Correct the mapping."
+                    f"{self._declared.entity.name}/{name}: {error}. Nothing was done.",
+                    advice="Correct the mapping.",
                 ) from None
         return found
 

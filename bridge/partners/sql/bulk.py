@@ -29,9 +29,19 @@ def batches(
         while rows := cursor.fetchmany(BATCH):
             yield rows if type(rows) is list else list(rows)
     except GeneratorExit:
-        connection.invalidate()  # MySQL would first send all the rest, which nobody reads
+        if connection.dialect.name == "mysql":
+            _leave(cursor)
+            connection.invalidate()
         raise
-    cursor.close()
+    finally:
+        cursor.close()
+
+
+def _leave(cursor: Any) -> None:
+    """PyMySQL would first read all the rest, however much it is: in `close`, and again when the result is collected."""
+    cursor.connection = None
+    if cursor._result is not None:
+        cursor._result.unbuffered_active = False
 
 
 def _cursor(connection: Connection) -> Any:

@@ -21,7 +21,19 @@ from bridge.mapping.shapes import Field
 from bridge.partners.sql import Dialect
 
 Family = Literal[
-    "text", "integer", "decimal", "float", "boolean", "bit", "date", "datetime", "moment", "time", "json", "binary", "other"
+    "text",
+    "integer",
+    "decimal",
+    "float",
+    "boolean",
+    "bit",
+    "date",
+    "datetime",
+    "moment",
+    "time",
+    "json",
+    "binary",
+    "other",
 ]
 """`datetime` comes without a zone, `moment` with one; `other` is compared and shown as text."""
 
@@ -116,13 +128,18 @@ def _sqlite_family(shown: str) -> Family:
     return "binary" if "BLOB" in name else "float"
 
 
-_MYSQL_CODES: Final[Mapping[int, Family]] = (
-    dict.fromkeys((1, 2, 3, 8, 9, 13), "integer")
-    | dict.fromkeys((0, 246), "decimal")
-    | dict.fromkeys((4, 5), "float")
-    | {7: "moment", 10: "date", 11: "time", 12: "datetime", 16: "bit", 245: "json"}
-    | dict.fromkeys((15, 249, 250, 251, 252, 253, 254), "text")
-)  # type: ignore[assignment] # mypy widens the literals
+_MYSQL_CODES: Final[tuple[tuple[tuple[int, ...], Family], ...]] = (
+    ((1, 2, 3, 8, 9, 13), "integer"),
+    ((0, 246), "decimal"),
+    ((4, 5), "float"),
+    ((7,), "moment"),
+    ((10,), "date"),
+    ((11,), "time"),
+    ((12,), "datetime"),
+    ((16,), "bit"),
+    ((245,), "json"),
+    ((15, 249, 250, 251, 252, 253, 254), "text"),
+)
 """The protocol's numbers of types."""
 
 _POSTGRESQL_NAMES: Final[Mapping[str, Family]] = {
@@ -158,7 +175,11 @@ def _described(one: Any, connection: Connection) -> Found:
     from pymysql.constants import FIELD_TYPE
 
     names = {value: key for key, value in vars(FIELD_TYPE).items() if isinstance(value, int)}
-    return Found(name, names.get(code, f"type {code}"), _MYSQL_CODES.get(code, "other"))
+    return Found(
+        name,
+        names.get(code, f"type {code}"),
+        next((family for codes, family in _MYSQL_CODES if code in codes), "other"),
+    )
 
 
 _FITTING: Final[Mapping[str, frozenset[Family]]] = {
@@ -183,12 +204,9 @@ _FITTING_SQLITE: Final[Mapping[str, frozenset[Family]]] = {
 def misfit(field: Field, found: Found, dialect: Dialect, *, scaled: bool) -> str | None:
     """Why this column cannot be read as that field; None where it can."""
     if found.family == "float" and field.kind in ("decimal", "integer", "text", "any"):
-        what = (
-            f"SQLite keeps {found.type} as binary floating point; make it TEXT, or INTEGER and list the field in `scaled`"
-            if dialect == "sqlite"
-            else f"{found.type} is binary floating point, which loses cents; read it through a view or query that casts it to DECIMAL"
-        )
-        return what
+        if dialect == "sqlite":
+            return f"SQLite keeps {found.type} as binary floating point; make it TEXT, or INTEGER and list the field in `scaled`"
+        return f"{found.type} is binary floating point, which loses cents; read it through a view or query that casts it to DECIMAL"
     if scaled:
         fits = found.family in ("integer", "other")
         return None if fits else f"{found.type} is no integer, and `scaled` lists the field"
@@ -201,12 +219,14 @@ def misfit(field: Field, found: Found, dialect: Dialect, *, scaled: bool) -> str
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What has changed, a phrase for each column."""
-    gone = [f"the column {name} has vanished (it was {shown})" for name, shown in before.items() if name not in now]
+    gone = [
+        f"the column {name} has vanished (it was {shown})"
+        for name, shown in before.items()
+        if name not in now
+    ]
     other = [
         f"the column {name} is {now[name]} now and was {shown}"
         for name, shown in before.items()
         if name in now and now[name] != shown
     ]
     return gone + other
-
-

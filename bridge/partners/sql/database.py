@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,7 @@ _DRIVERS: Final[dict[str, tuple[Dialect, str]]] = {
     "sqlite+pysqlite": ("sqlite", "sqlite"),
 }
 _EXTRA: Final[dict[Dialect, str]] = {"postgresql": "postgres", "mysql": "mysql", "sqlite": ""}
-_FORMS: Final = (
-    "Use postgresql+psycopg://user:password@host/name, mysql+pymysql://user:password@host/name or sqlite:////path/to/file."
-)
+_FORMS: Final = "Use postgresql+psycopg://user:password@host/name, mysql+pymysql://user:password@host/name or sqlite:////path/to/file."
 _STEPS: Final = 20_000
 """Steps of SQLite's machine between two looks at the clock."""
 
@@ -219,7 +217,11 @@ class Database:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
         elif self.dialect == "mysql":
             mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
-            limit = f"max_statement_time = {seconds:g}" if mariadb else f"max_execution_time = {seconds * 1000:.0f}"
+            limit = (
+                f"max_statement_time = {seconds:g}"
+                if mariadb
+                else f"max_execution_time = {seconds * 1000:.0f}"
+            )
             connection.exec_driver_sql(f"SET SESSION {limit}")
         else:
             _interrupt_after(connection, seconds)
@@ -269,6 +271,12 @@ class Database:
         )
 
 
+def quoting(dialect: Dialect) -> Callable[[str], str]:
+    """How a dialect writes identifiers, where it must; of `schema.table` each part."""
+    preparer = make_url(f"{_DRIVERS[dialect][1]}://").get_dialect()().identifier_preparer
+    return lambda name: ".".join(preparer.quote(part) for part in name.split("."))
+
+
 def dialect_of(url: str, setting: str) -> Dialect:
     """Which database a URL names. Raises SettingsError as `Database`."""
     return _parsed(url, setting)[0]
@@ -290,7 +298,9 @@ def _parsed(url: str, setting: str) -> tuple[Dialect, URL]:
     if dialect == "sqlite":
         # A file that is not there is a mistake, never a new database.
         file = quote(str(Path(str(parsed.database)).absolute()))
-        return dialect, parsed.set(drivername=driver, database=f"file:{file}", query={"mode": "rw", "uri": "true"})
+        return dialect, parsed.set(
+            drivername=driver, database=f"file:{file}", query={"mode": "rw", "uri": "true"}
+        )
     return dialect, parsed.set(drivername=driver)
 
 
@@ -317,7 +327,9 @@ def _prepare_mysql(engine: Engine, bounds: Bounds, read_only: bool) -> None:
         with driver.cursor() as cursor:
             cursor.execute("SET SESSION time_zone = '+00:00'")
             # Otherwise what is too long is cut, and what is no number is 0.
-            cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')")
+            cursor.execute(
+                "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')"
+            )
             cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {max(1, int(bounds.lock_timeout))}")
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
             cursor.execute(f"SET SESSION TRANSACTION {'READ ONLY' if read_only else 'READ WRITE'}")
@@ -347,7 +359,5 @@ _PREPARE: Final = {
 def _interrupt_after(connection: Connection, seconds: float) -> None:
     """SQLite has no limit of its own: it asks from time to time whether to go on. The limit is the transaction's."""
     deadline = time.monotonic() + seconds
-    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
     driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-
-

@@ -49,17 +49,15 @@ _POSTGRESQL: Final[tuple[tuple[str, Cause], ...]] = (
 )
 """By how a SQLSTATE begins."""
 
-_MYSQL: Final[dict[int, Cause]] = (
-    dict.fromkeys((2002, 2003, 2005), "unreachable")
-    | dict.fromkeys((1044, 1045, 1049, 1142, 1143, 1227, 1370, 1698), "not_let_in")
-    | dict.fromkeys((0, 2006, 2013, 2014, 2055), "lost")
-    | dict.fromkeys((1040, 1203, 1205, 1213, 1317, 1969, 3024), "busy")
-    | dict.fromkeys((1051, 1054, 1146, 1305), "schema")
-    | dict.fromkeys(
-        (1048, 1062, 1216, 1217, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1644, 3819, 4025), "refused"
-    )
-    | dict.fromkeys((1290, 1792, 1836), "read_only")
-)  # type: ignore[assignment] # mypy widens the literals
+_MYSQL: Final[tuple[tuple[tuple[int, ...], Cause], ...]] = (
+    ((2002, 2003, 2005), "unreachable"),
+    ((1044, 1045, 1049, 1142, 1143, 1227, 1370, 1698), "not_let_in"),
+    ((0, 2006, 2013, 2014, 2055), "lost"),
+    ((1040, 1203, 1205, 1213, 1317, 1969, 3024), "busy"),
+    ((1051, 1054, 1146, 1305), "schema"),
+    ((1048, 1062, 1216, 1217, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1644, 3819, 4025), "refused"),
+    ((1290, 1792, 1836), "read_only"),
+)
 
 _SQLITE: Final[tuple[tuple[str, Cause], ...]] = (
     ("SQLITE_CANTOPEN", "unreachable"),
@@ -115,8 +113,7 @@ def _postgresql(error: BaseException) -> Failure:
         # Raised by psycopg itself: there is no connection, or no longer.
         lost = type(error).__name__ in ("OperationalError", "AdminShutdown", "ConnectionTimeout")
         return Failure("lost" if lost else "unknown", type(error).__name__, _short(words))
-    cause = next((cause for beginning, cause in _POSTGRESQL if state.startswith(beginning)), "unknown")
-    return Failure(cause, state, _short(words))
+    return Failure(_by_beginning(_POSTGRESQL, state), state, _short(words))
 
 
 def _mysql(error: BaseException) -> Failure:
@@ -125,16 +122,23 @@ def _mysql(error: BaseException) -> Failure:
     if number is None:
         lost = type(error).__name__ in ("InterfaceError", "OperationalError")
         return Failure("lost" if lost else "unknown", type(error).__name__, _short(words))
-    return Failure(_MYSQL.get(number, "unknown"), str(number), _short(words))
+    cause: Cause = next((cause for numbers, cause in _MYSQL if number in numbers), "unknown")
+    return Failure(cause, str(number), _short(words))
 
 
 def _sqlite(error: sqlite3.Error) -> Failure:
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     words = _short(str(error))
-    if words.startswith(("no such table", "no such column", "no such view")) or "has no column named" in words:
+    if (
+        words.startswith(("no such table", "no such column", "no such view"))
+        or "has no column named" in words
+    ):
         return Failure("schema", name, words)
-    cause = next((cause for beginning, cause in _SQLITE if name.startswith(beginning)), "unknown")
-    return Failure(cause, name, words)
+    return Failure(_by_beginning(_SQLITE, name), name, words)
+
+
+def _by_beginning(table: tuple[tuple[str, Cause], ...], code: str) -> Cause:
+    return next((cause for beginning, cause in table if code.startswith(beginning)), "unknown")
 
 
 def _short(words: str) -> str:

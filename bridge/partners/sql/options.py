@@ -65,7 +65,9 @@ class Keys:
 
     def mistake(self, name: str, what: str) -> None:
         place = self._file.place(self._section, name)
-        self._mistakes.append(f"{place}: {self._section}.{name}: {what}" if name else f"{place}: {self._section}: {what}")
+        self._mistakes.append(
+            f"{place}: {self._section}.{name}: {what}" if name else f"{place}: {self._section}: {what}"
+        )
 
     def _typed(self, name: str, kind: type | tuple[type, ...], shown: str, default: Any) -> Any:
         self._asked.add(name)

@@ -119,7 +119,9 @@ class Statements:
         if query.ids:
             dump = dumping(self.id, self._dialect)
             given = {f"id_{number}": dump(one) for number, one in enumerate(query.ids)}
-            clauses.append(f"{self._database.quoted(self.id.name)} IN ({', '.join(f':{name}' for name in given)})")
+            clauses.append(
+                f"{self._database.quoted(self.id.name)} IN ({', '.join(f':{name}' for name in given)})"
+            )
             parameters |= given
         for number, (name, value) in enumerate((query.where or {}).items()):
             clauses.append(self._equal(name, value, f"where_{number}", parameters))
@@ -137,7 +139,9 @@ class Statements:
         if not by_change:
             return beyond
         moment = self.moment(self.source.entity.changed)
-        parameters["after_moment"] = moments[0] if self._dialect == "sqlite" else datetime.fromisoformat(moments[0])
+        parameters["after_moment"] = (
+            moments[0] if self._dialect == "sqlite" else datetime.fromisoformat(moments[0])
+        )
         # The first part is for an index.
         return f"{moment} >= :after_moment AND ({moment} > :after_moment OR {beyond})"
 
@@ -157,7 +161,9 @@ class Statements:
         column = self.source.columns.get(name)
         if column is None:
             entity = self.source.entity
-            raise SettingsError(f"{entity.name} has no field {name} to be asked for.", advice=f"See {entity.place}.")
+            raise SettingsError(
+                f"{entity.name} has no field {name} to be asked for.", advice=f"See {entity.place}."
+            )
         if value is None:
             return f"{self.named(name)} IS NULL"
         parameters[parameter] = dumping(column, self._dialect)(value)

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from bridge.mapping.shapes import Field
-from bridge.partners.sql.columns import Family, Found
 from bridge.partners.sql import Dialect
+from bridge.partners.sql.columns import Family, Found
 
 Change = Callable[[Any], Any]
 
@@ -238,7 +238,9 @@ def _one(field: Field, value: Any) -> Any:
             if not isinstance(value, dict):
                 raise Unfit(f"{field.name} is no object")
             fields = {} if field.shape is None else field.shape.fields
-            return {name: from_json(fields[name], one) if name in fields else one for name, one in value.items()}
+            return {
+                name: from_json(fields[name], one) if name in fields else one for name, one in value.items()
+            }
         case "decimal":
             return Decimal(value)
         case "date":

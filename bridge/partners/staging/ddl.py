@@ -15,7 +15,12 @@ from bridge.partners.staging.layout import WAYS, Layout, Layouts, Way
 
 _STATES = "'new', 'claimed', 'done', 'rejected'"
 _OPERATIONS = "'create', 'update', 'upsert', 'delete'"
-SQLITE_NOW: Final = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
+NOW: Final[dict[Dialect, str]] = {
+    "postgresql": "now()",
+    "mysql": "CURRENT_TIMESTAMP(6)",
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')",
+}
+"""The database's clock."""
 
 _LONG = 16_000
 """Characters of which a TEXT of MySQL (64 kB) holds as many as can be, at four bytes each."""
@@ -37,7 +42,9 @@ def statements(layouts: Layouts, dialect: Dialect, quoted: Callable[[str], str])
 
 def _table(layout: Layout, way: Way, dialect: Dialect, quoted: Callable[[str], str]) -> str:
     table = layout.table(way)
-    who = "the partner writes, the bridge claims" if way == "inbox" else "the bridge writes, the partner claims"
+    who = (
+        "the partner writes, the bridge claims" if way == "inbox" else "the bridge writes, the partner claims"
+    )
     rows = [*_control(way, dialect), *_fields(layout, dialect, quoted)]
     width = max(len(name) for name, _ in rows)
     body = ",\n".join(f"    {name:<{width}} {rest}" for name, rest in rows)
@@ -57,12 +64,15 @@ def _control(way: Way, dialect: Dialect) -> Iterator[tuple[str, str]]:
     short = {"postgresql": "TEXT", "mysql": "VARCHAR({0})", "sqlite": "TEXT"}[dialect]
     text = {"postgresql": "TEXT", "mysql": "TEXT", "sqlite": "TEXT"}[dialect]
     moment = {"postgresql": "TIMESTAMPTZ", "mysql": "TIMESTAMP(6) NULL", "sqlite": "TEXT"}[dialect]
-    now = {"postgresql": "now()", "mysql": "CURRENT_TIMESTAMP(6)", "sqlite": f"({SQLITE_NOW})"}[dialect]
-    yield "seq", {
-        "postgresql": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-        "mysql": "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
-        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
-    }[dialect]
+    now = f"({NOW[dialect]})" if dialect == "sqlite" else NOW[dialect]
+    yield (
+        "seq",
+        {
+            "postgresql": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            "mysql": "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+            "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        }[dialect],
+    )
     unique = " NOT NULL UNIQUE" if way == "outbox" else ""
     yield "message_id", f"{short.format(100)}{unique}"
     yield "operation", f"{short.format(10)} DEFAULT 'upsert' NOT NULL CHECK (operation IN ({_OPERATIONS}))"

@@ -21,23 +21,57 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, CursorResult, text
 
+from bridge.once import made_once
 from bridge.partners.partner import Claim, Record, Rejection, Verb
 from bridge.partners.sql.database import Database
 from bridge.partners.sql.values import Loader, Unfit, parsed_moment
-from bridge.partners.staging.ddl import SQLITE_NOW
+from bridge.partners.staging.ddl import NOW
 from bridge.partners.staging.layout import Layout
 from bridge.partners.values import misfits
 
 LONGEST_REASON: Final = 100
 LONGEST_EXPLANATION: Final = 2000
-NOT_DONE: Final = "state <> 'done'"
-"""Said beside every other state that is asked for: the index of what is open is found by it."""
+# Statements. {table} and {id} are quoted names, {seqs} are numbers, {now} and {until} the database's clock, {skipping} is FOR UPDATE SKIP LOCKED.
+
+_LATE: Final = """
+SELECT seq, attempts FROM {table} WHERE state = 'claimed' AND state <> 'done' AND claimed_until < {now}
+ORDER BY seq LIMIT 1000{skipping}
+"""
+_BRING_BACK: Final = """
+UPDATE {table} SET state = 'new', claimed_by = NULL, claimed_until = NULL WHERE seq IN ({seqs})
+"""
+_CANDIDATES: Final = """
+SELECT t.seq FROM {table} t WHERE t.state = 'new' AND t.state <> 'done' AND NOT EXISTS (
+    SELECT 1 FROM {table} o WHERE o.{id} = t.{id} AND o.seq < t.seq AND o.state IN ('new', 'claimed'))
+ORDER BY t.seq LIMIT {limit}{skipping}
+"""
+_TAKE: Final = """
+UPDATE {table} SET state = 'claimed', claimed_by = :owner, claimed_until = {until}, attempts = attempts + 1 WHERE seq IN ({seqs})
+"""
+_DONE_BEFORE: Final = """
+SELECT t.seq, p.seq, {same} FROM {table} t JOIN {table} p ON p.{id} = t.{id} AND p.state = 'done' AND p.seq = (
+    SELECT MAX(x.seq) FROM {table} x WHERE x.{id} = t.{id} AND x.state = 'done')
+WHERE t.seq IN ({seqs})
+"""
+_SAME_MESSAGE: Final = """
+SELECT t.seq, p.seq, {same} AND p.state = 'done' FROM {table} t
+JOIN {table} p ON p.message_id = t.message_id AND p.seq < t.seq AND p.state <> 'rejected'
+WHERE t.seq IN ({seqs}) AND t.message_id IS NOT NULL ORDER BY t.seq, p.seq
+"""
+_ROWS: Final = """
+SELECT seq, operation, message_id, attempts, created_at, {columns} FROM {table} WHERE seq IN ({seqs}) ORDER BY seq
+"""
+_SETTLE: Final = """
+UPDATE {table} SET state = :state, done_at = {now}, claimed_until = NULL, reason = :reason, explanation = :explanation
+WHERE seq IN ({seqs})
+"""
+_OURS: Final = " AND state = 'claimed' AND state <> 'done' AND claimed_by = :owner"
 
 
 class _Row(NamedTuple):
@@ -62,7 +96,9 @@ class Inbox:
         attempts: how often a row is claimed at most.
     """
 
-    def __init__(self, database: Database, layout: Layout, *, owner: str, lease: float, attempts: int) -> None:
+    def __init__(
+        self, database: Database, layout: Layout, *, owner: str, lease: float, attempts: int
+    ) -> None:
         self._database = database
         self._dialect = database.dialect
         self._layout = layout
@@ -95,59 +131,30 @@ class Inbox:
 
         How many were still ours: a row whose lease had run out was taken by somebody else, who will find that it was moved.
         """
-        mine = f"state = 'claimed' AND {NOT_DONE} AND claimed_by = :owner"
         count = 0
         for some in _batches(done):
-            count += connection.execute(
-                text(
-                    f"UPDATE {self._table} SET state = 'done', done_at = {self._now}, claimed_until = NULL, reason = NULL, "
-                    f"explanation = NULL WHERE seq IN ({_listed(some)}) AND {mine}"
-                ),
-                {"owner": self._owner},
-            ).rowcount
+            settled = {"state": "done", "reason": None, "explanation": None, "owner": self._owner}
+            count += self._run(connection, _SETTLE + _OURS, some, settled).rowcount
         for one in rejected:
-            count += self._settle(connection, one, "rejected", mine)
+            count += self._settle(connection, one, "rejected", ours=True)
         return count
 
     # -- the steps of a claim
 
     def _bring_back(self, connection: Connection) -> None:
         """What a claimer left behind is new again; a row that outlives no claimer is rejected."""
-        late = connection.execute(
-            text(
-                f"SELECT seq, attempts FROM {self._table} WHERE state = 'claimed' AND {NOT_DONE} AND claimed_until < {self._now} "
-                f"ORDER BY seq LIMIT 1000{self._skipping}"
-            )
-        ).all()
-        again = [seq for seq, attempts in late if attempts < self._attempts]
-        for some in _batches(again):
-            connection.execute(
-                text(
-                    f"UPDATE {self._table} SET state = 'new', claimed_by = NULL, claimed_until = NULL WHERE seq IN ({_listed(some)})"
-                )
-            )
+        late = self._run(connection, _LATE).all()
+        for some in _batches([seq for seq, attempts in late if attempts < self._attempts]):
+            self._run(connection, _BRING_BACK, some)
         for seq, attempts in late:
             if attempts >= self._attempts:
                 words = f"Claimed {attempts} times, and whoever claimed it never came to an end. See the log of the bridge."
-                self._settle(connection, Rejection(seq, "attempts", words), "rejected", "state = 'claimed'")
+                self._settle(connection, Rejection(seq, "attempts", words), "rejected")
 
     def _take(self, connection: Connection, limit: int) -> list[int]:
-        found = connection.execute(
-            text(
-                f"SELECT t.seq FROM {self._table} t WHERE t.state = 'new' AND t.{NOT_DONE} AND NOT EXISTS (SELECT 1 FROM "
-                f"{self._table} o WHERE o.{self._id} = t.{self._id} AND o.seq < t.seq AND o.state IN ('new', 'claimed')) "
-                f"ORDER BY t.seq LIMIT {limit:d}{self._skipping}"
-            )
-        ).scalars()
-        taken = [int(seq) for seq in found]
+        taken = [int(seq) for seq in self._run(connection, _CANDIDATES, limit=limit).scalars()]
         for some in _batches(taken):
-            connection.execute(
-                text(
-                    f"UPDATE {self._table} SET state = 'claimed', claimed_by = :owner, claimed_until = {self._until}, "
-                    f"attempts = attempts + 1 WHERE seq IN ({_listed(some)})"
-                ),
-                {"owner": self._owner},
-            )
+            self._run(connection, _TAKE, some, {"owner": self._owner})
         return taken
 
     def _settled(self, connection: Connection, taken: Sequence[int]) -> set[int]:
@@ -175,30 +182,17 @@ class Inbox:
 
     def _done_before(self, connection: Connection, taken: Sequence[int]) -> list[tuple[int, int, bool]]:
         """(row, last row of its record that is done, whether both say the same), where there is one."""
-        found: list[tuple[int, int, bool]] = []
-        for some in _batches(taken):
-            rows = connection.execute(
-                text(
-                    f"SELECT t.seq, p.seq, {self._same('t', 'p')} FROM {self._table} t JOIN {self._table} p ON p.{self._id} = t.{self._id} "
-                    f"AND p.state = 'done' AND p.seq = (SELECT MAX(x.seq) FROM {self._table} x WHERE x.{self._id} = t.{self._id} "
-                    f"AND x.state = 'done') WHERE t.seq IN ({_listed(some)})"
-                )
-            )
-            found += [(int(seq), int(other), bool(same)) for seq, other, same in rows]
-        return found
+        return [
+            (int(seq), int(other), bool(same))
+            for some in _batches(taken)
+            for seq, other, same in self._run(connection, _DONE_BEFORE, some, same=self._same)
+        ]
 
     def _same_message(self, connection: Connection, taken: Sequence[int]) -> list[tuple[int, int, bool]]:
         """(row, first other row with its message_id, whether both say the same). One that was rejected may be written again."""
         found: dict[int, tuple[int, int, bool]] = {}
         for some in _batches(taken):
-            rows = connection.execute(
-                text(
-                    f"SELECT t.seq, p.seq, {self._same('t', 'p')} AND p.state = 'done' FROM {self._table} t JOIN {self._table} p "
-                    f"ON p.message_id = t.message_id AND p.seq < t.seq AND p.state <> 'rejected' "
-                    f"WHERE t.seq IN ({_listed(some)}) AND t.message_id IS NOT NULL ORDER BY t.seq, p.seq"
-                )
-            )
-            for seq, other, same in rows:
+            for seq, other, same in self._run(connection, _SAME_MESSAGE, some, same=self._same):
                 found.setdefault(int(seq), (int(seq), int(other), bool(same)))
         return list(found.values())
 
@@ -222,13 +216,10 @@ class Inbox:
 
     def _rows(self, connection: Connection, some: Sequence[int]) -> list[_Row]:
         columns = ", ".join(self._selected(name) for name in self._fields)
-        found = connection.execute(
-            text(
-                f"SELECT seq, operation, message_id, attempts, created_at, {columns} FROM {self._table} "
-                f"WHERE seq IN ({_listed(some)}) ORDER BY seq"
-            )
-        )
-        return [_Row(row[0], row[1], row[2], row[3], _moment(row[4]), tuple(row[5:])) for row in found]
+        return [
+            _Row(row[0], row[1], row[2], row[3], moment_of(row[4]), tuple(row[5:]))
+            for row in self._run(connection, _ROWS, some, columns=columns)
+        ]
 
     def _selected(self, name: str) -> str:
         column = self._layout.columns[name]
@@ -262,43 +253,54 @@ class Inbox:
 
     # -- pieces of SQL
 
-    def _settle(self, connection: Connection, one: Rejection, state: str, condition: str = "") -> int:
-        where = f" AND {condition}" if condition else ""
-        return connection.execute(
-            text(
-                f"UPDATE {self._table} SET state = :state, done_at = {self._now}, claimed_until = NULL, reason = :reason, "
-                f"explanation = :explanation WHERE seq = {one.seq:d}{where}"
-            ),
-            {
-                "state": state,
-                "reason": one.reason[:LONGEST_REASON],
-                "explanation": one.explanation[:LONGEST_EXPLANATION],
-            }
-            | ({"owner": self._owner} if ":owner" in where else {}),
-        ).rowcount
+    def _settle(self, connection: Connection, one: Rejection, state: str, *, ours: bool = False) -> int:
+        settled = {
+            "state": state,
+            "reason": one.reason[:LONGEST_REASON],
+            "explanation": one.explanation[:LONGEST_EXPLANATION],
+        }
+        if ours:
+            return self._run(
+                connection, _SETTLE + _OURS, [one.seq], settled | {"owner": self._owner}
+            ).rowcount
+        return self._run(connection, _SETTLE, [one.seq], settled).rowcount
 
-    def _same(self, one: str, other: str) -> str:
-        """Whether two rows say the same, in every field and in what is to be done."""
-        parts = [f"{one}.operation = {other}.operation"]
+    def _run(
+        self,
+        connection: Connection,
+        statement: str,
+        seqs: Sequence[int] = (),
+        parameters: Mapping[str, Any] | None = None,
+        **pieces: object,
+    ) -> CursorResult[*tuple[Any, ...]]:
+        whole = statement.format(
+            table=self._table,
+            id=self._id,
+            seqs=", ".join(f"{seq:d}" for seq in seqs),
+            now=NOW[self._dialect],
+            until=self._until,
+            skipping="" if self._dialect == "sqlite" else " FOR UPDATE SKIP LOCKED",
+            **pieces,
+        )
+        return connection.execute(text(whole), parameters or {})
+
+    @made_once
+    def _same(self) -> str:
+        """Whether the rows t and p say the same, in every field and in what is to be done."""
+        parts = ["t.operation = p.operation"]
         for column in self._layout.own.values():
             name = self._database.quoted(column.name)
             if self._dialect == "postgresql":
-                parts.append(f"{one}.{name} IS NOT DISTINCT FROM {other}.{name}")
+                parts.append(f"t.{name} IS NOT DISTINCT FROM p.{name}")
             elif self._dialect == "sqlite":
-                parts.append(f"{one}.{name} IS {other}.{name}")
-            elif column.found.family == "text":  # a collation may take no notice of case, or of blanks at the end
-                parts.append(f"CAST({one}.{name} AS BINARY) <=> CAST({other}.{name} AS BINARY)")
+                parts.append(f"t.{name} IS p.{name}")
+            elif (
+                column.found.family == "text"
+            ):  # a collation may take no notice of case, or of blanks at the end
+                parts.append(f"CAST(t.{name} AS BINARY) <=> CAST(p.{name} AS BINARY)")
             else:
-                parts.append(f"{one}.{name} <=> {other}.{name}")
+                parts.append(f"t.{name} <=> p.{name}")
         return f"({' AND '.join(parts)})"
-
-    @property
-    def _skipping(self) -> str:
-        return "" if self._dialect == "sqlite" else " FOR UPDATE SKIP LOCKED"
-
-    @property
-    def _now(self) -> str:
-        return {"postgresql": "now()", "mysql": "CURRENT_TIMESTAMP(6)", "sqlite": SQLITE_NOW}[self._dialect]
 
     @property
     def _until(self) -> str:
@@ -306,7 +308,7 @@ class Inbox:
         return {
             "postgresql": f"now() + make_interval(secs => {seconds})",
             "mysql": f"TIMESTAMPADD(MICROSECOND, {self._lease * 1e6:.0f}, CURRENT_TIMESTAMP(6))",
-            "sqlite": SQLITE_NOW.replace("'now')", f"'now', '+{seconds} seconds')"),
+            "sqlite": NOW["sqlite"].replace("'now')", f"'now', '+{seconds} seconds')"),
         }[self._dialect]
 
 
@@ -314,11 +316,8 @@ def _batches(seqs: Sequence[int], size: int = 1000) -> Iterable[Sequence[int]]:
     return (seqs[start : start + size] for start in range(0, len(seqs), size))
 
 
-def _listed(seqs: Sequence[int]) -> str:
-    return ", ".join(f"{seq:d}" for seq in seqs)
-
-
-def _moment(value: Any) -> datetime:
+def moment_of(value: Any) -> datetime:
+    """A moment of a control column, as the driver gives it."""
     if isinstance(value, str):
         return parsed_moment(value, UTC)
     found: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)

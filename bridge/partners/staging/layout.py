@@ -90,9 +90,7 @@ def layouts(file: PartnerFile, dialect: Dialect, *, connect_timeout: float = 5.0
         place = Keys(file, f"entities.{name}", entity.options, mistakes)
         found[name] = _layout(place, entity, dialect, schema, prefix)
         place.unknown()
-    return Layouts(
-        entities=found, bounds=taken, lease=lease, attempts=attempts, mistakes=tuple(mistakes)
-    )
+    return Layouts(entities=found, bounds=taken, lease=lease, attempts=attempts, mistakes=tuple(mistakes))
 
 
 def _layout(keys: Keys, entity: Entity, dialect: Dialect, schema: str, prefix: str) -> Layout:
@@ -109,8 +107,15 @@ def _layout(keys: Keys, entity: Entity, dialect: Dialect, schema: str, prefix: s
         keys.mistake("id", f"{entity.id} is a column of ours: name the field that names the record")
     made = {}
     for name, field in fields.items():
-        if field.kind == "decimal" and not field.repeats and dialect == "mysql" and None in (field.digits, field.fraction):
-            keys.mistake("fields", f"{name}: a DECIMAL of MySQL rounds in silence: say `digits` and `fraction`")
+        if (
+            field.kind == "decimal"
+            and not field.repeats
+            and dialect == "mysql"
+            and None in (field.digits, field.fraction)
+        ):
+            keys.mistake(
+                "fields", f"{name}: a DECIMAL of MySQL rounds in silence: say `digits` and `fraction`"
+            )
         made[name] = _column(field, renamed.get(name, ""), dialect)
     return Layout(
         entity=entity,

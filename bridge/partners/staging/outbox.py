@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -12,6 +12,13 @@ from bridge.partners.partner import Verb
 from bridge.partners.sql.database import Database
 from bridge.partners.sql.values import Unfit, dumping
 from bridge.partners.staging.layout import Layout
+
+_PUT: Final = """
+INSERT INTO {table} ({names}) VALUES ({places}) {known}
+"""
+_STANDING: Final = """
+SELECT state, reason, explanation FROM {table} WHERE message_id = :message_id
+"""
 
 
 class Standing(NamedTuple):
@@ -46,7 +53,8 @@ class Outbox:
                 parameters[f"f{number}"] = dumping(column, self._database.dialect)(value)
             except (Unfit, ArithmeticError) as error:
                 raise Unpresentable(
-                    f"{self._layout.entity.name}/{name}: {error}. Nothing was done.", advice="Correct the mapping."
+                    f"{self._layout.entity.name}/{name}: {error}. Nothing was done.",
+                    advice="Correct the mapping.",
                 ) from None
             names.append(self._database.quoted(column.name))
             places.append(f"CAST(:f{number} AS JSONB)" if column.found.family == "json" else f":f{number}")
@@ -55,7 +63,9 @@ class Outbox:
             if self._database.dialect == "mysql"
             else "ON CONFLICT (message_id) DO NOTHING"
         )
-        statement = f"INSERT INTO {self._table} ({', '.join(names)}) VALUES ({', '.join(places)}) {known}"
+        statement = _PUT.format(
+            table=self._table, names=", ".join(names), places=", ".join(places), known=known
+        )
         if self._database.dialect == "mysql":
             # FOUND_ROWS is on: 1 says that there is a row, not that it was written now.
             there = self.standing(connection, message_id) is not None
@@ -65,8 +75,6 @@ class Outbox:
 
     def standing(self, connection: Connection, message_id: str) -> Standing | None:
         """What became of a document's row; None where there is none."""
-        row = connection.execute(
-            text(f"SELECT state, reason, explanation FROM {self._table} WHERE message_id = :message_id"),
-            {"message_id": message_id},
-        ).first()
+        statement = _STANDING.format(table=self._table)
+        row = connection.execute(text(statement), {"message_id": message_id}).first()
         return None if row is None else Standing(*row)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from bridge.partners.sql.database import Database
-from bridge.partners.sql.values import parsed_moment
-from bridge.partners.staging.ddl import SQLITE_NOW
-from bridge.partners.staging.inbox import NOT_DONE
+from bridge.partners.staging.ddl import NOW
+from bridge.partners.staging.inbox import moment_of
 from bridge.partners.staging.layout import Layout, Way
 
-SHOWN = 5
+SHOWN: Final = 5
 """Rejected rows that are shown."""
+
+_COUNTS: Final = """
+SELECT state, COUNT(*), MIN(created_at), SUM(CASE WHEN state = 'claimed' AND claimed_until < {now} THEN 1 ELSE 0 END), {now}
+FROM {table} WHERE state <> 'done' GROUP BY state
+"""
+_REJECTED: Final = """
+SELECT seq, {id}, reason, explanation FROM {table} WHERE state = 'rejected' AND state <> 'done' ORDER BY seq DESC LIMIT {shown}
+"""
 
 
 class Rejected(NamedTuple):
@@ -47,14 +53,10 @@ class Standing:
 def standing(database: Database, connection: Connection, layout: Layout, way: Way) -> Standing:
     """Raises as `Database.reading` does."""
     table = database.quoted(layout.table(way))
-    now = {"postgresql": "now()", "mysql": "CURRENT_TIMESTAMP(6)", "sqlite": SQLITE_NOW}[database.dialect]
-    late = f"SUM(CASE WHEN state = 'claimed' AND claimed_until < {now} THEN 1 ELSE 0 END)"
-    rows = connection.execute(
-        text(f"SELECT state, COUNT(*), MIN(created_at), {late}, {now} FROM {table} WHERE {NOT_DONE} GROUP BY state")
-    ).all()
+    rows = connection.execute(text(_COUNTS.format(table=table, now=NOW[database.dialect]))).all()
     counts = {state: int(count) for state, count, *_ in rows}
     ages = [
-        (_moment(moment) - _moment(oldest)).total_seconds()
+        (moment_of(moment) - moment_of(oldest)).total_seconds()
         for state, _, oldest, _, moment in rows
         if state in ("new", "claimed")
     ]
@@ -75,16 +77,5 @@ def _examples(
     connection: Connection, table: str, layout: Layout, quoted: Callable[[str], str]
 ) -> tuple[Rejected, ...]:
     name = quoted(layout.columns[layout.entity.id].name)
-    rows = connection.execute(
-        text(
-            f"SELECT seq, {name}, reason, explanation FROM {table} WHERE state = 'rejected' AND {NOT_DONE} ORDER BY seq DESC LIMIT {SHOWN}"
-        )
-    )
+    rows = connection.execute(text(_REJECTED.format(table=table, id=name, shown=SHOWN)))
     return tuple(Rejected(int(seq), str(found), reason, words) for seq, found, reason, words in rows)
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, str):
-        return parsed_moment(value, UTC)
-    found: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return found

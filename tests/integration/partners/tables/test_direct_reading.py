@@ -22,7 +22,18 @@ TABLE = {
         gone TINYINT(1) NOT NULL DEFAULT 0, KEY (account_no))""",
 }
 ROWS = [
-    ("A-1", "Example Trading", 125000, "12.50", "EUR", 1, "2024-02-29", "2026-03-01 08:00:00.000001", '["vip","export"]', 0),
+    (
+        "A-1",
+        "Example Trading",
+        125000,
+        "12.50",
+        "EUR",
+        1,
+        "2024-02-29",
+        "2026-03-01 08:00:00.000001",
+        '["vip","export"]',
+        0,
+    ),
     ("a-1", "Muster GmbH", None, "0.10", "EUR", 0, None, "2026-03-01 09:00:00", None, 0),
     ("B", "示例贸易", 1, "-3.00", "CNY", 1, "2025-01-01", "2026-03-01 08:00:00.000001", "[]", 0),
     ("Ä", "Gone", 1, "99.00", None, 1, None, "2026-03-02 00:00:00", None, 1),
@@ -52,7 +63,9 @@ gone = "boolean"
 
 def fill(theirs, rows=ROWS) -> None:
     values = ", ".join(
-        "(" + ", ".join("NULL" if one is None else repr(_boolean(theirs, i, one)) for i, one in enumerate(row)) + ")"
+        "("
+        + ", ".join("NULL" if one is None else repr(_boolean(theirs, i, one)) for i, one in enumerate(row))
+        + ")"
         for row in rows
     )
     theirs.run(f"INSERT INTO accounts VALUES {values}")
@@ -131,7 +144,9 @@ def test_fields_that_equal_values_are_asked_for(crm) -> None:
 
     assert ids(currency="EUR") == ["A-1", "a-1"]
     assert ids(active=False) == ["a-1"]
-    assert ids(balance=Decimal("12.5") if crm.backend.database.dialect != "sqlite" else Decimal("12.50")) == ["A-1"]
+    assert ids(balance=Decimal("12.5") if crm.backend.database.dialect != "sqlite" else Decimal("12.50")) == [
+        "A-1"
+    ]
     assert ids(credit=Decimal(1250)) == ["A-1"]
     assert ids(currency=None) == ["Z 2"]
 
@@ -160,7 +175,7 @@ def test_totals_are_counted_and_summed_by_the_database_without_a_float(crm) -> N
 
 
 def test_nothing_can_be_written_by_what_only_reads(crm, theirs) -> None:
-    with pytest.raises(Exception) as told, crm.backend.database.reading() as connection:  # noqa: PT012
+    with pytest.raises(Exception) as told, crm.backend.database.reading() as connection:
         connection.exec_driver_sql("DELETE FROM accounts")
     assert "Nothing was done" in str(told.value)
     assert theirs.rows("SELECT COUNT(*) FROM accounts") == [(5,)]
@@ -201,7 +216,9 @@ def test_whole_numbers_name_records_too_in_the_order_of_their_texts(theirs, part
     first = crm.fetch("orders", Query(limit=2))
     assert [(one.id, one.values["no"]) for one in first.records] == [("10", 10), ("100", 100)]
     assert [one.id for one in crm.fetch("orders", Query(after=first.next)).records] == ["9"]
-    assert list(crm.scan("orders", ["no", "note"])) == [[("10", 10, "ten"), ("100", 100, "hundred"), ("9", 9, "nine")]]
+    assert list(crm.scan("orders", ["no", "note"])) == [
+        [("10", 10, "ten"), ("100", 100, "hundred"), ("9", 9, "nine")]
+    ]
     assert [one.id for one in crm.fetch("orders", Query(ids=("9",))).records] == ["9"]
 
 
@@ -217,7 +234,9 @@ def test_a_database_that_is_not_there_or_does_not_let_us_in_is_told_apart(served
     with pytest.raises(NotSent, match="cannot be reached"):
         partner_of("database", nobody, FILE).ping()
     if served.dialect == "mysql":
-        wrong = dataclasses.replace(served, url=url.set(password="wrong").render_as_string(hide_password=False))
+        wrong = dataclasses.replace(
+            served, url=url.set(password="wrong").render_as_string(hide_password=False)
+        )
         with pytest.raises(Unauthorised, match="does not let us") as told:
             partner_of("database", wrong, FILE).ping()
         assert "wrong" not in str(told.value)
@@ -230,3 +249,23 @@ def test_a_file_that_is_not_there_is_no_new_database(tmp_path, partner_of) -> No
     with pytest.raises(NotSent):
         partner_of("database", Theirs("sqlite", f"sqlite:///{missing}"), FILE).ping()
     assert not missing.exists()
+
+
+def test_a_scan_of_many_rows_holds_few_of_them_and_may_be_left_early(theirs, partner_of) -> None:
+    rows = ", ".join(f"({number}, 'x')" for number in range(12_000))
+    theirs.run(
+        "CREATE TABLE orders (no INTEGER PRIMARY KEY, note VARCHAR(20))", f"INSERT INTO orders VALUES {rows}"
+    )
+    crm = partner_of(
+        "database",
+        theirs,
+        '[partner]\npool = 1\n[entities.orders]\nid = "no"\ntable = "orders"\n[entities.orders.fields]\nno = "integer"\nnote = "text"\n',
+    )
+    batches = list(crm.scan("orders", ["note"]))
+    assert [len(batch) for batch in batches] == [5000, 5000, 2000]
+    ids = [row[0] for batch in batches for row in batch]
+    assert ids == sorted(map(str, range(12_000)))
+    early = crm.scan("orders", ["note"])
+    assert next(early)[0] == ("0", "x")
+    early.close()
+    assert crm.totals("orders").count == 12_000  # over the one connection that there may be

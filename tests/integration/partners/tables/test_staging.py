@@ -210,7 +210,9 @@ def test_an_update_has_only_what_it_changes_and_a_delete_needs_the_id_alone(crm,
     assert (delete.verb, delete.record.deleted) == ("delete", True)
 
 
-def test_the_rows_of_a_dead_claimer_come_back_and_its_late_acknowledgement_changes_nothing(crm, theirs, partner_of) -> None:
+def test_the_rows_of_a_dead_claimer_come_back_and_its_late_acknowledgement_changes_nothing(
+    crm, theirs, partner_of
+) -> None:
     put(theirs)
     (lost,) = claimed(crm)
     past = {
@@ -263,7 +265,9 @@ def test_many_claimers_take_every_row_once_and_keep_the_order_of_each_record(crm
         assert mine == sorted(mine)
 
 
-def test_a_row_that_another_claimer_is_just_taking_is_passed_over_with_those_of_its_record(served, partner_of) -> None:
+def test_a_row_that_another_claimer_is_just_taking_is_passed_over_with_those_of_its_record(
+    served, partner_of
+) -> None:
     crm = partner_of("staging", served, FILE)
     served.run(*statements(crm.backend.layouts, served.dialect, crm.backend.database.quoted))
     put(served, "A-1", "first")
@@ -288,9 +292,9 @@ def test_a_document_is_one_row_in_the_outbox_however_often_it_is_written(crm, th
     assert crm.backend.write(entity, "upsert", values, document).reply == b"written"
     assert crm.backend.write(entity, "upsert", values, document).reply == b"was there already"
     assert crm.backend.find(document) is True
-    assert theirs.rows("SELECT message_id, operation, state, account_no, name, state_ FROM crm_accounts_outbox") == [
-        ("d-1", "upsert", "new", "A-1", "Example", "CN")
-    ]
+    assert theirs.rows(
+        "SELECT message_id, operation, state, account_no, name, state_ FROM crm_accounts_outbox"
+    ) == [("d-1", "upsert", "new", "A-1", "Example", "CN")]
 
 
 def test_what_waits_and_what_was_rejected_is_shown_with_its_age(crm, theirs) -> None:
@@ -313,8 +317,13 @@ def test_without_claiming_the_newest_row_of_each_record_is_read(crm, theirs) -> 
     put(theirs, "B-1", "gone", credit="5.00")
     put(theirs, "B-1", None, operation="delete")
     put(theirs, "c", "other", credit="0.10")
-    assert [(one.id, one.values["name"]) for one in crm.fetch("accounts").records] == [("A-1", "new"), ("c", "other")]
-    changed = crm.fetch("accounts", Query(order="changed", deleted=True, since=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert [(one.id, one.values["name"]) for one in crm.fetch("accounts").records] == [
+        ("A-1", "new"),
+        ("c", "other"),
+    ]
+    changed = crm.fetch(
+        "accounts", Query(order="changed", deleted=True, since=datetime(2020, 1, 1, tzinfo=UTC))
+    )
     assert [(one.id, one.deleted) for one in changed.records] == [("A-1", False), ("B-1", True), ("c", False)]
     assert list(crm.scan("accounts", ["credit"])) == [[("A-1", Decimal("2.00")), ("c", Decimal("0.10"))]]
     found = crm.totals("accounts", sums={"credit": None})
@@ -326,10 +335,15 @@ def test_a_table_or_column_that_is_not_there_is_named(theirs, partner_of) -> Non
     with pytest.raises(SettingsError, match="there is no table crm_accounts_inbox"):
         claimed(crm)
     theirs.run(*statements(crm.backend.layouts, theirs.dialect, crm.backend.database.quoted))
-    theirs.run("ALTER TABLE crm_accounts_inbox DROP COLUMN since", "ALTER TABLE crm_accounts_outbox DROP COLUMN since")
+    theirs.run(
+        "ALTER TABLE crm_accounts_inbox DROP COLUMN since",
+        "ALTER TABLE crm_accounts_outbox DROP COLUMN since",
+    )
+    put(theirs)
     with pytest.raises(SettingsError, match="since is missing from crm_accounts_inbox"):
-        put(theirs)
         claimed(crm)
     document = Document("d-1", "crm", "A-1", "accounts.upsert", "{}")
     with pytest.raises(Unavailable, match="since is missing from crm_accounts_outbox"):
-        crm.backend.write(crm.entity("accounts"), "upsert", {"account_no": "A-1", "since": date(2026, 1, 1)}, document)
+        crm.backend.write(
+            crm.entity("accounts"), "upsert", {"account_no": "A-1", "since": date(2026, 1, 1)}, document
+        )
