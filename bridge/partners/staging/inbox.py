@@ -7,6 +7,8 @@ acknowledged by then is new again, and is rejected when that has happened `attem
 
 Before rows are given out, the claim settles those that need not or must not be moved:
 
+A row has the whole record, whatever its operation; for a delete the id is enough.
+
 | row | becomes | reason |
 |---|---|---|
 | of the same content as the last row of its record that was done | done | `duplicate` |
@@ -233,18 +235,13 @@ class Inbox:
             return error
 
     def _misfits(self, row: _Row, values: tuple[Any, ...]) -> list[str]:
-        """What does not fit the entity; of an update, and of what is deleted, fields may be missing."""
-        shape = self._layout.entity.shape
+        """What does not fit the entity; of what is deleted, the id is enough."""
         record = dict(zip(self._fields, values, strict=True))
-        if row.operation in ("create", "upsert"):
-            return misfits(shape, record)
-        return misfits(shape, record, whole=False)
+        return misfits(self._layout.entity.shape, record, whole=row.operation != "delete")
 
     def _claim(self, row: _Row, values: tuple[Any, ...]) -> Claim:
         entity = self._layout.entity
         record = dict(zip(self._fields, values, strict=True))
-        if row.operation == "update":  # what is NULL is left as it is
-            record = {name: value for name, value in record.items() if value is not None}
         verb: Verb = row.operation  # type: ignore[assignment] # the column is checked
         found = Record(
             str(record[entity.id]), record, row.created_at, deleted=verb == "delete", version=str(row.seq)
