@@ -40,6 +40,8 @@ MODULES: Final = {
     "duplicates": "duplicates",
     "deliveries": "deliveries",
     "schedules": "schedules",
+    "staging": "staging",
+    "columns": "columns",
     "reconcile": "reconcile",
     "retention": "retention",
     "certs": "certs",
