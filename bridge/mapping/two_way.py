@@ -166,9 +166,8 @@ class _Maker:
                 inner = None if shape is None else shape.find("/".join(rule.each.names))
                 around = None if inner is None else inner.shape
                 count = self._chance.randrange(4)
-                _put(
-                    made, rule.each.names, [self.record(rule.body, around, f"{name}/") for _ in range(count)]
-                )
+                elements = [self.record(rule.body, around, f"{name}/") for _ in range(count)]
+                _put(made, rule.each.names, [one for one in elements if one])
                 continue
             way = rule.ways[0]
             if (
@@ -190,7 +189,8 @@ class _Maker:
         known = before.kind != "any" or not backwards or way.steps[0].needs is not None
         for attempt in range(_TRIES):
             try:
-                if known and attempt < _TRIES // 2:
+                # Of a source that nothing is known of, the way back knows best what it may be.
+                if not backwards or known is (attempt < _TRIES // 2):
                     value = self._of(before, way.steps)
                 else:
                     value = _through(backwards, self._of(after, ()))
