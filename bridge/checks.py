@@ -29,6 +29,8 @@ def mistakes(bridge: Bridge, *, complete: bool) -> list[str]:
     found += _of_partners(bridge)
     found += _of_mappings(bridge)
     found += _of_store(bridge)
+    if bridge.settings.reconcile and bridge.has_store and not found:
+        found += bridge.reconciliations.mistakes()
     return list(dict.fromkeys(found))
 
 

@@ -254,10 +254,12 @@ class PartnerError(BridgeError):
     """What became of a call to a partner, when it did not end well; the subclass is the outcome.
 
     `partner` and `operation` were called, `exchange_id` finds the exchange in our journal and, where the partner keeps
-    it, in theirs. `status` is the HTTP status where an answer came, `fault` the Fault where it carried one.
+    it, in theirs. `status` is the HTTP status where an answer came, `fault` the Fault where it carried one, `reply` its body where it
+    is not SOAP, for the journal.
     """
 
     whose: ClassVar[Whose] = "partner"
+    reply: bytes = b""
 
     def __init__(
         self,

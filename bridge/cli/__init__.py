@@ -40,6 +40,7 @@ MODULES: Final = {
     "duplicates": "duplicates",
     "deliveries": "deliveries",
     "schedules": "schedules",
+    "reconcile": "reconcile",
     "retention": "retention",
     "certs": "certs",
     "backup": "backup",

@@ -286,7 +286,7 @@ class EntityPartner:
             fault_reason=None if error is None else str(error),
             reference=document.reference,
             request=request if whole else None,
-            reply=(written.reply or getattr(error, "reply", b"")) or None if whole else None,
+            reply=(written.reply if error is None else error.reply) or None if whole else None,
         )
 
     def ask(self, document: Document) -> Answer:
