@@ -76,7 +76,7 @@ def cut(given: Any) -> Step:
     return Step(
         name="cut",
         says=f"cut {longest}",
-        run=lambda value: text(value)[:longest].rstrip() if len(value) > longest else text(value),
+        run=lambda value: value[:longest].rstrip() if len(text(value)) > longest else value,
         code=f"({{v}} if len({{v}}) <= {longest} else {{v}}[:{longest}].rstrip())",
         takes=TEXT,
         gives="text",
