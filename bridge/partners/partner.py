@@ -7,7 +7,7 @@ A record's values are str, int, Decimal, bool, date, datetime (always with a zon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from bridge.delivery.sender import Delivery, Document
 
 if TYPE_CHECKING:
     from bridge.partners.entities import Entity
+    from bridge.partners.mappings import Given
 
 Verb = Literal["create", "update", "upsert", "delete"]
 VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
@@ -47,6 +48,7 @@ class Query:
         limit: records of a page, at most; a partner may give fewer.
         ids: these only.
         where: fields that equal these values.
+        between: (field, first, before): a field whose value is `first` or later, and before `before`; None: no such end.
         order: by id (code point order), or by the moment of the change and then the id, which lets a reader stop anywhere.
         deleted: what was deleted is asked for too, where the partner can tell.
     """
@@ -57,8 +59,19 @@ class Query:
     limit: int = 500
     ids: tuple[str, ...] = ()
     where: Mapping[str, Any] | None = None
+    between: tuple[str, Any, Any] | None = None
     order: Literal["id", "changed"] = "id"
     deleted: bool = False
+
+    def wants(self, values: Mapping[str, Any]) -> bool:
+        """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
+        if self.where and any(values.get(name) != value for name, value in self.where.items()):
+            return False
+        if self.between is None:
+            return True
+        name, first, before = self.between
+        value = values.get(name)
+        return value is not None and (first is None or value >= first) and (before is None or value < before)
 
 
 class Page(NamedTuple):
@@ -157,7 +170,7 @@ class Partner(Protocol):
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
     ) -> Document:

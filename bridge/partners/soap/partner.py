@@ -19,14 +19,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from bridge import contract as contracts
-from bridge.contract import Contract
+from bridge.contract import Contract, Operation
 from bridge.delivery.policy import Answer as PolicyAnswer
 from bridge.delivery.policy import Rules
 from bridge.delivery.sender import Delivery, Document
@@ -37,10 +37,15 @@ from bridge.errors import (
     Unpresentable,
 )
 from bridge.ids import new_exchange_id
+from bridge.mapping.shapes import Shape, shape_of
+from bridge.partners.entities import Entity, PartnerFile
 from bridge.partners.journal import OutgoingJournal
+from bridge.partners.mappings import Given, Mappings
+from bridge.partners.partner import Page, Query, Totals
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.line import Course, Line, Pong
+from bridge.partners.soap.reading import Reading
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
 from bridge.store.outbox import NewEntry
@@ -80,6 +85,8 @@ class SoapPartner:
         settings: address, credentials, time limits …; single ones may be given by name: `endpoint="http://…"`.
         accept: puts what `send` is given into the outbox; None: there is none.
         operation: only ports that offer it (a key) are looked at.
+        entities: what can be read of it, and how (docs/partner-files.md).
+        mappings: finds the files that `send` is given.
         limits: of the size and shape of replies, beside `max_reply_bytes`.
         journal: where exchanges are written down; None: nowhere.
         before_call: called when the request is ready and nothing has left; what it raises stops the call.
@@ -102,6 +109,8 @@ class SoapPartner:
         after_call: Callable[[PartnerError | None], None] | None = None,
         accept: Callable[[NewEntry], None] | None = None,
         operation: str = "",
+        entities: PartnerFile | None = None,
+        mappings: Mappings | None = None,
         **options: Any,
     ) -> None:
         self.contract = contract if isinstance(contract, Contract) else contracts.load(contract)
@@ -118,8 +127,11 @@ class SoapPartner:
             after_call=after_call,
         )
         self.target = self._line.target
+        self._reading = Reading(self.contract, entities, self.call)
         self._journal = journal
         self._accept = accept
+        self._mappings = Mappings() if mappings is None else mappings
+        self._inputs: dict[str, Shape] = {}
         self._ask: Asks | None = None
 
     def __repr__(self) -> str:
@@ -218,7 +230,7 @@ class SoapPartner:
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
         headers: Mapping[str, Any] | None = None,
@@ -229,13 +241,15 @@ class SoapPartner:
         Args:
             operation: its key in the contract.
             values: as for `call`.
-            mapping: makes the values that the operation takes out of `values`.
+            mapping: makes the values that the operation takes out of `values`: a function, or a mapping's file, from the folder
+                of the settings on (docs/mapping.md).
             ordering_key: documents with the same one reach the partner one after the other, in this order. None: in no order.
             reference: the document's number, by which people find it.
             headers: as for `call`, without credentials.
 
         Raises:
             Unpresentable: what is to be sent breaks the contract; nothing was accepted.
+            MappingError: the values do not go through the mapping. SettingsError: its file is wrong.
             HandlerError: there is no such operation, no transaction, or no outbox; an ordering key or a reference that is
                 empty, or longer than 500 bytes.
             TypeError: the values are of another contract's class.
@@ -248,7 +262,9 @@ class SoapPartner:
         method, _ = self._line.method(operation)
         check_name("ordering key", ordering_key)
         check_name("reference", reference)
-        given = values if mapping is None else mapping(values)
+        given = values
+        if mapping is not None:
+            given = self._mappings.take(mapping, lambda: self._input(method.operation))(values)
         entry_id = new_exchange_id()
         document = Document(
             entry_id,
@@ -271,6 +287,46 @@ class SoapPartner:
             )
         )
         return document
+
+    def _input(self, operation: Operation) -> Shape:
+        """The shape of what an operation takes; one object for each."""
+        known = self._inputs.get(operation.key)
+        if known is None:
+            known = self._inputs.setdefault(operation.key, shape_of(self.contract, operation))
+        return known
+
+    # -- records, where a file says how they are read
+
+    @property
+    def entities(self) -> Mapping[str, Entity]:
+        """What can be read of it."""
+        return self._reading.entities
+
+    def fetch(self, entity: str, query: Query = Query()) -> Page:  # noqa: B008 - frozen
+        """A page of records.
+
+        Raises:
+            HandlerError: no such entity, or its operation cannot be asked that. PartnerError: as `call`.
+        """
+        return self._reading.fetch(entity, query)
+
+    def scan(
+        self,
+        entity: str,
+        fields: Sequence[str],
+        query: Query = Query(),  # noqa: B008 - frozen
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Batches of (id, *fields), ordered by id in code point order. Raises as `fetch`."""
+        return self._reading.scan(entity, fields, query)
+
+    def totals(
+        self,
+        entity: str,
+        query: Query = Query(),  # noqa: B008 - frozen
+        sums: Mapping[str, str | None] | None = None,
+    ) -> Totals:
+        """How many there are, and the sums of amounts by currency. Raises as `fetch`."""
+        return self._reading.totals(entity, query, sums or {})
 
     def asks(self, function: Asks) -> Asks:
         """Decorator: `function` finds out what became of a document in doubt, and answers True, False or None (unknown)."""
