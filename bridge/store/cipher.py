@@ -40,6 +40,7 @@ SEALED: Final = (
     SealedColumns("journal", "exchange_id", ("request", "reply"), ("violations", "fault_reason")),
     SealedColumns("outbox", "entry_id", (), ("headers", "payload")),
     SealedColumns("idempotency", "id", (), ("headers", "answer")),
+    SealedColumns("difference", "reconciliation_id", (), ("content",)),
     SealedColumns("partner_token", "partner", (), ("content",)),
     SealedColumns("credential", "caller", (), ("secret",), kind="wss_password"),
 )
