@@ -29,6 +29,7 @@ MODULES: Final = {
     "mock": "mock",
     "demo": "demo",
     "call": "call",
+    "map": "map",
     "handover": "handover",
     "migrate": "store",
     "settings": "settings",

@@ -31,7 +31,7 @@ from bridge.store.differences import DifferenceRow, DifferenceState, RunRow
 
 log = logging.getLogger(__name__)
 
-SCHEDULE = "reconcile-"
+SCHEDULE = "reconcile "
 """What the names of rules' schedules begin with."""
 
 _PAGE = 200

@@ -236,6 +236,8 @@ def rows() -> dict[str, dict[str, Any]]:
         "data_key_wrap": {"data_key_id": 1, "wrapped_by": "name", "wrapped": b"w"},
         "audit_entry": {"chain": "c", "seq": 1, "at": AT, "event": "started", "digest": b"d", "hash": b"h"},
         "audit_checkpoint": {"at": AT, "heads": "{}", "signed_by": "k", "signature": b"s"},
+        "notification": {"partner": "p", "notification_id": "n", "at": AT},
+        "notified_record": {"partner": "p", "record_id": "r", "changed_at": AT},
         "reconciliation": {"rule": "r", "source": "a.b", "target": "c.d", "started_at": AT},
         "difference": {
             "reconciliation_id": 1,
@@ -245,7 +247,46 @@ def rows() -> dict[str, dict[str, Any]]:
             "state": "open",
             "content": "{}",
         },
-    } | catalog_rows()
+        **customer_rows(),
+        **tokens(),
+        **catalog_rows(),
+    }
+
+
+def customer_rows() -> dict[str, dict[str, Any]]:
+    return {
+        "customer": {
+            "code": "CUST-1",
+            "revision": 1,
+            "country": "DE",
+            "blocked": 0,
+            "credit_grade": "B",
+            "credit_limit": 500_000_000,
+            "credit_currency": "EUR",
+            "details": json.dumps({"code": "CUST-1", "name": "Customer", "country": "DE"}),
+            "normal": json.dumps({"name": "Customer", "matchName": "customer"}),
+            "exchange_id": "x-1",
+            "created_at": AT,
+            "changed_at": AT,
+        },
+        "customer_match": {"match_key": 1, "customer_id": 1},
+    }
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """Rows of access tokens."""
+    return {
+        "partner_token": {
+            "partner": "crm",
+            "credentials": "digest",
+            "content": "{}",
+            "expires_at": AT,
+            "requested": "[]",
+            "blocked_until": 0,
+            "lease_no": 1,
+            "lease_until": 0,
+        }
+    }
 
 
 def catalog_rows() -> dict[str, dict[str, Any]]:

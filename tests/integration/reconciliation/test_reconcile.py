@@ -298,7 +298,7 @@ def test_a_rule_runs_by_the_clock_and_writes_its_report(sides: Make, tmp_path: P
     bridge = both.bridge
     bridge.check()
     scheduler = Scheduler(bridge.store, bridge.all_schedules(), owner="test")
-    ended = scheduler.run_by_hand("reconcile-accounts", who="mei", why="test")
+    ended = scheduler.run_by_hand("reconcile accounts", who="mei", why="test")
     assert ended.outcome == "done"
     page, sheet = sorted((tmp_path / "reports").iterdir(), reverse=True)
     text = page.read_text("utf-8")

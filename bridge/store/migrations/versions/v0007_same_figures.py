@@ -25,7 +25,22 @@ def _flows() -> None:
 
 
 def _tokens() -> None:
-    pass
+    op.create_table(
+        "partner_token",
+        _row_id(),
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("credentials", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text()),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("requested", sa.Text(), nullable=False),
+        sa.Column("blocked_until", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("lease_no", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_partner_token")),
+        sa.UniqueConstraint("partner", name=op.f("uq_partner_token_partner")),
+        sqlite_autoincrement=True,
+    )
 
 
 def _reconciliation() -> None:
@@ -85,7 +100,47 @@ def _reconciliation() -> None:
 
 
 def _customers() -> None:
-    pass
+    op.create_table(
+        "customer",
+        _row_id(),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("external_reference", sa.Text(), nullable=True),
+        sa.Column("blocked", sa.SmallInteger(), nullable=False),
+        sa.Column("merged_into", sa.Text(), nullable=True),
+        sa.Column("credit_grade", sa.Text(), nullable=True),
+        sa.Column("credit_limit", sa.BigInteger(), nullable=True),
+        sa.Column("credit_currency", sa.Text(), nullable=True),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("normal", sa.Text(), nullable=False),
+        sa.Column("exchange_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("blocked IN (0, 1)", name=op.f("ck_customer_blocked")),
+        sa.CheckConstraint("revision >= 1", name=op.f("ck_customer_revision")),
+        sa.CheckConstraint(
+            "credit_limit BETWEEN 0 AND 999999999999999999", name=op.f("ck_customer_credit_limit")
+        ),
+        sa.CheckConstraint(
+            "(credit_limit IS NULL) = (credit_currency IS NULL)", name=op.f("ck_customer_credit")
+        ),
+        sa.CheckConstraint("merged_into <> code", name=op.f("ck_customer_merged_into")),
+        sa.ForeignKeyConstraint(["merged_into"], ["customer.code"], name=op.f("fk_customer_merged_into")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
+        sa.UniqueConstraint("code", name=op.f("uq_customer_code")),
+    )
+    op.create_index(op.f("ix_customer_changed_at"), "customer", ["changed_at"])
+    op.create_index(op.f("ix_customer_external_reference"), "customer", ["external_reference"])
+    op.create_table(
+        "customer_match",
+        sa.Column("match_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_customer_match_customer_id")),
+        sa.PrimaryKeyConstraint("match_key", "customer_id", name=op.f("pk_customer_match")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_customer_match_customer_id"), "customer_match", ["customer_id"])
 
 
 def _catalog() -> None:
@@ -340,7 +395,23 @@ def _refuse_changes(table: str) -> None:
 
 
 def _notifications() -> None:
-    pass
+    op.create_table(
+        "notification",
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("notification_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "notification_id", name=op.f("pk_notification")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_notification_at", "notification", ["at"])
+    op.create_table(
+        "notified_record",
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "record_id", name=op.f("pk_notified_record")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _row_id() -> sa.Column[int]:
