@@ -41,6 +41,8 @@ SEALED: Final = (
     SealedColumns("outbox", "entry_id", (), ("headers", "payload")),
     SealedColumns("idempotency", "id", (), ("headers", "answer")),
     SealedColumns("credential", "caller", (), ("secret",), kind="wss_password"),
+    SealedColumns("flow_link", "name", (), ("source_known", "target_known", "sent", "read")),
+    SealedColumns("flow_problem", "name", (), ("explanation", "repair", "record")),
 )
 
 
