@@ -49,6 +49,11 @@ class Flow:
         "Both sides changed the same field of a record since it was moved: the owner's value goes, or the one that was changed last, or "
         "the record waits for a person.",
     )
+    changes_only: bool = setting(
+        False,
+        "Of a record that is over there already send only what was changed, with its id and what is required. For operations that leave alone "
+        "what they are not given: then nothing is overwritten that somebody changes there meanwhile.",
+    )
     match: tuple[str, ...] = setting(
         (),
         "Fields of what is sent by which a record that is new here is looked for over there, before it is made twice: `tax_number`. One "

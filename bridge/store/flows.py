@@ -7,7 +7,7 @@ transaction they belong to.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -66,6 +66,9 @@ class LinkRow(NamedTuple):
     state: LinkState
     source_hash: bytes | None
     target_hash: bytes | None
+    there_hash: bytes | None
+    back_hash: bytes | None
+    bounces: int
     entry_id: str | None
     again: int
     seen: int
@@ -139,6 +142,9 @@ class _NewLink(NamedTuple):
     state: str
     source_hash: bytes | None
     target_hash: bytes | None
+    there_hash: bytes | None
+    back_hash: bytes | None
+    bounces: int
     entry_id: str | None
     again: int
     seen: int
@@ -223,12 +229,20 @@ _SET_NAMES: Final = (
     "state",
     "source_hash",
     "target_hash",
+    "there_hash",
+    "back_hash",
+    "bounces",
     "entry_id",
     "again",
     "seen",
     *_CONTENTS,
 )
-_TYPES: Final = {"again": SmallInteger(), "seen": BigInteger(), "source_hash": LargeBinary(), "target_hash": LargeBinary()}
+_TYPES: Final[Mapping[str, Any]] = {
+    "again": SmallInteger(),
+    "bounces": SmallInteger(),
+    "seen": BigInteger(),
+    **dict.fromkeys(("source_hash", "target_hash", "there_hash", "back_hash"), LargeBinary()),
+}
 _SET_LINK = Prepared(
     update(flow_link)
     .where(flow_link.c.id == _of_link)
@@ -251,7 +265,10 @@ _SEE = Prepared(
 _AGAIN = Prepared(
     update(flow_link)
     .where(flow_link.c.id == _of_link)
-    .values(again=flow_link.c.again.op("|")(cast(bindparam("more", type_=SmallInteger()), SmallInteger))),
+    .values(
+        revision=flow_link.c.revision + literal_column("1"),
+        again=flow_link.c.again.op("|")(cast(bindparam("more", type_=SmallInteger()), SmallInteger)),
+    ),
     "more",
     "of_link",
 )
@@ -353,15 +370,25 @@ def mark_again(session: Session, link_ids: Iterable[int], side: Side) -> None:
     session.run_many(_AGAIN, [(bit, link_id) for link_id in link_ids])
 
 
-def waiting_links(session: Session, flow: str, *, after: int, limit: int) -> list[tuple[int, int, str | None, str | None]]:
-    """(number, sides, source id, target id) of links with a side to be looked at again and nothing on its way."""
+class AgainRow(NamedTuple):
+    """A link with a side that has still to be looked at."""
+
+    id: int
+    revision: int
+    again: int
+    source_id: str | None
+    target_id: str | None
+
+
+def waiting_links(session: Session, flow: str, *, after: int, limit: int) -> list[AgainRow]:
+    """Links with a side to be looked at again and nothing on its way."""
     statement = (
-        select(flow_link.c.id, flow_link.c.again, flow_link.c.source_id, flow_link.c.target_id)
+        select(*(flow_link.c[name] for name in AgainRow._fields))
         .where(flow_link.c.flow == flow, flow_link.c.again != 0, flow_link.c.id > after, flow_link.c.entry_id.is_(None))
         .order_by(flow_link.c.id)
         .limit(limit)
     )
-    return [(row[0], row[1], row[2], row[3]) for row in session.execute(statement)]
+    return [AgainRow(*row) for row in session.execute(statement)]
 
 
 def unseen(session: Session, flow: str, number: int, *, after: int, limit: int) -> list[tuple[int, str]]:
@@ -443,11 +470,9 @@ def sent_after(session: Session, flow: str, after: str, *, limit: int) -> list[S
 
 def nameless(session: Session, flow: str, side: Side, *, limit: int) -> list[LinkRow]:
     """Links on their way to that side, whose record there has no id yet."""
-    column = flow_link.c[f"{side}_id"]
     statement = (
         select(*(flow_link.c[name] for name in LinkRow._fields))
-        .select_from(flow_link.join(flow_sent, flow_sent.c.link_id == flow_link.c.id))
-        .where(flow_sent.c.flow == flow, column.is_(None))
+        .where(flow_link.c.flow == flow, flow_link.c[f"{side}_id"].is_(None), flow_link.c.entry_id.is_not(None))
         .limit(limit)
     )
     return [_opened(session, LinkRow(*row)) for row in session.execute(statement)]

@@ -38,6 +38,9 @@ flow_link = Table(
     Column("state", Text, nullable=False),
     Column("source_hash", LargeBinary),
     Column("target_hash", LargeBinary),
+    Column("there_hash", LargeBinary),
+    Column("back_hash", LargeBinary),
+    Column("bounces", SmallInteger, nullable=False),
     Column("entry_id", Text),
     Column("again", SmallInteger, nullable=False),
     Column("seen", BigInteger, nullable=False),
@@ -63,7 +66,8 @@ flow_link = Table(
 """Which source record became which target record.
 
 The hashes are over each side's record as it was decided about last; `source_known` and `target_known` its values as both sides agreed
-on them (JSON). `sent` is what was sent last, `read` the record that it was made of, which is known once that is delivered. `entry_id`
+on them (JSON). `there_hash` and `back_hash` are over what was sent last each way, and `bounces` counts how often that was the same
+again: two systems that undo each other's form. `sent` is what was sent last, `read` the record that it was made of, which is known once that is delivered. `entry_id`
 is the document on its way. `again`: a side was changed meanwhile and has still to be looked at (1 the source, 2 the target). `seen` is
 the number of the full resync that saw it last. `name` tells the row's sealed contents from others'."""
 

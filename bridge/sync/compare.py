@@ -14,7 +14,7 @@ from bridge.partners.json_text import dump, load
 
 Values = Mapping[str, Any]
 Winner = Literal["ours", "theirs", "nobody"]
-"""Whose value goes where both sides changed one: that of the side that is read, the other's, or it is to be asked."""
+"""Whose value goes where both sides changed one: that of the side that is read, the other's, or a person is to be asked."""
 
 _HASH_BYTES = 16
 
@@ -60,6 +60,19 @@ def from_text(text: str | None) -> dict[str, Any] | None:
     return None if text is None else load(text)
 
 
+def plainly(value: Any) -> Any:
+    """Values with what records do not have (a contract's own types) as text: to be kept and compared, never to be sent."""
+    if isinstance(value, Mapping):
+        return {str(name): plainly(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plainly(one) for one in value]
+    if value is None or isinstance(value, str | bool | int | Decimal):
+        return value
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.isoformat()
+    return value if isinstance(value, date) else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What is to be sent.
@@ -80,7 +93,6 @@ def merge(
     known: Values | None,
     *,
     is_theirs: Callable[[str], bool],
-    is_ours: Callable[[str], bool],
     winner: Winner,
 ) -> Merged:
     """What goes over of a record: what was changed here, and of everything else what is there.
@@ -90,8 +102,8 @@ def merge(
         before: what it makes of the record as both sides knew it; None: that is not known, and everything counts as changed.
         there: what the other side has now; None: it is not read, or has nothing yet.
         known: what it had when both sides agreed.
-        is_theirs: whether a field belongs to the other side. `is_ours`: to this one.
-        winner: whose value goes where a field belongs to neither and both changed it.
+        is_theirs: whether a field belongs to the other side.
+        winner: whose value goes where a field does not, and both changed it.
     """
     if there is None:
         exists = known is not None
@@ -101,11 +113,12 @@ def merge(
     for name, value in mapped.items():
         has = there.get(name)
         moved_here = before is None or not same(value, before.get(name))
-        moved_there = not same(has, None if known is None else known.get(name))
-        take_ours = moved_here or has is None
-        if is_theirs(name) and has is not None:
+        was = None if known is None else known.get(name)
+        there_is = has is not None or was is not None  # a field that was cleared there is a value too
+        take_ours = moved_here or not there_is
+        if is_theirs(name) and there_is:
             take_ours = False
-        elif moved_here and moved_there and has is not None and not same(value, has) and not is_ours(name):
+        elif moved_here and there_is and not same(has, was) and not same(value, has):
             take_ours = winner == "ours"
             if winner == "nobody":
                 undecided.append(name)
