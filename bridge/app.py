@@ -272,6 +272,7 @@ class Bridge:
             before_call=calling_out,
             after_call=called_out,
             accept=self._accept if self._with_store else None,
+            entities=entities.read(settings.entities, with_fields=False) if settings.entities else None,
         )
 
     def _entity_partner(self, name: str, settings: PartnerSettings) -> EntityPartner:

@@ -80,8 +80,11 @@ class PartnerFile:
         return f"{self.file}:{_line(self.text, section, name)}"
 
 
-def read(file: Path) -> PartnerFile:
+def read(file: Path, *, with_fields: bool = True) -> PartnerFile:
     """
+    Args:
+        with_fields: entities must say which fields they have. Without it a contract says so.
+
     Raises:
         SettingsError: with every mistake.
     """
@@ -95,7 +98,7 @@ def read(file: Path) -> PartnerFile:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError.of([f"{file}: {error}"]) from error
-    reader = _Reader(file, text)
+    reader = _Reader(file, text, with_fields=with_fields)
     entities = reader.entities(table)
     if reader.mistakes:
         raise SettingsError.of(reader.mistakes)
@@ -103,7 +106,8 @@ def read(file: Path) -> PartnerFile:
 
 
 class _Reader:
-    def __init__(self, file: Path, text: str) -> None:
+    def __init__(self, file: Path, text: str, *, with_fields: bool) -> None:
+        self.with_fields = with_fields
         self.file = file
         self.text = text
         self.mistakes: list[str] = []
@@ -124,16 +128,20 @@ class _Reader:
 
     def _entity(self, name: str, table: Mapping[str, Any]) -> Entity:
         section = f"entities.{name}"
-        fields = table.get("fields")
-        if not isinstance(fields, dict) or not fields:
+        fields = table.get("fields", {})
+        if not isinstance(fields, dict) or (self.with_fields and not fields):
             self._mistake(section, "", f"the entity {name} has no fields: write [{section}.fields]")
             fields = {}
+        if fields and not self.with_fields:
+            self._mistake(
+                section, "fields", f"the fields of {name} are those of the contract: leave them out here"
+            )
         shape = Shape(name, dict(self._fields(f"{section}.fields", fields)))
         for name_of, needed in (("id", True), ("changed", False)):
             given = table.get(name_of)
             if given is None and not needed:
                 continue
-            if not isinstance(given, str) or given not in shape.fields:
+            if not isinstance(given, str) or (self.with_fields and given not in shape.fields):
                 hint = (
                     _nearest(str(given), list(shape.fields))
                     if given

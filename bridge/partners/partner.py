@@ -47,6 +47,7 @@ class Query:
         limit: records of a page, at most; a partner may give fewer.
         ids: these only.
         where: fields that equal these values.
+        between: (field, first, before): a field whose value is `first` or later, and before `before`; None: no such end.
         order: by id (code point order), or by the moment of the change and then the id, which lets a reader stop anywhere.
         deleted: what was deleted is asked for too, where the partner can tell.
     """
@@ -57,8 +58,20 @@ class Query:
     limit: int = 500
     ids: tuple[str, ...] = ()
     where: Mapping[str, Any] | None = None
+    between: tuple[str, Any, Any] | None = None
     order: Literal["id", "changed"] = "id"
     deleted: bool = False
+
+
+    def wants(self, values: Mapping[str, Any]) -> bool:
+        """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
+        if self.where and any(values.get(name) != value for name, value in self.where.items()):
+            return False
+        if self.between is None:
+            return True
+        name, first, before = self.between
+        value = values.get(name)
+        return value is not None and (first is None or value >= first) and (before is None or value < before)
 
 
 class Page(NamedTuple):

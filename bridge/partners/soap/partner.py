@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,13 @@ from bridge.errors import (
     Unpresentable,
 )
 from bridge.ids import new_exchange_id
+from bridge.partners.entities import Entity, PartnerFile
 from bridge.partners.journal import OutgoingJournal
+from bridge.partners.partner import Page, Query, Totals
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, rules_of
 from bridge.partners.soap.headers import header_blocks
 from bridge.partners.soap.line import Course, Line, Pong
+from bridge.partners.soap.reading import Reading
 from bridge.settings import Partner
 from bridge.soap.limits import DEFAULT, Limits
 from bridge.store.outbox import NewEntry
@@ -80,6 +83,7 @@ class SoapPartner:
         settings: address, credentials, time limits …; single ones may be given by name: `endpoint="http://…"`.
         accept: puts what `send` is given into the outbox; None: there is none.
         operation: only ports that offer it (a key) are looked at.
+        entities: what can be read of it, and how (docs/partner-files.md).
         limits: of the size and shape of replies, beside `max_reply_bytes`.
         journal: where exchanges are written down; None: nowhere.
         before_call: called when the request is ready and nothing has left; what it raises stops the call.
@@ -102,6 +106,7 @@ class SoapPartner:
         after_call: Callable[[PartnerError | None], None] | None = None,
         accept: Callable[[NewEntry], None] | None = None,
         operation: str = "",
+        entities: PartnerFile | None = None,
         **options: Any,
     ) -> None:
         self.contract = contract if isinstance(contract, Contract) else contracts.load(contract)
@@ -118,6 +123,7 @@ class SoapPartner:
             after_call=after_call,
         )
         self.target = self._line.target
+        self._reading = Reading(self.contract, entities, self.call)
         self._journal = journal
         self._accept = accept
         self._ask: Asks | None = None
@@ -271,6 +277,39 @@ class SoapPartner:
             )
         )
         return document
+
+    # -- records, where a file says how they are read
+
+    @property
+    def entities(self) -> Mapping[str, Entity]:
+        """What can be read of it."""
+        return self._reading.entities
+
+    def fetch(self, entity: str, query: Query = Query()) -> Page:  # noqa: B008 - frozen
+        """A page of records.
+
+        Raises:
+            HandlerError: no such entity, or its operation cannot be asked that. PartnerError: as `call`.
+        """
+        return self._reading.fetch(entity, query)
+
+    def scan(
+        self,
+        entity: str,
+        fields: Sequence[str],
+        query: Query = Query(),  # noqa: B008 - frozen
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Batches of (id, *fields), ordered by id in code point order. Raises as `fetch`."""
+        return self._reading.scan(entity, fields, query)
+
+    def totals(
+        self,
+        entity: str,
+        query: Query = Query(),  # noqa: B008 - frozen
+        sums: Mapping[str, str | None] | None = None,
+    ) -> Totals:
+        """How many there are, and the sums of amounts by currency. Raises as `fetch`."""
+        return self._reading.totals(entity, query, sums or {})
 
     def asks(self, function: Asks) -> Asks:
         """Decorator: `function` finds out what became of a document in doubt, and answers True, False or None (unknown)."""
