@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bridge.partners.soap import SoapPartner
     from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
+    from bridge.sync import Flows
 
 _DAY = 86_400.0
 _BACKUP = "backup"
@@ -169,6 +170,20 @@ class Bridge:
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
         return Deliveries(self.store, self.settings, self.any_partner)
+
+    @made_once
+    def flows(self) -> Flows:
+        """Records that move between partners by themselves: run one, hand over what somebody told of, see what could not go through
+        (docs/flows.md).
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.sync import Flows
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="Flows keep in one how far they are.")
+        return Flows(self.store, self.settings, self.any_partner, self.audit)
 
     @made_once
     def replay(self) -> Replay:
@@ -416,7 +431,8 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP):
+        flows = ("flows", *(f"flow {one}" for one in self.settings.flows))
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -434,7 +450,7 @@ class Bridge:
         return declare
 
     def all_schedules(self) -> tuple[Schedule, ...]:
-        """What runs by the clock in a process that works: retention, backups where they are wanted, and what was declared."""
+        """What runs by the clock in a process that works: retention, backups where they are wanted, flows, and what was declared."""
         store = self.store
         if store is None:
             return tuple(self.schedules.values())
@@ -446,6 +462,8 @@ class Bridge:
             )
         if self.settings.backup.folder is not None:
             built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
+        if self.settings.flows:
+            built_in.extend(self.flows.schedules())
         return (*built_in, *self.schedules.values())
 
     def backup_rule(self) -> Cron:

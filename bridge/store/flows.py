@@ -442,8 +442,9 @@ def note_made(session: Session, entry_id: str, made: str) -> None:
     session.run(_MADE, (storable(made), entry_id))
 
 
-def forget_sent(session: Session, entry_id: str) -> None:
-    session.run(_FORGET_SENT, (entry_id,))
+def forget_sent(session: Session, entry_id: str) -> bool:
+    """Its end is noted; False where it was before."""
+    return session.run(_FORGET_SENT, (entry_id,)) > 0
 
 
 def sent_after(session: Session, flow: str, after: str, *, limit: int) -> list[SettledRow]:

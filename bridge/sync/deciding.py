@@ -119,6 +119,8 @@ def _map(flow: Flow, way: Way, made: Draft) -> None:
         log.warning("flow %s: the mapping failed: %s", flow.name, type(error).__name__)
         made.became, made.problem = "problem", problems.unmappable(way, made.record, error)
         return
+    if made.link is not None:
+        _keep_id(way, made, made.link)
     if made.link is not None and flow.looks_there and (not made.force or made.prefer is not None):
         known = known_of(made.link, way.reads)
         if known is not None:
@@ -126,6 +128,16 @@ def _map(flow: Flow, way: Way, made: Draft) -> None:
                 made.before = way.make(known)
             except Exception:  # noqa: BLE001 - of an older form; then everything counts as changed
                 made.before = None
+
+
+def _keep_id(way: Way, made: Draft, link: LinkRow) -> None:
+    """The link knows which record it is, whatever the mapping makes of the id: it may have been matched, or named over there."""
+    name = id_of(link, way.writes)
+    if name is None or way.there is None or made.mapped is None or str(made.mapped.get(way.there.id)) == name:
+        return
+    field = way.there.shape.fields.get(way.there.id)
+    value: Any = int(name) if field is not None and field.kind == "integer" else name
+    made.mapped = {**made.mapped, way.there.id: value}
 
 
 def look_there(flow: Flow, way: Way, drafts: list[Draft]) -> None:
@@ -255,7 +267,7 @@ def _move(flow: Flow, way: Way, made: Draft) -> Decision:
     last = there if there is not None else from_text(link.sent)
     if _is_there(made, link, merged.values, there, flow):
         state = "moved" if link.entry_id is None else link.state
-        known_now = _both_known(link, way, record, there) if flow.looks_there else link
+        known_now = _both_known(link, way, record, merged.ours) if flow.looks_there else link
         sent = link.sent if there is None else as_text(plainly(merged.values))
         return Decision(became="same", record=record, link=known_now._replace(state=state, sent=sent))
     if not made.force and flow.two_way:
@@ -305,11 +317,13 @@ def _is_there(
     return not differing(plainly(values), from_text(link.sent) or {})
 
 
-def _both_known(link: LinkRow, way: Way, record: Record, there: Mapping[str, Any] | None) -> LinkRow:
-    here, over = as_text(record.values), as_text(there)
+def _both_known(link: LinkRow, way: Way, record: Record, ours: Mapping[str, Any]) -> LinkRow:
+    """Both sides know the record, and what is alike over there. What was changed there has still to come back."""
+    here = as_text(record.values)
+    over = as_text({**(known_of(link, way.writes) or {}), **ours})
     if way.reads == "source":
-        return link._replace(source_known=here, target_known=over or link.target_known)
-    return link._replace(target_known=here, source_known=over or link.source_known)
+        return link._replace(source_known=here, target_known=over)
+    return link._replace(target_known=here, source_known=over)
 
 
 def _conflict(way: Way, made: Draft, link: LinkRow, fields: tuple[str, ...]) -> Decision:

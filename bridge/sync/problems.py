@@ -55,8 +55,11 @@ def conflicting(
     way: Way, record: Record, fields: Sequence[str], ours: Mapping[str, Any], theirs: Mapping[str, Any], of: tuple[Side, str]
 ) -> NewProblem:
     """Both sides changed it since it was moved, and the rule says to ask."""
+    sides = [(way.reader.name, ours), (way.writer.name, theirs)]
+    if way.reads == "target":
+        sides.reverse()
     shown = "; ".join(
-        f"{name}: {_short(ours.get(name))} ({way.reader.name}), {_short(theirs.get(name))} ({way.writer.name})"
+        f"{name}: " + ", ".join(f"{_short(values.get(name))} ({partner})" for partner, values in sides)
         for name in fields[:_MOST_FIELDS]
     )
     more = "" if len(fields) <= _MOST_FIELDS else f"; and {len(fields) - _MOST_FIELDS} more"

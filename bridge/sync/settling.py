@@ -51,6 +51,8 @@ class Collector:
     def _note(self, session: Session, settled: list[SettledRow]) -> tuple[int, int]:
         done = 0
         for one in settled:
+            if not rows.forget_sent(session, one.entry_id):
+                continue  # another process has noted it
             link = rows.link(session, one.link_id)
             if one.state in _DONE:
                 done += 1
@@ -58,7 +60,6 @@ class Collector:
                     self._delivered(session, one, link)
             else:
                 self._failed(session, one, link)
-            rows.forget_sent(session, one.entry_id)
         points.reached("collecting")
         return done, len(settled) - done
 
