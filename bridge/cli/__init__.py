@@ -39,6 +39,7 @@ MODULES: Final = {
     "duplicates": "duplicates",
     "deliveries": "deliveries",
     "schedules": "schedules",
+    "flows": "flows",
     "retention": "retention",
     "certs": "certs",
     "backup": "backup",

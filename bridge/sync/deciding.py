@@ -268,6 +268,8 @@ def _move(flow: Flow, way: Way, made: Draft) -> Decision:
     if _is_there(made, link, merged.values, there, flow):
         state = "moved" if link.entry_id is None else link.state
         known_now = _both_known(link, way, record, merged.ours) if flow.looks_there else link
+        if flow.two_way and there is not None and _has_moved(way, there, known_now):
+            known_now = _looked_at_again(known_now, way)
         sent = link.sent if there is None else as_text(plainly(merged.values))
         return Decision(became="same", record=record, link=known_now._replace(state=state, sent=sent))
     if not made.force and flow.two_way:
@@ -324,6 +326,17 @@ def _both_known(link: LinkRow, way: Way, record: Record, ours: Mapping[str, Any]
     if way.reads == "source":
         return link._replace(source_known=here, target_known=over)
     return link._replace(target_known=here, source_known=over)
+
+
+def _has_moved(way: Way, there: Mapping[str, Any], link: LinkRow) -> bool:
+    changed = way.there.changed if way.there is not None else ""
+    return any(name != changed for name in differing(there, known_of(link, way.writes) or {}))
+
+
+def _looked_at_again(link: LinkRow, way: Way) -> LinkRow:
+    """What stays as it is over there may have been decided about before this was: it is looked at once more, from there."""
+    link = link._replace(again=link.again | BIT[way.writes])
+    return link._replace(target_hash=None) if way.writes == "target" else link._replace(source_hash=None)
 
 
 def _conflict(way: Way, made: Draft, link: LinkRow, fields: tuple[str, ...]) -> Decision:

@@ -17,7 +17,7 @@ from bridge.partners.entities import Entity
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.json_text import dump, load
 from bridge.partners.partner import Page, Pong, Query, Record, Totals, Written
-from bridge.settings import Flow, Settings
+from bridge.settings import Delivery, Flow, Settings
 from bridge.settings import Partner as Options
 from bridge.settings import Store as StoreSettings
 from bridge.store import Store
@@ -241,7 +241,14 @@ class Company:
     """A bridge with a CRM and an ERP in memory, and flows between them."""
 
     def __init__(
-        self, store_url: str, folder: Path, flows: Mapping[str, Flow], *, crm: Memory | None = None, erp: Memory | None = None
+        self,
+        store_url: str,
+        folder: Path,
+        flows: Mapping[str, Flow],
+        *,
+        crm: Memory | None = None,
+        erp: Memory | None = None,
+        lease: float = 150.0,
     ) -> None:
         self.clock = Clock()
         self.crm = crm if crm is not None else Memory(self.clock)
@@ -249,7 +256,10 @@ class Company:
         options = Options(kind="rest", keeps_id=True, first_delay=0.01, max_delay=0.01)
         self.bridge = Bridge(
             Settings(
-                store=StoreSettings(url=store_url), partners={"crm": options, "erp": options}, flows=flows
+                store=StoreSettings(url=store_url),
+                partners={"crm": options, "erp": options},
+                flows=flows,
+                delivery=Delivery(lease=lease),
             )
         )
         for name, text, backend in (("crm", CRM, self.crm), ("erp", ERP, self.erp)):
