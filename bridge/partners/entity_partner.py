@@ -24,6 +24,7 @@ from bridge.ids import new_exchange_id
 from bridge.partners.entities import Entity
 from bridge.partners.journal import OutgoingJournal, verdict_of
 from bridge.partners.json_text import dump, load
+from bridge.partners.mappings import Given, Mappings
 from bridge.partners.partner import VERBS, Backend, Page, Pong, Query, Totals, Verb, Written
 from bridge.partners.soap.documents import check_name, delivery_of, rules_of
 from bridge.partners.values import fitting
@@ -46,6 +47,7 @@ class EntityPartner:
         backend: how it is reached.
         journal: where exchanges are written down; None: nowhere.
         accept: puts what `send` is given into the outbox; None: there is none.
+        mappings: finds the files that `send` is given.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class EntityPartner:
         *,
         journal: OutgoingJournal | None = None,
         accept: Callable[[NewEntry], None] | None = None,
+        mappings: Mappings | None = None,
     ) -> None:
         self.name = name
         self.settings = options
@@ -64,6 +67,7 @@ class EntityPartner:
         self.backend = backend
         self._journal = journal
         self._accept = accept
+        self._mappings = Mappings() if mappings is None else mappings
         self._ask: Asks | None = None
 
     def __repr__(self) -> str:
@@ -103,7 +107,7 @@ class EntityPartner:
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
     ) -> Document:
@@ -117,6 +121,7 @@ class EntityPartner:
 
         Raises:
             Unpresentable: the values do not fit the entity; nothing was accepted.
+            MappingError: the values do not go through the mapping. SettingsError: its file is wrong.
             HandlerError: no such entity or verb, no transaction, no outbox, a bad ordering key or reference.
         """
         if self._accept is None:
@@ -127,7 +132,7 @@ class EntityPartner:
         entity, verb = self.operation(operation)
         check_name("ordering key", ordering_key)
         check_name("reference", reference)
-        given = values if mapping is None else mapping(values)
+        given = values if mapping is None else self._mappings.take(mapping, lambda: entity.shape)(values)
         kept = fitting(entity, given, whole=verb in ("create", "upsert"))
         entry_id = new_exchange_id()
         document = Document(
@@ -282,7 +287,7 @@ class EntityPartner:
             fault_reason=None if error is None else str(error),
             reference=document.reference,
             request=request if whole else None,
-            reply=(written.reply or getattr(error, "reply", b"")) or None if whole else None,
+            reply=(written.reply if error is None else error.reply) or None if whole else None,
         )
 
     def ask(self, document: Document) -> Answer:

@@ -7,7 +7,7 @@ A record's values are str, int, Decimal, bool, date, datetime (always with a zon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from bridge.delivery.sender import Delivery, Document
 
 if TYPE_CHECKING:
     from bridge.partners.entities import Entity
+    from bridge.partners.mappings import Given
 
 Verb = Literal["create", "update", "upsert", "delete"]
 VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
@@ -61,7 +62,6 @@ class Query:
     between: tuple[str, Any, Any] | None = None
     order: Literal["id", "changed"] = "id"
     deleted: bool = False
-
 
     def wants(self, values: Mapping[str, Any]) -> bool:
         """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
@@ -170,7 +170,7 @@ class Partner(Protocol):
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
     ) -> Document:

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from bridge.settings.fields import zone_of
 from bridge.settings.flow import Flow
 from bridge.settings.partner import Partner
+from bridge.settings.reconcile import Reconcile
 from bridge.settings.sections import (
     Contracts,
     Data,
@@ -67,6 +68,7 @@ class Settings:
     services: Mapping[str, Service] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
     flows: Mapping[str, Flow] = field(default_factory=dict)
+    reconcile: Mapping[str, Reconcile] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
 
@@ -124,6 +126,7 @@ NAMED_SECTIONS: Mapping[str, type] = {
     "services": Service,
     "partners": Partner,
     "flows": Flow,
+    "reconcile": Reconcile,
 }
 """Sections that come once for each name: `[services.orders]`."""
 

@@ -31,7 +31,6 @@ from bridge.delivery.schedules import Firing, Schedule
 from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import writing
 from bridge.ids import process
-from bridge.mapping.shapes import Shape
 from bridge.partners.partner import Record
 from bridge.store import Session, Store
 from bridge.store import flows as rows
@@ -39,14 +38,12 @@ from bridge.store.clock import SECOND, moment
 from bridge.store.flows import ProblemRow, Side, Stage
 from bridge.sync.compare import as_text, digest, from_text
 from bridge.sync.deciding import draft, id_of, look_there
-from bridge.sync.flow import AnyPartner, Flow, Make, Reader, Way
+from bridge.sync.flow import AnyPartner, Flow, Make, MakeOf, Reader, Way
 from bridge.sync.keeping import Kept, again, inside, keep
 from bridge.sync.running import Change, Outcome, Report, Run, dry_run, fetch
 from bridge.sync.settling import Collector
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bridge.audit import Notes
     from bridge.settings import Settings
 
@@ -85,17 +82,23 @@ class Flows:
 
     Args:
         partner: gives a partner by its name.
+        load: loads a mapping's file.
         notes: where what people do is written down.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, partner: Callable[[str], AnyPartner], notes: Notes
+        self,
+        store: Store,
+        settings: Settings,
+        partner: Callable[[str], AnyPartner],
+        load: MakeOf,
+        notes: Notes,
     ) -> None:
         self._store = store
         self._settings = settings
         self._notes = notes
         self._functions: dict[tuple[str, Literal["there", "back"]], Make] = {}
-        self._reader = Reader(settings.flows, partner, _load, self._functions)
+        self._reader = Reader(settings.flows, partner, load, self._functions)
         self._made: dict[str, tuple[Flow, Collector]] = {}
         self._lease = int(settings.delivery.lease * SECOND)
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{process()}"
@@ -465,10 +468,6 @@ class Flows:
             hands = Hands(self._settings.partners, lease=self._lease)
             made = self._made.setdefault(name, (flow, Collector(self._store, flow, lambda: hands)))
         return made
-
-
-def _load(file: Path, source: Shape, target: Shape) -> Make:
-    raise SettingsError(f"{file}: mappings are read from files by a later part of this program.")
 
 
 def _record(way: Way, given: Record | Mapping[str, Any]) -> Record:

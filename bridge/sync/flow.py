@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bridge.errors import BridgeError, SettingsError
 from bridge.mapping.shapes import Shape, shape_of
@@ -27,8 +27,12 @@ AnyPartner = Any
 Make = Callable[[Any], Mapping[str, Any]]
 """A mapping: target values out of source values. Raises BridgeError where it cannot."""
 
-MakeOf = Callable[["Path", Shape, Shape], Make]
-"""Loads a mapping's file, proved against both shapes."""
+
+class MakeOf(Protocol):
+    """Loads a mapping's file, proved against both shapes. Raises SettingsError with every mistake."""
+
+    def __call__(self, file: Path, *, source: Shape, target: Shape) -> Make: ...
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +250,7 @@ class Reader:
         if file is None:
             return dict
         try:
-            return self._load(file, source, target)
+            return self._load(file.absolute(), source=source, target=target)
         except BridgeError as error:
             mistakes.extend(getattr(error, "mistakes", None) or [f"flows.{name}: {error}"])
             return dict
