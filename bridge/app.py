@@ -187,7 +187,9 @@ class Bridge:
         from bridge.sync import Flows
 
         if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="Flows keep in one how far they are.")
+            raise HandlerError(
+                "The bridge runs without a store.", advice="Flows keep in one how far they are."
+            )
         return Flows(self.store, self.settings, self.any_partner, self.mappings.load, self.audit)
 
     @made_once

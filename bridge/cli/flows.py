@@ -27,7 +27,8 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="The flow: [flows.NAME] in the settings.")]
 OfBridge = Annotated[
-    str | None, typer.Option("--bridge", metavar="MODULE:BRIDGE", help="Your bridge, where code of yours maps.")
+    str | None,
+    typer.Option("--bridge", metavar="MODULE:BRIDGE", help="Your bridge, where code of yours maps."),
 ]
 Who = Annotated[
     str,
@@ -86,9 +87,7 @@ def show(name: Name, target: OfBridge = None, as_json: AsJson = False, config: C
         say()
     if one.mistakes:
         finish("Correct the settings, then: soapbridge check", ok=False, as_json=as_json, content=content)
-    finish(
-        f"What it would do now: soapbridge flows run {name} --dry-run", as_json=as_json, content=content
-    )
+    finish(f"What it would do now: soapbridge flows run {name} --dry-run", as_json=as_json, content=content)
 
 
 @app.command("run")
@@ -129,18 +128,32 @@ def run(
 
 @app.command("pause")
 def pause(
-    name: Name, who: Who, why: Why = "", as_json: AsJson = False, config: ConfigFile = None, target: OfBridge = None
+    name: Name,
+    who: Who,
+    why: Why = "",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    target: OfBridge = None,
 ) -> None:
     """Have a flow stand still, in every process, until it is resumed."""
     with _flows(target, config) as flows:
         done = flows.pause(name, who=who, why=why)
     said = f"{name} stands still" if done else f"{name} stood still before"
-    finish(f"{said}. To let it go: soapbridge flows resume {name} --why TEXT", as_json=as_json, content={"done": done})
+    finish(
+        f"{said}. To let it go: soapbridge flows resume {name} --why TEXT",
+        as_json=as_json,
+        content={"done": done},
+    )
 
 
 @app.command("resume")
 def resume(
-    name: Name, who: Who, why: Why = "", as_json: AsJson = False, config: ConfigFile = None, target: OfBridge = None
+    name: Name,
+    who: Who,
+    why: Why = "",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    target: OfBridge = None,
 ) -> None:
     """Let a paused flow go on where it stopped."""
     with _flows(target, config) as flows:
@@ -201,7 +214,9 @@ def list_problems(
         )
         say()
     next_step = (
-        f"What mends one: soapbridge flows problems --show {found[0].id}" if found else "Nothing is in the way."
+        f"What mends one: soapbridge flows problems --show {found[0].id}"
+        if found
+        else "Nothing is in the way."
     )
     finish(next_step, as_json=as_json, content={"problems": [_problem_as_json(one) for one in found]})
 
@@ -345,7 +360,9 @@ def _finish_run(report: Report, *, as_json: bool) -> None:
         case "failed":
             finish(report.reason, ok=False, as_json=as_json, content=content)
         case "busy":
-            finish(f"{report.flow} is running in another process.", ok=False, as_json=as_json, content=content)
+            finish(
+                f"{report.flow} is running in another process.", ok=False, as_json=as_json, content=content
+            )
         case "paused":
             next_step = f"{report.flow} is paused: soapbridge flows resume {report.flow} --why TEXT"
             finish(next_step, ok=False, as_json=as_json, content=content)
@@ -475,5 +492,3 @@ def _cell(value: Any) -> Any:
 
 def _value(value: Any) -> str:
     return "(nothing)" if value is None else str(value)
-
-

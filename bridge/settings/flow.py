@@ -65,9 +65,7 @@ class Flow:
         "asks. With event the clock may be set too, for what nobody told of.",
     )
     cron: str = setting("", "When it runs, by cron's five fields in `contracts.zone`: `*/15 6-22 * * *`.")
-    every: float = setting(
-        0.0, "Or so often; 0: not by that.", unit="seconds", least=0, most=31_536_000
-    )
+    every: float = setting(0.0, "Or so often; 0: not by that.", unit="seconds", least=0, most=31_536_000)
     overlap: float = setting(
         60.0,
         "Each run reads again what was changed so long before the last record it has seen: for clocks that differ and changes that "
@@ -77,7 +75,11 @@ class Flow:
         most=31_536_000,
     )
     batch: int = setting(
-        500, "Records that are read, and kept in one transaction, at a time.", unit="records", least=1, most=10_000
+        500,
+        "Records that are read, and kept in one transaction, at a time.",
+        unit="records",
+        least=1,
+        most=10_000,
     )
     deletes: str = setting(
         "",

@@ -7,12 +7,24 @@ transaction they belong to.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, bindparam, cast, func, literal_column, null, select, update
+from sqlalchemy import (
+    BigInteger,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from bridge.store.cipher import open_text, place, seal_text
 from bridge.store.clock import Clock, is_live, moment
@@ -168,10 +180,14 @@ _of_flow = bindparam("of_flow", type_=Text())
 _of_link = bindparam("of_link", type_=BigInteger())
 
 _STATE = Prepared(
-    select(*(flow_state.c[name] for name in StateRow._fields[:-1]), Clock()).where(flow_state.c.flow == _of_flow),
+    select(*(flow_state.c[name] for name in StateRow._fields[:-1]), Clock()).where(
+        flow_state.c.flow == _of_flow
+    ),
     "of_flow",
 )
-_LOCK_STATE = Prepared(select(flow_state.c.flow).where(flow_state.c.flow == _of_flow).with_for_update(), "of_flow")
+_LOCK_STATE = Prepared(
+    select(flow_state.c.flow).where(flow_state.c.flow == _of_flow).with_for_update(), "of_flow"
+)
 _NEW_STATE = insertion(flow_state, _NewState, unless_there=("flow",))
 _TAKE = Prepared(
     update(flow_state)
@@ -207,6 +223,8 @@ _LEAVE = Prepared(
     "new_reason",
     "of_flow",
 )
+
+
 def _by(column: str, *, lock: bool) -> ByKeys:
     end = "{lock}" if lock else ""
     return ByKeys(
@@ -219,7 +237,9 @@ _BY_RECORD: Final = {
     (side, lock): _by(f"{side}_id", lock=lock) for side in ("source", "target") for lock in (False, True)
 }
 _BY_ID = Prepared(
-    select(*(flow_link.c[name] for name in LinkRow._fields)).where(flow_link.c.id == _of_link).with_for_update(),
+    select(*(flow_link.c[name] for name in LinkRow._fields))
+    .where(flow_link.c.id == _of_link)
+    .with_for_update(),
     "of_link",
 )
 _NEW_LINK = insertion(flow_link, _NewLink, returning=flow_link.c.id)
@@ -258,7 +278,9 @@ _SET_LINK = Prepared(
 _SET_ORDER: Final = tuple(column.name for column in flow_link.columns if column.name in _SET_NAMES)
 _DELETE_LINK = Prepared(flow_link.delete().where(flow_link.c.id == _of_link), "of_link")
 _SEE = Prepared(
-    update(flow_link).where(flow_link.c.id == _of_link).values(seen=bindparam("new_seen", type_=BigInteger())),
+    update(flow_link)
+    .where(flow_link.c.id == _of_link)
+    .values(seen=bindparam("new_seen", type_=BigInteger())),
     "new_seen",
     "of_link",
 )
@@ -332,7 +354,9 @@ def set_state(session: Session, flow: str, **values: Any) -> None:
 # -- links
 
 
-def links_of(session: Session, flow: str, side: Side, ids: Sequence[str], *, lock: bool = False) -> dict[str, LinkRow]:
+def links_of(
+    session: Session, flow: str, side: Side, ids: Sequence[str], *, lock: bool = False
+) -> dict[str, LinkRow]:
     """The links of these records of one side, by their ids there; with `lock` until the end of the transaction."""
     column = LinkRow._fields.index(f"{side}_id")
     rows = session.rows_for(_BY_RECORD[side, lock], [(flow, one) for one in ids])
@@ -384,7 +408,12 @@ def waiting_links(session: Session, flow: str, *, after: int, limit: int) -> lis
     """Links with a side to be looked at again and nothing on its way."""
     statement = (
         select(*(flow_link.c[name] for name in AgainRow._fields))
-        .where(flow_link.c.flow == flow, flow_link.c.again != 0, flow_link.c.id > after, flow_link.c.entry_id.is_(None))
+        .where(
+            flow_link.c.flow == flow,
+            flow_link.c.again != 0,
+            flow_link.c.id > after,
+            flow_link.c.entry_id.is_(None),
+        )
         .order_by(flow_link.c.id)
         .limit(limit)
     )
@@ -408,25 +437,21 @@ def unseen(session: Session, flow: str, number: int, *, after: int, limit: int) 
 
 
 def _sealed(session: Session, row: LinkRow) -> LinkRow:
-    if session.cipher is None:
-        return row
-    return row._replace(
-        **{
-            name: seal_text(session.cipher, getattr(row, name), place("flow_link", name, row.name))
-            for name in _CONTENTS
-        }
-    )
+    return _changed(session, row, seal_text)
 
 
 def _opened(session: Session, row: LinkRow) -> LinkRow:
+    return _changed(session, row, open_text)
+
+
+def _changed(session: Session, row: LinkRow, change: Callable[..., str | None]) -> LinkRow:
     if session.cipher is None:
         return row
-    return row._replace(
-        **{
-            name: open_text(session.cipher, getattr(row, name), place("flow_link", name, row.name))
-            for name in _CONTENTS
-        }
-    )
+    contents: dict[str, Any] = {
+        name: change(session.cipher, getattr(row, name), place("flow_link", name, row.name))
+        for name in _CONTENTS
+    }
+    return row._replace(**contents)
 
 
 # -- documents on their way
@@ -473,7 +498,9 @@ def nameless(session: Session, flow: str, side: Side, *, limit: int) -> list[Lin
     """Links on their way to that side, whose record there has no id yet."""
     statement = (
         select(*(flow_link.c[name] for name in LinkRow._fields))
-        .where(flow_link.c.flow == flow, flow_link.c[f"{side}_id"].is_(None), flow_link.c.entry_id.is_not(None))
+        .where(
+            flow_link.c.flow == flow, flow_link.c[f"{side}_id"].is_(None), flow_link.c.entry_id.is_not(None)
+        )
         .limit(limit)
     )
     return [_opened(session, LinkRow(*row)) for row in session.execute(statement)]
@@ -518,14 +545,14 @@ def put_problem(session: Session, flow: str, problem: NewProblem, now: int) -> N
     )
 
 
-def solve(session: Session, flow: str, side: Side, record_ids: Sequence[str], *, but: Sequence[Stage] = ()) -> int:
+def solve(
+    session: Session, flow: str, side: Side, record_ids: Sequence[str], *, but: Sequence[Stage] = ()
+) -> int:
     """The open problems of these records are none any more; how many there were."""
     if not record_ids:
         return 0
     condition = _open(flow, side, record_ids) & flow_problem.c.stage.not_in(but)
-    done = session.execute(
-        update(flow_problem).where(condition).values(state="solved", settled_at=Clock())
-    )
+    done = session.execute(update(flow_problem).where(condition).values(state="solved", settled_at=Clock()))
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from bridge.store.tables import RowId, metadata
 
@@ -106,9 +117,7 @@ flow_problem = Table(
     Column("repair", Text, nullable=False),
     Column("record", Text),
     CheckConstraint("side IN ('source', 'target')", name="side"),
-    CheckConstraint(
-        "stage IN ('read', 'map', 'validate', 'conflict', 'duplicate', 'refused')", name="stage"
-    ),
+    CheckConstraint("stage IN ('read', 'map', 'validate', 'conflict', 'duplicate', 'refused')", name="stage"),
     CheckConstraint("state IN ('open', 'solved', 'dismissed')", name="state"),
     CheckConstraint("(settled_at IS NULL) = (state = 'open')", name="settled"),
     # One open problem for a record: a newer one takes its place.

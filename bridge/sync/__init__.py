@@ -215,14 +215,18 @@ class Flows:
         return report
 
     def _move(
-        self, flow: Flow, way: Way, records: Sequence[Record], *, force: bool = False, prefer: Side | None = None
+        self,
+        flow: Flow,
+        way: Way,
+        records: Sequence[Record],
+        *,
+        force: bool = False,
+        prefer: Side | None = None,
     ) -> Kept:
         def work() -> Kept:
             with self._store.reading() as session:
                 links = rows.links_of(session, flow.name, way.reads, [one.id for one in records])
-            drafts = [
-                draft(flow, way, one, links.get(one.id), force=force, prefer=prefer) for one in records
-            ]
+            drafts = [draft(flow, way, one, links.get(one.id), force=force, prefer=prefer) for one in records]
             look_there(flow, way, drafts)
 
             def write(transaction: Any) -> Kept:
@@ -266,7 +270,9 @@ class Flows:
         running = None
         if state is not None and state.is_leased(self._lease):
             running = state.lease_owner
-        paused = "paused in the settings" if options.paused else None if state is None else state.paused_because
+        paused = (
+            "paused in the settings" if options.paused else None if state is None else state.paused_because
+        )
         return Standing(
             name=name,
             source=options.source,
@@ -316,7 +322,9 @@ class Flows:
         with self._store.reading() as session:
             found = rows.problem(session, number)
         if found is None:
-            raise SettingsError(f"There is no problem {number}.", advice="soapbridge flows problems lists them.")
+            raise SettingsError(
+                f"There is no problem {number}.", advice="soapbridge flows problems lists them."
+            )
         return found
 
     # -- by hand
@@ -342,7 +350,9 @@ class Flows:
 
         done = self._store.run(lambda transaction: work(transaction.session))
         if done:
-            self._notes.note("flow_paused" if because else "flow_resumed", who=who, subject=name, about={"why": why})
+            self._notes.note(
+                "flow_paused" if because else "flow_resumed", who=who, subject=name, about={"why": why}
+            )
         return done
 
     def retry(self, number: int, *, who: str, why: str, prefer: Side | None = None) -> Report:
@@ -380,7 +390,8 @@ class Flows:
         kept = from_text(found.record)
         if kept is None:
             raise SettingsError(
-                f"The record {found.record_id} cannot be read again, and was not kept.", advice="Dismiss the problem."
+                f"The record {found.record_id} cannot be read again, and was not kept.",
+                advice="Dismiss the problem.",
             )
         return [Record(found.record_id, kept)]
 
@@ -408,7 +419,9 @@ class Flows:
         now: dict[Side, Record] = {}
         for way in (flow.forth, flow.back):
             name = id_of(link, way.reads)
-            now |= {way.reads: one for one in fetch(way, [name], 1)} if name is not None else {}
+            found_now = fetch(way, [name], 1) if name is not None else []
+            if found_now:
+                now[way.reads] = found_now[0]
 
         def work(session: Session) -> None:
             row = rows.link(session, link.id)
@@ -418,7 +431,10 @@ class Flows:
                 one = now.get(way.reads)
                 if one is not None:
                     value = digest(one.values, without=(way.entity.changed,))
-                    fields = {f"{way.reads}_hash": value, f"{way.reads}_known": as_text(one.values)}
+                    fields: dict[str, Any] = {
+                        f"{way.reads}_hash": value,
+                        f"{way.reads}_known": as_text(one.values),
+                    }
                     row = row._replace(state="moved", **fields)
             rows.put_link(session, row)
 
@@ -427,7 +443,9 @@ class Flows:
     def _open(self, number: int) -> ProblemRow:
         found = self.problem(number)
         if found.state != "open":
-            raise SettingsError(f"The problem {number} is {found.state}.", advice="There is nothing to be done.")
+            raise SettingsError(
+                f"The problem {number} is {found.state}.", advice="There is nothing to be done."
+            )
         return found
 
     def _settle(self, found: ProblemRow, became: str, *, who: str, why: str) -> None:
@@ -446,11 +464,17 @@ class Flows:
         found = []
         for name, options in self._settings.flows.items():
             if options.cron or options.every:
-                rule = Every(options.every) if options.every else Cron(options.cron, self._settings.contracts.zone)
+                rule = (
+                    Every(options.every)
+                    if options.every
+                    else Cron(options.cron, self._settings.contracts.zone)
+                )
                 found.append(Schedule(f"flow {name}", rule, self._by_clock(name)))
         if self._settings.flows:
             look = Every(LOOK_SECONDS)
-            found.append(Schedule(NAME, look, lambda firing: self.look_after(stopping=lambda: firing.is_stopping)))
+            found.append(
+                Schedule(NAME, look, lambda firing: self.look_after(stopping=lambda: firing.is_stopping))
+            )
         return found
 
     def _by_clock(self, name: str) -> Callable[[Firing], None]:
@@ -500,5 +524,3 @@ def _trigger(options: Any) -> str:
 
 def _moment(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
-
-

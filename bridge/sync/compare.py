@@ -106,8 +106,12 @@ def merge(
         winner: whose value goes where a field does not, and both changed it.
     """
     if there is None:
-        exists = known is not None
-        values = {name: value for name, value in mapped.items() if not (exists and is_theirs(name))}
+        if (
+            known is None
+        ):  # of what is new there is nothing to be cleared, and somebody may just be making it there too
+            values = {name: value for name, value in mapped.items() if value is not None}
+        else:
+            values = {name: value for name, value in mapped.items() if not is_theirs(name)}
         return Merged(values, dict(values))
     merged, undecided = Merged(), []
     for name, value in mapped.items():

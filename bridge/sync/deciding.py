@@ -92,7 +92,9 @@ def draft(flow: Flow, way: Way, record: Record, link: LinkRow | None, **options:
     if link is not None and not made.force and made.hash == hash_of(link, way.reads):
         made.became = "known"
     elif link is not None and link.entry_id is not None and flow.looks_there:
-        made.became = "waits"  # one document of a record at a time: what the other side has is not known before
+        made.became = (
+            "waits"  # one document of a record at a time: what the other side has is not known before
+        )
     elif not _is_echo(flow, way, made):
         _map(flow, way, made)
     return made
@@ -173,7 +175,8 @@ def look_there(flow: Flow, way: Way, drafts: list[Draft]) -> None:
 
 def _match(flow: Flow, way: Way, made: Draft) -> None:
     """Look for a record over there that is this one under another id."""
-    assert made.mapped is not None and way.there is not None
+    assert made.mapped is not None
+    assert way.there is not None
     where = {name: made.mapped.get(name) for name in flow.options.match}
     if any(value in (None, "") for value in where.values()):
         return
@@ -203,7 +206,9 @@ def decide(flow: Flow, way: Way, made: Draft, owner: str | None) -> Decision:
         return Decision(became="known", record=record, link=_looked_at(made, way))
     if made.became == "echo":
         assert link is not None
-        return Decision(became="echo", record=record, link=_looked_at(made, way) or _with_hash(link, way, made.hash))
+        return Decision(
+            became="echo", record=record, link=_looked_at(made, way) or _with_hash(link, way, made.hash)
+        )
     if made.became == "delete":
         return _delete(flow, way, made)
     if owner is not None:
@@ -340,7 +345,8 @@ def _looked_at_again(link: LinkRow, way: Way) -> LinkRow:
 
 
 def _conflict(way: Way, made: Draft, link: LinkRow, fields: tuple[str, ...]) -> Decision:
-    assert made.mapped is not None and made.there is not None
+    assert made.mapped is not None
+    assert made.there is not None
     of: tuple[Side, str] = (way.reads, made.record.id)
     if link.source_id is not None:
         of = ("source", link.source_id)
@@ -367,9 +373,27 @@ def _delete(flow: Flow, way: Way, made: Draft) -> Decision:
 
 
 def _new_link(way: Way, record: Record) -> LinkRow:
-    ids = (record.id, None) if way.reads == "source" else (None, record.id)
     return LinkRow(
-        0, fresh_name(), way.flow, *ids, 0, "moving", *(None,) * 4, 0, None, 0, 0, 0, *(None,) * 4
+        id=0,
+        name=fresh_name(),
+        flow=way.flow,
+        source_id=record.id if way.reads == "source" else None,
+        target_id=record.id if way.reads == "target" else None,
+        revision=0,
+        state="moving",
+        source_hash=None,
+        target_hash=None,
+        there_hash=None,
+        back_hash=None,
+        bounces=0,
+        entry_id=None,
+        again=0,
+        seen=0,
+        changed_at=0,
+        source_known=None,
+        target_known=None,
+        sent=None,
+        read=None,
     )
 
 

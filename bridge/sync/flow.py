@@ -34,7 +34,6 @@ class MakeOf(Protocol):
     def __call__(self, file: Path, *, source: Shape, target: Shape) -> Make: ...
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """One of a flow's directions.
@@ -218,8 +217,12 @@ class Reader:
         shape = _takes(writer, operation, where, mistakes)
         if shape is None:
             return None
-        there = writer.entities.get(operation.rpartition(".")[0]) if isinstance(writer, EntityPartner) else None
-        make = self._mapping(name, kind, options.mapping if forth else options.back_mapping, entity.shape, shape, mistakes)
+        there = (
+            writer.entities.get(operation.rpartition(".")[0]) if isinstance(writer, EntityPartner) else None
+        )
+        make = self._mapping(
+            name, kind, options.mapping if forth else options.back_mapping, entity.shape, shape, mistakes
+        )
         target_owns, source_owns = frozenset(options.target_owns), frozenset(options.source_owns)
         return Way(
             flow=name,

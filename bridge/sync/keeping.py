@@ -18,7 +18,7 @@ from bridge.sync.deciding import BIT, Decision, Draft, decide, draft, id_of
 from bridge.sync.flow import Flow, Way
 
 
-class Stale(Exception):  # noqa: N818 - no error: it is decided again
+class Stale(Exception):
     """A link was changed between the look at it and the transaction."""
 
 
@@ -49,7 +49,9 @@ def drafts_of(
     return [draft(flow, way, record, links.get(record.id)) for record in last.values()]
 
 
-def owners(session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, lock: bool) -> dict[str, LinkRow]:
+def owners(
+    session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, lock: bool
+) -> dict[str, LinkRow]:
     """The links that the records over there have already, by their ids there."""
     ids = {
         name
@@ -72,7 +74,9 @@ def decisions(flow: Flow, way: Way, drafts: Sequence[Draft], taken: dict[str, Li
             name = one.there.id if one.there is not None else way.id_there(one.mapped or {})
         found = None if name is None else taken.get(name)
         if found is not None and one.link is None and id_of(found, way.reads) is None:
-            yield adopted(way, one, found)  # made by what this flow sent back, and seen before its answer was noted
+            yield adopted(
+                way, one, found
+            )  # made by what this flow sent back, and seen before its answer was noted
             continue
         owner = _owner(way, one, name, taken, of_page)
         made = decide(flow, way, one, owner)
@@ -84,7 +88,11 @@ def decisions(flow: Flow, way: Way, drafts: Sequence[Draft], taken: dict[str, Li
 def adopted(way: Way, one: Draft, link: LinkRow) -> Decision:
     """The record is the one that this link waits for: it gets its id, and is looked at when that document has its ending."""
     link = link._replace(again=link.again | BIT[way.reads])
-    link = link._replace(source_id=one.record.id) if way.reads == "source" else link._replace(target_id=one.record.id)
+    link = (
+        link._replace(source_id=one.record.id)
+        if way.reads == "source"
+        else link._replace(target_id=one.record.id)
+    )
     return Decision(became="echo", record=one.record, link=link)
 
 
@@ -137,9 +145,7 @@ def keep(session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, see
     return kept
 
 
-def _write(
-    session: Session, flow: Flow, way: Way, made: Decision, moment: int, seen: int, kept: Kept
-) -> str:
+def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, seen: int, kept: Kept) -> str:
     link = made.link
     if made.became == "problem":
         assert made.problem is not None

@@ -41,7 +41,9 @@ def unmappable(way: Way, record: Record, error: Exception) -> NewProblem:
         mended = f"Correct the record in {way.reader.name}, or the mapping; a changed record goes by itself, else {RETRY}."
         return _of(way.reads, record, "map", str(error), f"{error.advice} {mended}".strip())
     explanation = f"The mapping failed: {type(error).__name__}: {error}"
-    return _of(way.reads, record, "map", explanation, f"Correct the mapping, which has a mistake; then {RETRY}.")
+    return _of(
+        way.reads, record, "map", explanation, f"Correct the mapping, which has a mistake; then {RETRY}."
+    )
 
 
 def unfit(way: Way, record: Record, error: Exception) -> NewProblem:
@@ -52,7 +54,12 @@ def unfit(way: Way, record: Record, error: Exception) -> NewProblem:
 
 
 def conflicting(
-    way: Way, record: Record, fields: Sequence[str], ours: Mapping[str, Any], theirs: Mapping[str, Any], of: tuple[Side, str]
+    way: Way,
+    record: Record,
+    fields: Sequence[str],
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    of: tuple[Side, str],
 ) -> NewProblem:
     """Both sides changed it since it was moved, and the rule says to ask."""
     sides = [(way.reader.name, ours), (way.writer.name, theirs)]
@@ -64,9 +71,7 @@ def conflicting(
     )
     more = "" if len(fields) <= _MOST_FIELDS else f"; and {len(fields) - _MOST_FIELDS} more"
     explanation = f"Both sides changed it since it was moved last: {shown}{more}."
-    repair = (
-        f"Say whose values go: {RETRY} --prefer source (or target). To leave both as they are: soapbridge flows dismiss NUMBER."
-    )
+    repair = f"Say whose values go: {RETRY} --prefer source (or target). To leave both as they are: soapbridge flows dismiss NUMBER."
     side, record_id = of
     return NewProblem(side, record_id, "conflict", explanation, repair, _kept(record))
 
@@ -83,9 +88,7 @@ def bouncing(way: Way, record: Record, fields: Sequence[str]) -> NewProblem:
 
 def taken(way: Way, record: Record, id_there: str, other: str) -> NewProblem:
     """Two records would become one."""
-    explanation = (
-        f"It would become {id_there} of {way.writer.name}, which {other} of {way.reader.name} is already: two records of the same."
-    )
+    explanation = f"It would become {id_there} of {way.writer.name}, which {other} of {way.reader.name} is already: two records of the same."
     repair = f"Merge the two in {way.reader.name}, or give them different ids; then {RETRY}."
     return _of(way.reads, record, "duplicate", explanation, repair)
 

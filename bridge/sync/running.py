@@ -78,11 +78,11 @@ class Change:
     explanation: str = ""
 
 
-class _Fenced(Exception):  # noqa: N818 - no error: others have the flow now
+class _Fenced(Exception):
     pass
 
 
-class _Waiting(Exception):  # noqa: N818 - no error: the next run goes on
+class _Waiting(Exception):
     pass
 
 
@@ -213,7 +213,7 @@ class Run:
             return
         query = self._since(way)
         for page in self._pages(way, query):
-            self._page(way, page.records, lambda session, state, found=page.records: self._mark(session, state, way, found))
+            self._page(way, page.records, partial(self._mark, way=way, records=page.records))
 
     def _since(self, way: Way) -> Query:
         with self._store.reading() as session:
@@ -228,7 +228,7 @@ class Run:
         deleted = bool(options.deletes) and way.kind == "there"
         return Query(since=since, limit=options.batch, order="changed", deleted=deleted)
 
-    def _mark(self, session: Session, state: StateRow, way: Way, records: Sequence[Record]) -> None:
+    def _mark(self, session: Session, state: StateRow, *, way: Way, records: Sequence[Record]) -> None:
         """Move the watermark to the last change seen, never into the future: a record dated next year must not hide this year's."""
         moments = [stored(one.changed_at) for one in records if one.changed_at is not None]
         if not moments:
@@ -377,7 +377,9 @@ class Run:
         most, gone, after = self._flow.options.most_deletes, list[str](), 0
         while True:
             with self._store.reading() as session:
-                found = rows.unseen(session, self._flow.name, number, after=after, limit=self._flow.options.batch)
+                found = rows.unseen(
+                    session, self._flow.name, number, after=after, limit=self._flow.options.batch
+                )
             if found:
                 there = {one.id for one in self.fetch(way, [name for _, name in found]) if not one.deleted}
                 gone += [name for _, name in found if name not in there]
@@ -416,7 +418,9 @@ def dry_run(store: Store, flow: Flow, *, full: bool, show: Callable[[Change], ob
             mark = None if state is None else state.watermark if way.kind == "there" else state.back_watermark
             if mark is not None and state is not None:
                 since = moment(min(mark, state.now)) - timedelta(seconds=flow.options.overlap)
-                query = Query(since=since, limit=flow.options.batch, order="changed", deleted=bool(flow.options.deletes))
+                query = Query(
+                    since=since, limit=flow.options.batch, order="changed", deleted=bool(flow.options.deletes)
+                )
             else:
                 query = Query(limit=flow.options.batch, order="changed")
         while True:
@@ -439,7 +443,9 @@ def dry_run(store: Store, flow: Flow, *, full: bool, show: Callable[[Change], ob
 
 def _change(way: Way, made: Decision) -> Change:
     if made.problem is not None:
-        return Change(way.kind, made.record.id, "problem", {}, f"{made.problem.explanation} {made.problem.repair}")
+        return Change(
+            way.kind, made.record.id, "problem", {}, f"{made.problem.explanation} {made.problem.repair}"
+        )
     values, last = plainly(made.values or {}), plainly(made.last or {})
     names = [name for name in differing(values, last) if name in values]
     return Change(
@@ -449,4 +455,3 @@ def _change(way: Way, made: Decision) -> Change:
 
 def _is_of(record: Record, sent: dict[str, Any]) -> bool:
     return all(same(plainly(record.values.get(name)), value) for name, value in sent.items())
-

@@ -9,7 +9,7 @@ from bridge.delivery.deeds import OneKey, Wish
 from bridge.delivery.hands import Hands
 from bridge.store import Session, Store, outbox
 from bridge.store import flows as rows
-from bridge.store.flows import LinkRow, SettledRow
+from bridge.store.flows import LinkRow, SettledRow, Side
 from bridge.sync import points, problems
 from bridge.sync.compare import as_text, from_text
 from bridge.sync.deciding import id_of
@@ -82,7 +82,7 @@ class Collector:
 
     def _named(self, session: Session, one: SettledRow, link: LinkRow) -> LinkRow:
         """With the id that the partner gave to what it made."""
-        side = "source" if one.kind == "back" else "target"
+        side: Side = "source" if one.kind == "back" else "target"
         if one.made is None or id_of(link, side) is not None:
             return link
         if rows.links_of(session, self._flow.name, side, [one.made]):
@@ -97,7 +97,9 @@ class Collector:
             rows.put_link(session, link._replace(entry_id=None, state="failed"))
         assert one.state is not None
         kept = None if link is None else link.read or link.sent
-        problem = problems.undelivered(way, name or "?", one.state, one.reason or one.cause, one.entry_id, kept)
+        problem = problems.undelivered(
+            way, name or "?", one.state, one.reason or one.cause, one.entry_id, kept
+        )
         rows.put_problem(session, flow.name, problem, rows.clock(session))
         self._let_go(session, one)
 
@@ -117,5 +119,7 @@ def _agreed(link: LinkRow, *, there: bool) -> LinkRow:
     written = from_text(link.target_known if there else link.source_known) or {}
     written |= from_text(link.sent) or {}
     if there:
-        return link._replace(source_known=link.read, target_known=as_text(written), target_hash=None, read=None)
+        return link._replace(
+            source_known=link.read, target_known=as_text(written), target_hash=None, read=None
+        )
     return link._replace(target_known=link.read, source_known=as_text(written), source_hash=None, read=None)

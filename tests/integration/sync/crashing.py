@@ -50,7 +50,7 @@ def child(work: Callable[[], object]) -> int:
         try:
             work()
             os._exit(0)
-        except BaseException as error:  # noqa: BLE001 - told by the exit status
+        except BaseException as error:
             print(repr(error), file=sys.stderr)
             os._exit(1)
     return pid

@@ -95,7 +95,9 @@ class Memory:
 
     can_find = False
 
-    def __init__(self, clock: Callable[[], datetime], form: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], form: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    ) -> None:
         self.clock = clock
         self.form = form
         self.rows: dict[str, dict[str, dict[str, Any]]] = {}
@@ -212,7 +214,9 @@ class SqliteRows(Memory):
         with closing(self._connect()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             key = (entity, name)
-            row = connection.execute("SELECT content, writes FROM record WHERE entity=? AND id=?", key).fetchone()
+            row = connection.execute(
+                "SELECT content, writes FROM record WHERE entity=? AND id=?", key
+            ).fetchone()
             content = {**(load(row[0]) if row else {}), **values}
             writes = (row[1] if row else 0) + 1
             connection.execute(
@@ -233,7 +237,13 @@ class SqliteRows(Memory):
         made = []
         for name, at, content in found:
             changed = datetime.fromisoformat(at) if entity.changed else None
-            made.append(Record(name, {**load(content), entity.changed: changed} if entity.changed else load(content), changed))
+            made.append(
+                Record(
+                    name,
+                    {**load(content), entity.changed: changed} if entity.changed else load(content),
+                    changed,
+                )
+            )
         return made
 
 
@@ -267,7 +277,11 @@ class Company:
             file.write_text(text, "utf-8")
             described = entities.read(file)
             self.bridge.partners[name] = EntityPartner(
-                name, options, described.entities, backend, accept=self.bridge._accept  # type: ignore[arg-type]
+                name,
+                options,
+                described.entities,
+                backend,
+                accept=self.bridge._accept,  # type: ignore[arg-type]
             )
         for name in flows:
             self.bridge.flows.maps(name)(to_customer)
@@ -288,14 +302,16 @@ class Company:
         for _ in range(50):
             with self.store.reading() as session:
                 waiting = open_partners(session)
-            if not waiting or not any([self._drain(name) for name in waiting]):
+            if not waiting or not any(self._drain(name) for name in waiting):
                 return
 
     def _drain(self, partner: str) -> bool:
         from bridge.store.outbox import due_keys
 
         destination = self.bridge._destination(self.store, partner)
-        drain = destination.drains(owner="test", lease=60_000_000, stopping=lambda: False, crowded=lambda: False)
+        drain = destination.drains(
+            owner="test", lease=60_000_000, stopping=lambda: False, crowded=lambda: False
+        )
         with self.store.reading() as session:
             keys = due_keys(session, partner, lease=60_000_000, most=1000)
         for key in keys:

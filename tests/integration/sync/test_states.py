@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -166,7 +165,7 @@ def test_two_way_flows_lose_nothing_and_come_to_rest() -> None:
     run_state_machine_as_test(
         TwoWay,
         settings=settings(
-            max_examples=60,
+            max_examples=25,
             stateful_step_count=20,
             deadline=None,
             derandomize=False,

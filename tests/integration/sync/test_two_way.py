@@ -107,7 +107,8 @@ def test_a_conflict_waits_for_a_person_where_that_is_the_rule(company_of: MakeCo
     (problem,) = company.bridge.flows.problems()
     assert (problem.stage, problem.side, problem.record_id) == ("conflict", "source", "A-1")
     assert "'here' (crm), 'there' (erp)" in problem.explanation
-    assert of(company)[0]["name"] == "here" and of(company)[1]["title"] == "there"
+    assert of(company)[0]["name"] == "here"
+    assert of(company)[1]["title"] == "there"
     company.bridge.flows.retry(problem.id, who="mei", why="asked", prefer=prefer)
     company.deliver()
     settle(company)
@@ -127,7 +128,8 @@ def test_a_dismissed_conflict_leaves_both_as_they_are_until_one_is_changed(compa
     (problem,) = company.bridge.flows.problems()
     company.bridge.flows.dismiss(problem.id, who="mei", why="both are right")
     settle(company)
-    assert of(company)[0]["name"] == "here" and of(company)[1]["title"] == "there"
+    assert of(company)[0]["name"] == "here"
+    assert of(company)[1]["title"] == "there"
     assert company.bridge.flows.problems() == []
     company.crm.edit("accounts", "A-1", name="at last")
     settle(company)
@@ -144,7 +146,8 @@ def test_each_side_keeps_the_fields_that_it_owns(company_of: MakeCompany) -> Non
     company.erp.edit("customers", "A-1", title="ERP's name")
     settle(company)
     here, there = of(company)
-    assert there["grade"] == "1" and there["telephone"] == "2"
+    assert there["grade"] == "1"
+    assert there["telephone"] == "2"
     assert here["name"] == "North"
     company.erp.edit("customers", "A-1", grade="2")
     settle(company)
@@ -155,10 +158,13 @@ def test_a_record_that_the_target_makes_comes_back_once(company: Company) -> Non
     company.erp.edit("customers", "C-9", code="C-9", title="East")
     settle(company)
     assert company.crm.of("accounts", "C-9")["name"] == "East"
-    assert len(company.crm.writes) == 1 and len(company.erp.writes) == 1
+    assert len(company.crm.writes) == 1
+    assert len(company.erp.writes) == 1
 
 
-def test_a_source_that_gives_ids_of_its_own_is_recognised_by_what_was_written(company_of: MakeCompany) -> None:
+def test_a_source_that_gives_ids_of_its_own_is_recognised_by_what_was_written(
+    company_of: MakeCompany,
+) -> None:
     company = company_of({"accounts": dataclasses.replace(BOTH, back_operation="accounts.create")})
     company.crm.assigns = "X-"
 
@@ -222,7 +228,11 @@ def test_a_mapping_that_loses_something_does_not_lose_it_at_home(company_of: Mak
     settle(company)
     company.erp.edit("customers", "A-1", telephone="2")
     settle(company)
-    assert company.crm.of("accounts", "A-1") == {**company.crm.of("accounts", "A-1"), "name": "North", "phone": "2"}
+    assert company.crm.of("accounts", "A-1") == {
+        **company.crm.of("accounts", "A-1"),
+        "name": "North",
+        "phone": "2",
+    }
 
 
 def test_two_systems_that_undo_each_others_form_are_stopped(company_of: MakeCompany) -> None:

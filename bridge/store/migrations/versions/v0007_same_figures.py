@@ -119,9 +119,7 @@ def _flow_problem() -> None:
             name=op.f("ck_flow_problem_stage"),
         ),
         sa.CheckConstraint("state IN ('open', 'solved', 'dismissed')", name=op.f("ck_flow_problem_state")),
-        sa.CheckConstraint(
-            "(settled_at IS NULL) = (state = 'open')", name=op.f("ck_flow_problem_settled")
-        ),
+        sa.CheckConstraint("(settled_at IS NULL) = (state = 'open')", name=op.f("ck_flow_problem_settled")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flow_problem")),
         sqlite_autoincrement=True,
     )
