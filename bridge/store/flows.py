@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -57,6 +58,7 @@ class StateRow(NamedTuple):
     lease_until: int | None
     began_at: int | None
     ended_at: int | None
+    caught_up_at: int | None
     outcome: str | None
     reason: str | None
     now: int
@@ -209,6 +211,7 @@ _RENEW = Prepared(
     "of_length",
     "of_flow",
 )
+_well = bindparam("of_outcome", type_=Text()) == literal_column("'done'")
 _LEAVE = Prepared(
     update(flow_state)
     .where(flow_state.c.flow == _of_flow)
@@ -216,9 +219,11 @@ _LEAVE = Prepared(
         lease_owner=null(),
         lease_until=null(),
         ended_at=Clock(),
+        caught_up_at=case((_well, flow_state.c.began_at), else_=flow_state.c.caught_up_at),
         outcome=bindparam("new_outcome"),
         reason=bindparam("new_reason"),
     ),
+    "of_outcome",
     "new_outcome",
     "new_reason",
     "of_flow",
@@ -343,7 +348,7 @@ def renew_lease(session: Session, flow: str, *, length: int) -> None:
 
 def leave(session: Session, flow: str, *, outcome: str, reason: str | None) -> None:
     """Give the lease of a locked flow back, and say what became of the run."""
-    session.run(_LEAVE, (outcome, reason and storable(reason), flow))
+    session.run(_LEAVE, (outcome, outcome, reason and storable(reason), flow))
 
 
 def set_state(session: Session, flow: str, **values: Any) -> None:
@@ -601,6 +606,26 @@ def open_problems(session: Session) -> dict[str, int]:
         .group_by(flow_problem.c.flow)
     )
     return {row[0]: row[1] for row in session.execute(statement)}
+
+
+class FlowFigures(NamedTuple):
+    """A flow in figures: since when it has caught up, None where it never did, and its open problems."""
+
+    flow: str
+    caught_up: datetime | None
+    problems: int
+
+
+def figures(session: Session) -> list[FlowFigures]:
+    """Of every flow that ever ran."""
+    counts = open_problems(session)
+    found = session.execute(select(flow_state.c.flow, flow_state.c.caught_up_at)).all()
+    return [
+        FlowFigures(
+            row.flow, None if row.caught_up_at is None else moment(row.caught_up_at), counts.get(row.flow, 0)
+        )
+        for row in found
+    ]
 
 
 def has_problems(session: Session, flow: str) -> bool:

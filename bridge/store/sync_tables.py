@@ -31,11 +31,13 @@ flow_state = Table(
     Column("lease_until", BigInteger),
     Column("began_at", BigInteger),
     Column("ended_at", BigInteger),
+    Column("caught_up_at", BigInteger),
     Column("outcome", Text),
     Column("reason", Text),
     sqlite_with_rowid=False,
 )
-"""How far a flow has read, and who runs it now. `full_number` counts full resyncs, `full_after` is the cursor of the one that runs."""
+"""How far a flow has read, and who runs it now. `full_number` counts full resyncs, `full_after` is the cursor of the one that runs.
+All that was changed before `caught_up_at` has been moved, or is a problem."""
 
 flow_link = Table(
     "flow_link",

@@ -57,7 +57,8 @@ __all__ = ["Change", "Flows", "Outcome", "Report", "Standing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A flow as it stands, for people. `lag` are the seconds since the last change that was seen, None where none was."""
+    """A flow as it stands, for people. `lag` are the seconds since the beginning of the last run that came to its end: what
+    was changed before has been moved, or is a problem. None where none did."""
 
     name: str
     source: str
@@ -281,7 +282,7 @@ class Flows:
             trigger=_trigger(options),
             watermark=_moment(mark),
             back_watermark=_moment(None if state is None else state.back_watermark),
-            lag=None if mark is None or state is None else max(0.0, (state.now - mark) / SECOND),
+            lag=_lag(state),
             running=running,
             paused=paused,
             last_began=_moment(None if state is None else state.began_at),
@@ -520,6 +521,12 @@ def _trigger(options: Any) -> str:
     if options.trigger == "schedule":
         return clock or "schedule"
     return f"{options.trigger}, {clock}" if clock else str(options.trigger)
+
+
+def _lag(state: rows.StateRow | None) -> float | None:
+    if state is None or state.caught_up_at is None:
+        return None
+    return max(0.0, (state.now - state.caught_up_at) / SECOND)
 
 
 def _moment(value: int | None) -> datetime | None:

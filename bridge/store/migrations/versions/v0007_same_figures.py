@@ -34,6 +34,7 @@ def _flows() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("began_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("caught_up_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("flow", name=op.f("pk_flow_state")),
