@@ -144,7 +144,9 @@ def test_a_flow_is_paused_and_resumed(run: Run) -> None:
     assert run("run", "accounts")[0] == 0
 
 
-def test_a_source_that_cannot_be_read_ends_the_command_with_one(run: Run, backends: dict[str, Memory]) -> None:
+def test_a_source_that_cannot_be_read_ends_the_command_with_one(
+    run: Run, backends: dict[str, Memory]
+) -> None:
     backends["crm"].read_error = SettingsError("The column updated_at is gone.", advice="Add it.")
     status, found = run("run", "accounts")
     assert (status, found["outcome"]) == (1, "failed")
