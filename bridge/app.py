@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from bridge.partners.soap import SoapPartner
     from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
-    from bridge.settings.reconcile import Reconcile
     from bridge.store.outbox import NewEntry
     from bridge.sync import Flows
 
@@ -209,7 +208,7 @@ class Bridge:
             partner=self.any_partner,
             transaction=self.transaction,
             deliveries=self.deliveries,
-            mapping=self._mapping_of_rule,
+            mapping=lambda file, source: self.mappings.load(file, source=source),
             notes=self.audit,
         )
 
@@ -380,9 +379,6 @@ class Bridge:
             accept=self._accept if self._with_store else None,
             mappings=self.mappings,
         )
-
-    def _mapping_of_rule(self, file: Path, rule: Reconcile) -> Callable[[Any], Any]:
-        raise SettingsError(f"{file}: mappings are not there yet.")
 
     def _outgoing_journal(self) -> OutgoingJournal | None:
         if not self._with_store:

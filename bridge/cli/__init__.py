@@ -40,6 +40,8 @@ MODULES: Final = {
     "duplicates": "duplicates",
     "deliveries": "deliveries",
     "schedules": "schedules",
+    "staging": "staging",
+    "columns": "columns",
     "flows": "flows",
     "reconcile": "reconcile",
     "retention": "retention",
