@@ -80,7 +80,14 @@ def _require_modules(settings: Settings) -> None:
         )
 
 
-EVENTS = ("PurchaseOrderStatusChanged", "GoodsReceived", "StockLevelChanged")
+EVENTS = (
+    "PurchaseOrderStatusChanged",
+    "GoodsReceived",
+    "StockLevelChanged",
+    "PriceChanged",
+    "InvoiceIssued",
+    "PaymentRecorded",
+)
 
 
 def _tell(bridge: Bridge) -> Tell | None:

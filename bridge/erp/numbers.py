@@ -11,6 +11,9 @@ PURCHASE_ORDER = "PO"
 STOCK_DOCUMENT = "SM"
 RESERVATION = "SR"
 STOCK_COUNT = "SC"
+INVOICE = "IN"
+CREDIT_NOTE = "CN"
+PAYMENT = "PY"
 
 
 def number(kind: str, row_id: int, created_at: datetime) -> str:

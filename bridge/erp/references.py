@@ -40,7 +40,7 @@ class Rules:
         known_suppliers_only: whether an order may name only suppliers that UpsertSupplier made known.
     """
 
-    modules: tuple[str, ...] = ("purchasing", "inventory", "suppliers", "customers")
+    modules: tuple[str, ...] = ("purchasing", "inventory", "suppliers", "customers", "catalog", "receivables")
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
     over_delivery: float = 0.0

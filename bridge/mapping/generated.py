@@ -90,9 +90,11 @@ class _Writer:
 
     # -- reading
 
-    def _read_all(self, indent: int, body: tuple[Rule | ListRule, ...], depth: int) -> None:
+    def _read_all(
+        self, indent: int, body: tuple[Rule | ListRule, ...], depth: int, shape: Shape | None
+    ) -> None:
         """All that is read from the element at `depth`, before any condition."""
-        for path in dict.fromkeys(_paths(body)):
+        for path in dict.fromkeys(_paths(body, shape)):
             if path.depth == depth:
                 self._read(indent, depth, path.names)
 
@@ -142,7 +144,7 @@ class _Writer:
         unless: Asking | None = None,
     ) -> str:
         """The variable of the object that the rules make. `needed`: it must have what its shape requires, even if it is empty."""
-        self._read_all(indent, body, depth)
+        self._read_all(indent, body, depth, shape)
         if unless is not None:
             self._line(indent, f"if not ({self._condition(unless)}): continue")
         objects: dict[tuple[str, ...], str] = {}
@@ -349,14 +351,17 @@ def _by_rule(rule: Rule, scope: Scope, target: Field | None) -> Any:
     return value
 
 
-def _paths(body: tuple[Rule | ListRule, ...]) -> Iterator[Path]:
-    """Every path that rules read, those of inner lists too."""
+def _paths(body: tuple[Rule | ListRule, ...], shape: Shape | None) -> Iterator[Path]:
+    """Every path that rules read here, those of inner lists too; what is left to `running` it reads itself."""
     for rule in body:
+        target = None if shape is None else shape.find("/".join(rule.target))
         if isinstance(rule, ListRule):
             yield rule.each
             if rule.when is not None:
                 yield from rule.when.paths
-            yield from _paths(rule.body)
+            yield from _paths(rule.body, None if target is None else target.shape)
+            continue
+        if _is_odd(rule, target):
             continue
         for way in rule.ways:
             yield from way.sources

@@ -53,11 +53,15 @@ Around = tuple[Element, ...]
 """From the record to the element of the innermost list."""
 
 
-def prove(rules: Rules, source: Shape | None, target: Shape | None) -> Proof:
-    """What is known where a shape is None is little: only the rest is looked at."""
+def prove(rules: Rules, source: Shape | None, target: Shape | None, *, partial: bool = False) -> Proof:
+    """What is known where a shape is None is little: only the rest is looked at.
+
+    Args:
+        partial: what the target requires may be left out, as it is there already.
+    """
     prover = _Prover(rules)
     prover.body(rules.body, (Element(source, Facts(kind="object", certain=True)),), target, "")
-    if target is not None:
+    if target is not None and not partial:
         prover.whole(target)
     if source is not None:
         prover.proof.unused = [name for name in _leaves(source, ()) if name not in prover.read]

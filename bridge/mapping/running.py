@@ -80,10 +80,8 @@ def run(rules: Rules, target: Shape | None, record: Any) -> Run:
 
 
 def absent(value: Any, *, keep_empty: bool = False) -> bool:
-    """Whether there is no value: None, nil, an empty list, an empty text unless it is kept."""
-    if value is None or isinstance(value, Nil) or value == []:
-        return True
-    return value == "" and not keep_empty
+    """Whether there is no value: None, nil, an empty list or object, an empty text unless it is kept."""
+    return not value and value != 0 and not (keep_empty and value == "")
 
 
 class _Runner:

@@ -76,7 +76,7 @@ def cut(given: Any) -> Step:
     return Step(
         name="cut",
         says=f"cut {longest}",
-        run=lambda value: text(value)[:longest].rstrip() if len(value) > longest else text(value),
+        run=lambda value: value[:longest].rstrip() if len(text(value)) > longest else value,
         code=f"({{v}} if len({{v}}) <= {longest} else {{v}}[:{longest}].rstrip())",
         takes=TEXT,
         gives="text",
@@ -228,15 +228,15 @@ def pad(given: Any) -> Step:
 
 
 def unpad(given: Any) -> Step:
-    """Without the fillers in front: `unpad = "0"`."""
+    """Without the fillers in front, of which the last stays where there is nothing else: `unpad = "0"`."""
     filler = option(given, str, 'one character: unpad = "0"')
     if len(filler) != 1:
         raise ValueError(f'must be one character: unpad = "0", not {filler!r}')
     return Step(
         name="unpad",
         says=f"unpad {filler!r}",
-        run=lambda value: text(value).lstrip(filler),
-        code=f"{{v}}.lstrip({filler!r})",
+        run=lambda value: text(value).lstrip(filler) or filler,
+        code=f"({{v}}.lstrip({filler!r}) or {filler!r})",
         takes=TEXT,
         gives="text",
         facts=_shorter,

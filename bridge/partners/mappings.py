@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from bridge import contract as contracts
 from bridge.contract import Contract, Operation
 from bridge.errors import BridgeError, SettingsError
-from bridge.mapping import Asked, Mapping, reader
+from bridge.mapping import Asked, Mapping, proved, reader
 from bridge.mapping.converters import nearest
-from bridge.mapping.proof import prove
 from bridge.mapping.rules import Rules
 from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners import entities
@@ -106,10 +105,7 @@ class Mappings:
             sides, mistakes = self.sides(rules)
             source = source or (sides["source"].shape if "source" in sides else None)
             of_target = target or (sides["target"].shape if "target" in sides else None)
-            proof = prove(rules, source, of_target)
-            if mistakes or proof.mistakes:
-                raise reader.mistaken(path, [*mistakes, *proof.mistakes])
-            made = Mapping(rules, source, of_target, proof)
+            made = proved(rules, source, of_target, mistakes)
             if target is not None:
                 self._shapes[id(target)] = target  # kept, so that its id stays its own
             self._known[path, id(target)] = made

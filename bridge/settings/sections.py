@@ -241,8 +241,8 @@ class Retention:
     )
     undelivered: float = setting(
         400.0,
-        "Documents that were refused, could not be read or have expired. As long as the journal: what did not arrive is asked "
-        "about latest.",
+        "Documents that were refused, could not be read or have expired, and problems of flows that are settled. As long as the journal: what "
+        "did not arrive is asked about latest.",
         unit="days",
         least=0,
         most=36_500,
@@ -285,7 +285,7 @@ class Erp:
     """The shipped ERP: which parts of it answer, and how this company keeps its stock, buys and sells."""
 
     modules: tuple[str, ...] = setting(
-        ("purchasing", "inventory", "suppliers", "customers"),
+        ("purchasing", "inventory", "suppliers", "customers", "catalog", "receivables"),
         "Which contracts of wsdl/erp are answered. What one would ask of another that is left out, it does without.",
     )
     warehouses: tuple[str, ...] = setting(

@@ -84,7 +84,16 @@ def _languages(element: etree._Element, documentation: str) -> set[str]:
 
 
 def test_the_shipped_contracts_are_the_erps_and_those_that_it_calls() -> None:
-    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "customers", "accounts", "events"}
+    assert set(CONTRACTS) == {
+        "purchasing",
+        "inventory",
+        "suppliers",
+        "customers",
+        "catalog",
+        "receivables",
+        "accounts",
+        "events",
+    }
     assert _operations("purchasing") == [
         "CreatePurchaseOrder",
         "GetPurchaseOrder",
@@ -105,7 +114,33 @@ def test_the_shipped_contracts_are_the_erps_and_those_that_it_calls() -> None:
         "ListStockMovements",
     ]
     assert _operations("accounts") == ["ListAccounts", "GetAccount", "UpsertAccount"]
-    assert _operations("events") == ["PurchaseOrderStatusChanged", "StockLevelChanged", "GoodsReceived"]
+    assert _operations("catalog") == [
+        "UpsertItem",
+        "GetItem",
+        "ListItems",
+        "SetPrices",
+        "GetPrice",
+        "ListPrices",
+        "GetAvailability",
+    ]
+    assert _operations("receivables") == [
+        "CreateInvoice",
+        "GetInvoice",
+        "CancelInvoice",
+        "ListOpenItems",
+        "RecordPayment",
+        "AllocatePayment",
+        "GetPayment",
+        "ListPayments",
+    ]
+    assert _operations("events") == [
+        "PurchaseOrderStatusChanged",
+        "StockLevelChanged",
+        "GoodsReceived",
+        "PriceChanged",
+        "InvoiceIssued",
+        "PaymentRecorded",
+    ]
 
 
 def test_the_bridge_answers_none_of_what_it_calls() -> None:

@@ -82,7 +82,9 @@ class ZohoBackend:
         )
         bucket = Bucket(organisation.calls, organisation.seconds, patience=organisation.patience)
         self._api = Api(self._domains, Changing(tokens, "Zoho-oauthtoken"), judge=Zoho(), bucket=bucket)
-        self._base = organisation.base
+        # What its scopes have to allow anyway; that of `org` they need not.
+        first = next((f"{module.name}/actions/count" for module in modules.values()), "org")
+        self._looked_at = f"{organisation.base}/{first}"
         self._reader = ZohoReader(self._api, modules, organisation.base)
         self._writer = ZohoWriter(self._api, modules, self._reader, organisation.base)
         self.notifications = Notifications(
@@ -100,7 +102,7 @@ class ZohoBackend:
 
     def ping(self) -> Pong:
         started = time.perf_counter()
-        reply = self._api.ask(Request(method="GET", path=f"{self._base}/org"))
+        reply = self._api.ask(Request(method="GET", path=self._looked_at))
         return Pong(f"HTTP {reply.answer.status_code}", time.perf_counter() - started)
 
     def fetch(self, entity: Entity, query: Query) -> Page:

@@ -248,7 +248,38 @@ def rows() -> dict[str, dict[str, Any]]:
             "content": "{}",
         },
         **customer_rows(),
+        **flow_rows(),
         **tokens(),
+        **catalog_rows(),
+    }
+
+
+def flow_rows() -> dict[str, dict[str, Any]]:
+    link = {"flow": "accounts", "name": "n", "source_id": "A-1", "target_id": "C-1"}
+    problem = {"flow": "accounts", "name": "n", "side": "source", "record_id": "A-2", "stage": "map"}
+    return {
+        "flow_state": {"flow": "accounts", "watermark": AT, "full_number": 1, "lease_no": 3},
+        "flow_link": {
+            **link,
+            "revision": 1,
+            "state": "moved",
+            "source_hash": b"h",
+            "bounces": 0,
+            "again": 0,
+            "seen": 1,
+            "changed_at": AT,
+            "sent": "{}",
+        },
+        "flow_sent": {"entry_id": "e-1", "flow": "accounts", "link_id": 1, "kind": "there"},
+        "flow_problem": {
+            **problem,
+            "state": "open",
+            "times": 1,
+            "first_at": AT,
+            "last_at": AT,
+            "explanation": "no such level",
+            "repair": "add it",
+        },
     }
 
 
@@ -285,6 +316,81 @@ def tokens() -> dict[str, dict[str, Any]]:
             "lease_no": 1,
             "lease_until": 0,
         }
+    }
+
+
+def catalog_rows() -> dict[str, dict[str, Any]]:
+    """Of the catalog and of receivables."""
+    written = {"exchange_id": "x-1", "created_at": AT, "changed_at": AT}
+    of_request = {"partner": "", **written}
+    account = {"customer": "CU-1", "currency": "EUR"}
+    return {
+        "catalog_item": {"sku": "S", "revision": 1, "status": "active", "details": "{}", **written},
+        "catalog_gtin": {"gtin": "4006381333931", "sku": "S"},
+        "price_list": {"code": "STD", "currency": "EUR", "revision": 1, **written},
+        "standard_price_list": {"currency": "EUR", "price_list": "STD"},
+        "price": {
+            "price_list": "STD",
+            "sku": "S",
+            "quantity_from": 1_000_000,
+            "valid_from": "2026-01-01",
+            "unit_price": 1_500_000,
+            "withdrawn": 0,
+            **written,
+        },
+        "customer_account": {**account, "open": 20_000, "on_account": 5_000, "revision": 2},
+        "invoice": {
+            **of_request,
+            **account,
+            "request_id": "old-6",
+            "state": "partiallyPaid",
+            "invoice_date": "2026-02-25",
+            "due_date": "2026-03-25",
+            "net": 30_000,
+            "tax": 0,
+            "total": 30_000,
+            "paid": 10_000,
+            "credited": 0,
+            "open": 20_000,
+            "details": json.dumps({"customer": {"code": "CU-1", "name": "Customer"}}),
+        },
+        "invoice_line": {
+            "invoice_id": 1,
+            "line_number": 10,
+            "position": 1,
+            "sku": "S",
+            "item": json.dumps({"sku": "S"}),
+            "quantity": 2_000_000,
+            "unit": "H87",
+            "unit_price": 1_500_000,
+            "amount": 30_000,
+        },
+        "credit_note": {
+            "invoice_id": 1,
+            "total": 30_000,
+            "reason": "never",
+            "exchange_id": "x-1",
+            "created_at": AT,
+        },
+        "payment": {
+            **of_request,
+            **account,
+            "request_id": "old-7",
+            "revision": 1,
+            "received_on": "2026-03-20",
+            "amount": 15_000,
+            "allocated": 10_000,
+            "on_account": 5_000,
+            "details": "{}",
+        },
+        "payment_allocation": {
+            "payment_id": 1,
+            "entry": 1,
+            "invoice_id": 1,
+            "amount": 10_000,
+            "exchange_id": "x-1",
+            "allocated_at": AT,
+        },
     }
 
 
