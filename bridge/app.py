@@ -313,11 +313,11 @@ class Bridge:
             made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
 
-    def listen(self, name: str, take: Take) -> Service:
+    def listen(self, name: str, take: Take | None = None) -> Service:
         """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
 
         Args:
-            take: gets the partner, the entity and the records, in the transaction of the request.
+            take: gets the partner, the entity and the records, in the transaction of the request; the flows do, if not given.
 
         Raises:
             SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
@@ -333,7 +333,7 @@ class Bridge:
             )
         (entity,) = self.any_partner(name).entities.values()
         service = self.serve(self._place_of(settings.wsdl))
-        listener = Listener(name, entity, take, organization=settings.client_id)
+        listener = Listener(name, entity, take or self.flows.take, organization=settings.client_id)
         service.operation(OPERATION)(listener)
         return service
 
