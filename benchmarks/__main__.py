@@ -25,6 +25,7 @@ from benchmarks import (
     memory,
     over_http,
     signature,
+    staging,
     start_up,
     wss,
 )
@@ -41,6 +42,7 @@ SUITE = {
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
     "mapping": ("Mapping", mapping),
+    "staging": ("Tables between a partner and us", staging),
     "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bridge.delivery.policy import Answer, Rules
 from bridge.delivery.sender import Delivery, Document
@@ -105,6 +105,24 @@ class Written(NamedTuple):
     status: int | None = None
 
 
+class Claim(NamedTuple):
+    """A row of a staging table that is ours for a while. `seq` names it; `verb` is what is to be done with the record."""
+
+    seq: int
+    verb: Verb
+    record: Record
+    message_id: str | None = None
+    attempts: int = 1
+
+
+class Rejection(NamedTuple):
+    """Why a claimed row is not moved: a word for programs, and a sentence for people, who read it beside the row."""
+
+    seq: int
+    reason: str
+    explanation: str
+
+
 class Backend(Protocol):
     """What a kind of partner implements; `bridge.partners.entity_partner` makes a partner of it. Used by several threads.
 
@@ -151,6 +169,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close idle connections."""
+        ...
+
+
+@runtime_checkable
+class Queue(Protocol):
+    """What a backend implements besides where the partner leaves its changes for us, instead of being asked for them."""
+
+    def claim(self, entity: Entity, *, limit: int = 500) -> Sequence[Claim]:
+        """The oldest rows that are to be moved, ours for a while; of each record one at most. Empty where nothing waits."""
+        ...
+
+    def acknowledge(
+        self, entity: Entity, done: Sequence[int] = (), rejected: Sequence[Rejection] = ()
+    ) -> int:
+        """What became of claimed rows, by their `seq`, once that is committed here. How many were still ours."""
         ...
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bridge.errors import BridgeError, SettingsError
+from bridge.mapping.shapes import Shape
 from bridge.partners.entities import Entity
 from bridge.partners.partner import Partner, Query
 from bridge.reconciliation.compare import Same, plain_same, within
@@ -87,10 +88,10 @@ class Rule:
         return {one: ours for one, _ in self.amounts}, {other: theirs for _, other in self.amounts}
 
 
-def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Path, Reconcile], Maps]) -> Rule:
+def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Path, Shape], Maps]) -> Rule:
     """
     Args:
-        mapping: loads a mapping's file.
+        mapping: loads a mapping's file, for records of this shape.
 
     Raises:
         SettingsError: with every mistake.
@@ -110,7 +111,7 @@ class _Reader:
         self._partner = partner
         self._mistakes: list[str] = []
 
-    def rule(self, mapping: Callable[[Path, Reconcile], Maps]) -> Rule:
+    def rule(self, mapping: Callable[[Path, Shape], Maps]) -> Rule:
         options = self._options
         source = self._side("source", options.source)
         target = self._side("target", options.target)
@@ -134,7 +135,7 @@ class _Reader:
                     self._mistake(name, f"speaks of {one}, which `fields` does not compare")
         for name in ("operation", "delete"):
             self._operation(name, getattr(options, name), target[0])
-        maps = self._mapping(mapping)
+        maps = self._mapping(mapping, source[1])
         if self._mistakes:
             raise SettingsError.of(self._mistakes)
         theirs = tuple(options.fields.values())
@@ -226,11 +227,11 @@ class _Reader:
         if given not in there:
             self._mistake(name, f"{given!r} is no operation of {target.name}; there are {', '.join(there)}")
 
-    def _mapping(self, load: Callable[[Path, Reconcile], Maps]) -> Maps | None:
+    def _mapping(self, load: Callable[[Path, Shape], Maps], source: Entity) -> Maps | None:
         if self._options.mapping is None:
             return None
         try:
-            return load(self._options.mapping, self._options)
+            return load(self._options.mapping, source.shape)
         except BridgeError as error:
             self._mistake("mapping", str(error))
             return None
