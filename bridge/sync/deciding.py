@@ -123,7 +123,7 @@ def _map(flow: Flow, way: Way, made: Draft) -> None:
         return
     if made.link is not None:
         _keep_id(way, made, made.link)
-    if made.link is not None and flow.looks_there and (not made.force or made.prefer is not None):
+    if made.link is not None and flow.looks_there:
         known = known_of(made.link, way.reads)
         if known is not None:
             try:

@@ -12,7 +12,7 @@ from bridge.handlers import current_transaction
 from bridge.partners.partner import Record
 from bridge.store import Session, Transaction
 from bridge.store import flows as rows
-from bridge.store.flows import LinkRow, Side
+from bridge.store.flows import LinkRow, NewProblem, Side
 from bridge.sync import problems
 from bridge.sync.deciding import BIT, Decision, Draft, decide, draft, id_of
 from bridge.sync.flow import Flow, Way
@@ -34,10 +34,10 @@ def inside(transaction: Transaction) -> Iterator[Session]:
 
 @dataclass(slots=True)
 class Kept:
-    """How many records became what, and the problems among them."""
+    """How many records became what, and the problems among them, by the records' ids."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, NewProblem] = field(default_factory=dict)
 
 
 def drafts_of(
@@ -149,7 +149,7 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
     link = made.link
     if made.became == "problem":
         assert made.problem is not None
-        kept.problems.append(made.problem.explanation)
+        kept.problems[made.record.id] = made.problem
         rows.put_problem(session, flow.name, made.problem, moment)
         if link is not None:
             rows.put_link(session, link)
@@ -166,7 +166,7 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
     entry_id = _send(flow, way, made)
     if not isinstance(entry_id, str):
         problem = problems.unfit(way, made.record, entry_id)
-        kept.problems.append(problem.explanation)
+        kept.problems[made.record.id] = problem
         rows.put_problem(session, flow.name, problem, moment)
         return "problem"
     number = rows.put_link(

@@ -28,7 +28,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from bridge.errors import BridgeError, StoreError
-from bridge.partners.partner import Page, Query, Record
+from bridge.partners.partner import Page, Query, Record, Rejection
 from bridge.store import Session, Store, Transaction
 from bridge.store import flows as rows
 from bridge.store.clock import moment, stored
@@ -64,7 +64,7 @@ class Report:
     def add(self, kept: Kept, read: int) -> None:
         self.read += read
         self.counts += kept.counts
-        self.problems = (self.problems + kept.problems)[:20]
+        self.problems = [*self.problems, *(one.explanation for one in kept.problems.values())][:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Run:
         for way in ways:
             with self._noting(way):
                 self._look_again(way)
-                if full and way.kind == "there" and way.entity.changed:
+                if full and way.kind == "there" and (way.entity.changed or way.is_queue):
                     self._read_all(way)
                 self._read(way)
 
@@ -207,13 +207,35 @@ class Run:
     # -- pages
 
     def _read(self, way: Way) -> None:
-        """What was changed since the watermark, in the order of the changes."""
+        """What was changed since the watermark, in the order of the changes; of staging tables what was left there."""
+        if way.is_queue:
+            self._read_queue(way)
+            return
         if not way.entity.changed:
             self._read_all(way)
             return
         query = self._since(way)
         for page in self._pages(way, query):
             self._page(way, page.records, partial(self._mark, way=way, records=page.records))
+
+    def _read_queue(self, way: Way) -> None:
+        """Rows that the partner left: claimed, and acknowledged after the commit. A crash between the two brings them again."""
+        while not self._stopping():
+            claims = way.reader.claim(way.entity.name, limit=self._flow.options.batch)
+            if not claims:
+                return
+            points.reached("fetched")
+            records = [
+                one.record._replace(deleted=one.record.deleted or one.verb == "delete") for one in claims
+            ]
+            kept = self._page(way, records)
+            rejected = [
+                Rejection(one.seq, problem.stage, f"{problem.explanation} {problem.repair}")
+                for one in claims
+                if (problem := kept.problems.get(one.record.id)) is not None
+            ]
+            done = [one.seq for one in claims if one.record.id not in kept.problems]
+            way.reader.acknowledge(way.entity.name, done=done, rejected=rejected)
 
     def _since(self, way: Way) -> Query:
         with self._store.reading() as session:
@@ -282,11 +304,12 @@ class Run:
         note: Callable[[Session, StateRow], object] = lambda *_: None,
         *,
         seen: int = 0,
-    ) -> None:
+    ) -> Kept:
         kept = again(lambda: self._try_page(way, records, note, seen))
         points.reached("kept")
         self.report.add(kept, len(records))
         self._progress(self.report)
+        return kept
 
     def _try_page(
         self, way: Way, records: Sequence[Record], note: Callable[[Session, StateRow], object], seen: int
