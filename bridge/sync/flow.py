@@ -66,6 +66,12 @@ class Way:
         return "target" if self.reads == "source" else "source"
 
     @property
+    def update(self) -> str | None:
+        """The operation that changes some fields of a record that is there, where an upsert is what the flow sends."""
+        entity, _, verb = self.operation.rpartition(".")
+        return f"{entity}.update" if self.there is not None and verb in ("upsert", "update") else None
+
+    @property
     def is_queue(self) -> bool:
         """Whether the reader leaves its changes to be claimed, instead of being asked for them."""
         return isinstance(getattr(self.reader, "backend", None), Queue)

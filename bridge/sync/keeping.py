@@ -163,7 +163,7 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
     if made.became not in ("send", "delete"):
         rows.put_link(session, link._replace(seen=max(seen, link.seen), changed_at=moment))
         return made.became
-    entry_id = _send(flow, way, made)
+    entry_id = _send(way, made)
     if not isinstance(entry_id, str):
         problem = problems.unfit(way, made.record, entry_id)
         kept.problems[made.record.id] = problem
@@ -177,12 +177,11 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
     return made.became
 
 
-def _send(flow: Flow, way: Way, made: Decision) -> str | Exception:
+def _send(way: Way, made: Decision) -> str | Exception:
     """The entry's id, or why it cannot be sent."""
-    operation = flow.options.deletes if made.became == "delete" else way.operation
     try:
         document = way.writer.send(
-            operation,
+            made.operation or way.operation,
             dict(made.values or {}),
             ordering_key=way.ordering_key(made.record.id),
             reference=made.record.id,
