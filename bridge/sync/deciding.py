@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 from bridge.errors import BridgeError
 from bridge.partners.partner import Query, Record
-from bridge.store.flows import SOURCE_AGAIN, TARGET_AGAIN, LinkRow, NewProblem, Side, fresh_name
+from bridge.store.cipher import fresh_name
+from bridge.store.flow_links import SOURCE_AGAIN, TARGET_AGAIN, LinkRow
+from bridge.store.flow_problems import NewProblem, Side
 from bridge.sync import problems
 from bridge.sync.compare import Merged, Winner, as_text, differing, digest, from_text, merge, plainly, same
 from bridge.sync.flow import Flow, Way

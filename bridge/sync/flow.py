@@ -12,7 +12,8 @@ from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.partner import VERBS, Queue
 from bridge.settings import Flow as Options
-from bridge.store.flows import Kind, Side
+from bridge.store.flow_links import Kind
+from bridge.store.flow_problems import Side
 from bridge.sync.compare import Winner
 
 if TYPE_CHECKING:

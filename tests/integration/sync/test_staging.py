@@ -56,7 +56,7 @@ def leave(folder: Path, **values: Any) -> None:
     """The CRM leaves a row."""
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     with closing(sqlite3.connect(folder / "theirs.sqlite")) as connection:
-        connection.execute(f"INSERT INTO accounts_inbox ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
+        connection.execute(f"INSERT INTO accounts_inbox ({names}) VALUES ({marks})", tuple(values.values()))
         connection.commit()
 
 
@@ -65,7 +65,9 @@ def states(folder: Path) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT no, state, reason FROM accounts_inbox ORDER BY seq").fetchall()
 
 
-def test_rows_are_moved_and_acknowledged_and_bad_ones_have_their_reason(company: Company, tmp_path: Path) -> None:
+def test_rows_are_moved_and_acknowledged_and_bad_ones_have_their_reason(
+    company: Company, tmp_path: Path
+) -> None:
     leave(tmp_path, no="A-1", name="North", level="A", message_id="m-1")
     leave(tmp_path, no="A-2", name="South", level="Z", message_id="m-2")
     leave(tmp_path, no="A-1", name="North Ltd", level="A", message_id="m-3")
@@ -77,7 +79,9 @@ def test_rows_are_moved_and_acknowledged_and_bad_ones_have_their_reason(company:
     assert (problem.record_id, problem.stage) == ("A-2", "map")
 
 
-def test_a_rejected_row_is_tried_again_as_it_was_kept_or_corrected_by_another(company: Company, tmp_path: Path) -> None:
+def test_a_rejected_row_is_tried_again_as_it_was_kept_or_corrected_by_another(
+    company: Company, tmp_path: Path
+) -> None:
     leave(tmp_path, no="A-2", name="South", level="Z", message_id="m-2")
     leave(tmp_path, no="A-3", name="East", level="Y", message_id="m-3")
     company.sync()
@@ -86,7 +90,10 @@ def test_a_rejected_row_is_tried_again_as_it_was_kept_or_corrected_by_another(co
     assert company.bridge.flows.retry(number, who="mei", why="level Z is known now").counts == {"send": 1}
     leave(tmp_path, no="A-3", name="East", level="B", message_id="m-4")
     company.sync()
-    assert {name: one["title"] for name, one in company.erp.rows["customers"].items()} == {"A-2": "South", "A-3": "East"}
+    assert {name: one["title"] for name, one in company.erp.rows["customers"].items()} == {
+        "A-2": "South",
+        "A-3": "East",
+    }
     assert company.bridge.flows.problems() == []
 
 
