@@ -34,9 +34,11 @@ from bridge.handlers import writing
 from bridge.ids import process
 from bridge.partners.partner import Record
 from bridge.store import Session, Store
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
 from bridge.store.clock import SECOND
-from bridge.store.flows import ProblemRow, Side, Stage
+from bridge.store.flow_problems import ProblemRow, Side, Stage
 from bridge.sync.deciding import draft
 from bridge.sync.flow import AnyPartner, Flow, Make, MakeOf, Reader, Way
 from bridge.sync.keeping import Kept, inside, keep
@@ -170,7 +172,7 @@ class Flows:
         state = rows.state(session, flow.name)
         if flow.options.paused or (state is not None and state.paused_because is not None):
             return Kept()  # the next run finds it, where it can ask for changes
-        links = rows.links_of(session, flow.name, way.reads, [one.id for one in records], lock=True)
+        links = link_rows.links_of(session, flow.name, way.reads, [one.id for one in records], lock=True)
         made = []
         for one in {record.id: record for record in records}.values():
             taken = draft(flow, way, one, links.get(one.id))
@@ -211,7 +213,7 @@ class Flows:
 
     def _waits(self, name: str) -> bool:
         with self._store.reading() as session:
-            return bool(rows.waiting_links(session, name, after=0, limit=1))
+            return bool(link_rows.waiting_links(session, name, after=0, limit=1))
 
     # -- look
 
@@ -234,7 +236,7 @@ class Flows:
     ) -> list[ProblemRow]:
         """Records that could not go through, the newest first; with `everything` also those that did since, or were dismissed."""
         with self._store.reading() as session:
-            return rows.problems(
+            return problem_rows.problems(
                 session,
                 flow=flow,
                 stage=stage,

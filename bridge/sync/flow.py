@@ -12,7 +12,8 @@ from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.partner import VERBS, Queue
 from bridge.settings import Flow as Options
-from bridge.store.flows import Kind, Side
+from bridge.store.flow_links import Kind
+from bridge.store.flow_problems import Side
 from bridge.sync.compare import Winner
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class Way:
     @property
     def writes(self) -> Side:
         return "target" if self.reads == "source" else "source"
+
+    @property
+    def update(self) -> str | None:
+        """The operation that changes some fields of a record that is there, where an upsert is what the flow sends."""
+        entity, _, verb = self.operation.rpartition(".")
+        return f"{entity}.update" if self.there is not None and verb in ("upsert", "update") else None
 
     @property
     def is_queue(self) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from bridge.errors import SettingsError
 from bridge.partners.partner import Record
 from bridge.store import Session, Store, Transaction
-from bridge.store import flows as rows
-from bridge.store.flows import ProblemRow, Side
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
+from bridge.store.flow_problems import ProblemRow, Side
 from bridge.sync.compare import as_text, digest, from_text
 from bridge.sync.deciding import draft, id_of, look_there
 from bridge.sync.flow import Flow, Way
@@ -38,7 +39,7 @@ def move(
 
     def work() -> Kept:
         with store.reading() as session:
-            links = rows.links_of(session, flow.name, way.reads, [one.id for one in records])
+            links = link_rows.links_of(session, flow.name, way.reads, [one.id for one in records])
         drafts = [draft(flow, way, one, links.get(one.id), force=force, prefer=prefer) for one in records]
         look_there(flow, way, drafts)
 
@@ -71,7 +72,7 @@ class Mending:
             SettingsError: there is none of that number.
         """
         with self._store.reading() as session:
-            found = rows.problem(session, number)
+            found = problem_rows.problem(session, number)
         if found is None:
             raise SettingsError(
                 f"There is no problem {number}.", advice="soapbridge flows problems lists them."
@@ -128,7 +129,7 @@ class Mending:
         flow = self._flow(found.flow)
         ways = [way for way in (flow.forth, flow.back) if way is not None]
         with self._store.reading() as session:
-            link = rows.links_of(session, flow.name, found.side, [found.record_id]).get(found.record_id)
+            link = link_rows.links_of(session, flow.name, found.side, [found.record_id]).get(found.record_id)
         if link is None:
             return
         now: dict[Side, Record] = {}
@@ -138,7 +139,7 @@ class Mending:
                 now[way.reads] = records[0]
 
         def work(session: Session) -> None:
-            row = rows.link(session, link.id)
+            row = link_rows.link(session, link.id)
             if row is None:
                 return
             for way in ways:
@@ -150,7 +151,7 @@ class Mending:
                         f"{way.reads}_known": as_text(one.values),
                     }
                     row = row._replace(state="moved", **fields)
-            rows.put_link(session, row)
+            link_rows.put_link(session, row)
 
         self._store.run(lambda transaction: work(transaction.session))
 
@@ -164,7 +165,9 @@ class Mending:
 
     def _settle(self, found: ProblemRow, became: str, *, who: str, why: str) -> None:
         self._store.run(
-            lambda transaction: rows.settle_problem(transaction.session, found.id, became, who=who, why=why)
+            lambda transaction: problem_rows.settle_problem(
+                transaction.session, found.id, became, who=who, why=why
+            )
         )
 
     def _note(self, event: str, found: ProblemRow, *, who: str, why: str) -> None:

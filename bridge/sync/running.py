@@ -30,9 +30,12 @@ from typing import Any, Final, Literal
 from bridge.errors import BridgeError, StoreError
 from bridge.partners.partner import Page, Query, Record, Rejection
 from bridge.store import Session, Store, Transaction
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
 from bridge.store.clock import moment, stored
-from bridge.store.flows import NewProblem, StateRow
+from bridge.store.flow_problems import NewProblem
+from bridge.store.flows import StateRow
 from bridge.sync import points, problems
 from bridge.sync.compare import differing, from_text, plainly, same
 from bridge.sync.deciding import BIT, Decision, Draft, look_there
@@ -191,15 +194,15 @@ class Run:
         report = self.report
         rows.leave(session, self._flow.name, outcome=report.outcome, reason=report.reason[:2000] or None)
         if report.outcome == "done":
-            rows.solve(session, self._flow.name, "source", [""])
-            rows.solve(session, self._flow.name, "target", [""])
+            problem_rows.solve(session, self._flow.name, "source", [""])
+            problem_rows.solve(session, self._flow.name, "target", [""])
 
     def _note(self, problem: NewProblem) -> None:
         self.report.outcome, self.report.reason = "failed", problem.explanation
         self.report.counts["problem"] += 1
         self.report.problems.append(problem.explanation)
         self._store.run(
-            lambda transaction: rows.put_problem(
+            lambda transaction: problem_rows.put_problem(
                 transaction.session, self._flow.name, problem, rows.clock(transaction.session)
             )
         )
@@ -346,7 +349,7 @@ class Run:
         fresh = [one for one in drafts if one.link is None and one.became is None]
         if not self._flow.two_way or not fresh:
             return
-        nameless = rows.nameless(session, self._flow.name, way.reads, limit=_NAMELESS)
+        nameless = link_rows.nameless(session, self._flow.name, way.reads, limit=_NAMELESS)
         written = [(link, from_text(link.sent) or {}) for link in nameless]
         for one in fresh:
             if not nameless:
@@ -364,7 +367,7 @@ class Run:
         after, batch = 0, self._flow.options.batch
         while not self._stopping():
             with self._store.reading() as session:
-                found = rows.waiting_links(session, self._flow.name, after=after, limit=batch)
+                found = link_rows.waiting_links(session, self._flow.name, after=after, limit=batch)
             ids = {
                 name: one.revision
                 for one in found
@@ -400,7 +403,7 @@ class Run:
         most, gone, after = self._flow.options.most_deletes, list[str](), 0
         while True:
             with self._store.reading() as session:
-                found = rows.unseen(
+                found = link_rows.unseen(
                     session, self._flow.name, number, after=after, limit=self._flow.options.batch
                 )
             if found:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bridge.settings import Flow as Options
 from bridge.store import Store
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
 from bridge.store.clock import SECOND, moment
 
@@ -39,7 +40,7 @@ def standing(store: Store, name: str, options: Options, *, lease: int, mistakes:
     """A flow as the settings and the store have it; `lease` in microseconds."""
     with store.reading() as session:
         state = rows.state(session, name)
-        problems = rows.open_problems(session).get(name, 0)
+        problems = problem_rows.open_problems(session).get(name, 0)
     is_running = state is not None and state.is_leased(lease)
     by_hand = None if state is None else state.paused_because
     return Standing(
