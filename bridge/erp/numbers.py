@@ -11,6 +11,8 @@ PURCHASE_ORDER = "PO"
 STOCK_DOCUMENT = "SM"
 RESERVATION = "SR"
 STOCK_COUNT = "SC"
+SALES_ORDER = "SO"
+SALES_RETURN = "RT"
 
 
 def number(kind: str, row_id: int, created_at: datetime) -> str:

@@ -5,15 +5,39 @@ Revision n held from the moment n - 1 was replaced until it was itself; the one 
 
 from __future__ import annotations
 
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Integer, Table, bindparam, insert, select
 
+from bridge.erp.call import Call
+from bridge.erp.orders import Order, OrderRow, changed_at, not_found
+from bridge.erp.references import MOST_LETTERS
 from bridge.store import Session
 from bridge.store.statements import Prepared
 
 Header = TypeVar("Header", bound=NamedTuple)
 Line = TypeVar("Line", bound=NamedTuple)
+
+
+class RevisedRow(OrderRow, Protocol):
+    """What is read here of an order's row."""
+
+    @property
+    def created_at(self) -> int: ...
+
+
+Held_co = TypeVar("Held_co", bound=NamedTuple, covariant=True)
+
+
+class Revised(Order, Protocol[Held_co]):
+    """An order that has revisions."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def row(self) -> RevisedRow: ...
+    @property
+    def header(self) -> Held_co: ...
 
 
 class Revision(NamedTuple, Generic[Header, Line]):
@@ -29,6 +53,7 @@ class Revisions(Generic[Header, Line]):
     """The revisions of the orders of one table.
 
     Args:
+        kind: the contract's BusinessKind, for faults.
         orders, lines: the tables with what holds.
         old, old_lines: the tables with what held, by `order_id` and `revision`.
         header, line: what is said of an order and of a line: columns of both tables.
@@ -36,6 +61,7 @@ class Revisions(Generic[Header, Line]):
 
     def __init__(
         self,
+        kind: str,
         orders: Table,
         lines: Table,
         old: Table,
@@ -43,6 +69,7 @@ class Revisions(Generic[Header, Line]):
         header: type[Header],
         line: type[Line],
     ) -> None:
+        self._kind = kind
         self._header: type[Any] = header
         self._line: type[Any] = line
         of_header, of_line = list(header._fields), list(line._fields)
@@ -73,6 +100,12 @@ class Revisions(Generic[Header, Line]):
             "revision",
             "order_id",
         )
+        self._current_lines = Prepared(
+            select(*(lines.c[name] for name in of_line))
+            .where(lines.c.order_id == bindparam("order_id"))
+            .order_by(lines.c.position),
+            "order_id",
+        )
         self._header_of = Prepared(
             select(*(old.c[name] for name in of_header)).where(*is_revision), "order_id", "revision"
         )
@@ -87,20 +120,36 @@ class Revisions(Generic[Header, Line]):
             "revision",
         )
 
-    def keep(self, order_id: int, revision: int, session: Session, *, at: int) -> None:
-        """Write down what the order is, before it becomes something else at the moment `at`."""
-        session.run(self._keep_header, (at, order_id))
-        session.run(self._keep_lines, (revision, order_id))
+    def keep(self, found: Revised[Header], call: Call) -> None:
+        """Write down what the order is, before it becomes something else."""
+        session = call.session
+        session.run(self._keep_header, (changed_at(found, call), found.id))
+        session.run(self._keep_lines, (found.row.revision, found.id))
 
-    def made_at(self, order_id: int, revision: int, session: Session, *, created_at: int) -> int:
-        """When the order became this revision of its own."""
-        if revision == 1:
-            return created_at
-        ((made_at,),) = session.rows(self._replaced_at, (order_id, revision - 1))
-        return int(made_at)
+    def revision_of(
+        self, found: Revised[Header], wanted: int | None, session: Session, call: Call
+    ) -> Revision[Header, Line]:
+        """The order as this revision has it; where none is named, as it stands, changed when it was last moved.
 
-    def content(self, order_id: int, revision: int, session: Session) -> tuple[Header, list[Line]]:
-        """What the order was at an earlier revision of its own."""
-        asked = (order_id, revision)
+        Raises:
+            the fault NotFound: it never had such a revision.
+        """
+        row, current = found.row, found.row.revision
+        if wanted is None:
+            return Revision(current, found.header, self.lines_of(session, found.id), row.changed_at)
+        if wanted > current:
+            raise not_found(call, self._kind, f"{found.number} revision {wanted}"[:MOST_LETTERS])
+        made_at = row.created_at
+        if wanted > 1:
+            ((made_at,),) = session.rows(self._replaced_at, (found.id, wanted - 1))
+        if wanted == current:
+            return Revision(current, found.header, self.lines_of(session, found.id), made_at)
+        asked = (found.id, wanted)
         header = self._header(*session.rows(self._header_of, asked)[0])
-        return header, [self._line(*row) for row in session.rows(self._lines_of, asked)]
+        return Revision(
+            wanted, header, [self._line(*one) for one in session.rows(self._lines_of, asked)], made_at
+        )
+
+    def lines_of(self, session: Session, order_id: int) -> list[Line]:
+        """The order's lines, as the caller's document had them."""
+        return [self._line(*row) for row in session.rows(self._current_lines, (order_id,))]

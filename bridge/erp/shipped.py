@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from bridge.erp import inventory, purchasing, suppliers
+from bridge.erp import inventory, purchasing, sales, suppliers
 from bridge.erp.references import Rules, apply_rules
 from bridge.erp.telling import Tell
 
@@ -24,6 +24,7 @@ MODULES: Mapping[str, Callable[[Rules, Tell | None], Mapping[str, Handler]]] = {
     "purchasing": purchasing.handlers,
     "inventory": inventory.handlers,
     "suppliers": suppliers.handlers,
+    "sales": sales.handlers,
 }
 """What makes the handlers of each module, which has the name of its contract."""
 
