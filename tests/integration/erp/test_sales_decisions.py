@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,8 @@ class World:
         self.overdue = False
         self.prices: dict[str, int] = {}
         self.stock = 10**12
+        self.slowness = 0.0
+        """Seconds that a look at what is owed takes: whoever judges at the same time gets as far."""
 
 
 @pytest.fixture
@@ -44,7 +47,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         return None if found is None else Price("PL", currency, sku, 1, "2026-01-01", None, found)
 
     monkeypatch.setattr(credit, "credit_of", lambda _session, _customer: made.credit)
-    monkeypatch.setattr(open_items, "open_amount", lambda _s, _c, currency: made.owed.get(currency, 0))
+    def open_amount(_session: object, _customer: str, currency: str) -> int:
+        time.sleep(made.slowness)
+        return made.owed.get(currency, 0)
+
+    monkeypatch.setattr(open_items, "open_amount", open_amount)
     monkeypatch.setattr(open_items, "overdue", lambda _session, _customer, _today: made.overdue)
     monkeypatch.setattr(prices, "price_of", price_of)
     monkeypatch.setattr(promise, "available_to_promise", lambda *_, **__: made.stock)
@@ -310,6 +317,7 @@ def test_of_six_orders_at_once_for_which_there_is_credit_for_one_one_is_approved
     sales: ModuleType, store: Store, world: World
 ) -> None:
     states: list[str] = []
+    world.slowness = 0.05
 
     with together(6) as (start, threads):
 
@@ -326,6 +334,7 @@ def test_a_change_and_a_new_order_at_once_do_not_both_get_the_last_of_the_credit
 ) -> None:
     numbers = [sales.create(store, sales.order(("1", "100")), rules=ALL)["orderNumber"] for _ in range(3)]
     states: list[str] = []
+    world.slowness = 0.05
 
     with together(4) as (start, threads):
 
