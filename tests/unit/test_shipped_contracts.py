@@ -84,7 +84,7 @@ def _languages(element: etree._Element, documentation: str) -> set[str]:
 
 
 def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
-    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "events"}
+    assert set(CONTRACTS) == {"purchasing", "inventory", "suppliers", "sales", "events"}
     assert _operations("purchasing") == [
         "CreatePurchaseOrder",
         "GetPurchaseOrder",
@@ -103,7 +103,23 @@ def test_the_shipped_contracts_are_the_erps_and_one_that_it_calls() -> None:
         "CountStock",
         "ListStockMovements",
     ]
-    assert _operations("events") == ["PurchaseOrderStatusChanged", "StockLevelChanged", "GoodsReceived"]
+    assert _operations("sales") == [
+        "CreateSalesOrder",
+        "GetSalesOrder",
+        "ChangeSalesOrder",
+        "CancelSalesOrder",
+        "CompleteSalesOrder",
+        "ListOpenOrders",
+        "ListApprovals",
+        "DecideSalesOrder",
+        "ReturnGoods",
+    ]
+    assert _operations("events") == [
+        "PurchaseOrderStatusChanged",
+        "StockLevelChanged",
+        "GoodsReceived",
+        "SalesOrderStatusChanged",
+    ]
 
 
 def test_the_bridge_answers_none_of_what_it_calls() -> None:
@@ -115,6 +131,7 @@ def test_states_of_an_order_are_the_same_words_wherever_they_are_told() -> None:
         return etree.parse(_schema_of(name)).xpath(f"//*[@name='{type_name}']//@value")
 
     assert values("events", "OrderState") == values("purchasing", "PurchaseOrderState")
+    assert values("events", "SalesOrderState") == values("sales", "SalesOrderState")
 
 
 def test_the_package_reaches_the_folders_at_the_top_of_the_repository() -> None:
