@@ -47,6 +47,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         return None if found is None else Price("PL", currency, sku, 1, "2026-01-01", None, found)
 
     monkeypatch.setattr(credit, "credit_of", lambda _session, _customer: made.credit)
+
     def open_amount(_session: object, _customer: str, currency: str) -> int:
         time.sleep(made.slowness)
         return made.owed.get(currency, 0)
