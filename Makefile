@@ -48,7 +48,7 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	@echo "installing soapbridge with its test tools into $(VENV) (once)"
-	@$(PIP) install --editable '.[postgres,dev]'
+	@$(PIP) install --editable '.[postgres,mysql,dev]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-release: $(VENV)/bin/python setup.cfg pyproject.toml
@@ -104,7 +104,7 @@ dist: $(VENV)/.installed-dev
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url $(ARGS)
 
 lock: $(VENV)/.installed-release
-	$(COMPILE) --extra postgres --output-file deploy/requirements.lock setup.cfg
+	$(COMPILE) --extra postgres --extra mysql --output-file deploy/requirements.lock setup.cfg
 	echo setuptools | $(COMPILE) --output-file deploy/build.lock -
 
 # What setup.cfg promises: its lower bounds do.

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge import atrest, checks
@@ -38,6 +39,7 @@ from bridge.once import made_once
 from bridge.partners import entities, kinds
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.journal import OutgoingJournal
+from bridge.partners.mappings import Mappings
 from bridge.settings import Partner as PartnerSettings
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
@@ -49,7 +51,9 @@ if TYPE_CHECKING:
     from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
     from bridge.delivery.runner import Destination
+    from bridge.partners.salesforce.listening import Take
     from bridge.partners.soap import SoapPartner
+    from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
 
@@ -171,6 +175,27 @@ class Bridge:
         return Deliveries(self.store, self.settings, self.any_partner)
 
     @made_once
+    def reconciliations(self) -> Reconciliations:
+        """Whether partners hold the same figures: run a rule, look at what it found, mend it.
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.reconciliation.acts import Reconciliations
+
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice="What is found is kept in one.")
+        return Reconciliations(
+            self.store,
+            self.settings,
+            partner=self.any_partner,
+            transaction=self.transaction,
+            deliveries=self.deliveries,
+            mapping=lambda file, source: self.mappings.load(file, source=source),
+            notes=self.audit,
+        )
+
+    @made_once
     def replay(self) -> Replay:
         """A journaled request through today's code: `bridge.replay(exchange_id)` shows what would be answered and keeps
         nothing; `dry_run=False` does it, with `who` and `why`.
@@ -202,6 +227,12 @@ class Bridge:
         """Where contracts keep what loading worked out; None when the settings say so, or nothing is to be kept."""
         folder = self.settings.cache_folder
         return FileCache(folder) if self._with_store and folder is not None else None
+
+    @made_once
+    def mappings(self) -> Mappings:
+        """Mapping files, from the folder of the settings on: `bridge.mappings.load("mappings/order.toml")` reads and proves one."""
+        folder = Path() if self.settings.file is None else self.settings.file.parent
+        return Mappings(folder, self.settings.partners, self.any_partner, self._load)
 
     def serve(self, wsdl: str | os.PathLike[str] | Contract, *, idempotency_key: str = "") -> Service:
         """Answers the contract of `wsdl`. Bind its operations with `@service.operation(NAME)`.
@@ -256,8 +287,46 @@ class Bridge:
         settings = self.settings.partners.get(name)
         if settings is None or (settings.kind == "soap" and not settings.wsdl):
             raise self._no_partner(name, known=settings is not None)
-        made = self._soap(name, settings) if settings.kind == "soap" else self._entity_partner(name, settings)
+        made: AnyPartner
+        if settings.kind == "soap":
+            made = self._soap(name, settings)
+        elif settings.kind == "salesforce":
+            made = self._salesforce(name, settings)
+        else:
+            made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
+
+    def listen(self, name: str, take: Take) -> Service:
+        """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
+
+        Args:
+            take: gets the partner, the entity and the records, in the transaction of the request.
+
+        Raises:
+            SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
+        """
+        from bridge.partners.salesforce import OPERATION
+        from bridge.partners.salesforce.listening import Listener
+
+        settings = self.settings.partners.get(name)
+        if settings is None or settings.kind != "salesforce":
+            raise SettingsError(
+                f"The partner {name} tells nothing of its own accord.",
+                advice=f'That does one with kind = "salesforce" in [partners.{name}].',
+            )
+        (entity,) = self.any_partner(name).entities.values()
+        service = self.serve(self._place_of(settings.wsdl))
+        listener = Listener(name, entity, take, organization=settings.client_id)
+        service.operation(OPERATION)(listener)
+        return service
+
+    def _salesforce(self, name: str, settings: PartnerSettings) -> EntityPartner:
+        from bridge.partners.salesforce import Telling, entity_of
+
+        if not settings.wsdl:
+            raise self._no_partner(name, known=True)
+        entity = entity_of(self._load(self._place_of(settings.wsdl)))
+        return EntityPartner(name, settings, {entity.name: entity}, Telling(name))
 
     def _soap(self, name: str, settings: PartnerSettings) -> SoapPartner:
         # zeep takes as long to import as all the rest: only for those who call somebody.
@@ -272,6 +341,7 @@ class Bridge:
             before_call=calling_out,
             after_call=called_out,
             accept=self._accept if self._with_store else None,
+            mappings=self.mappings,
             entities=entities.read(settings.entities, with_fields=False) if settings.entities else None,
         )
 
@@ -290,6 +360,7 @@ class Bridge:
             kinds.backend(setting),
             journal=self._outgoing_journal(),
             accept=self._accept if self._with_store else None,
+            mappings=self.mappings,
         )
 
     def _outgoing_journal(self) -> OutgoingJournal | None:
@@ -446,6 +517,8 @@ class Bridge:
             )
         if self.settings.backup.folder is not None:
             built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
+        if any(rule.cron for rule in self.settings.reconcile.values()):
+            built_in.extend(self.reconciliations.schedules())
         return (*built_in, *self.schedules.values())
 
     def backup_rule(self) -> Cron:

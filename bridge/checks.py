@@ -27,7 +27,10 @@ def mistakes(bridge: Bridge, *, complete: bool) -> list[str]:
     found += _of_names(bridge)
     found += _of_access(bridge)
     found += _of_partners(bridge)
+    found += _of_mappings(bridge)
     found += _of_store(bridge)
+    if bridge.settings.reconcile and bridge.has_store and not found:
+        found += bridge.reconciliations.mistakes()
     return list(dict.fromkeys(found))
 
 
@@ -92,6 +95,15 @@ def _of_partners(bridge: Bridge) -> Iterator[str]:
             yield from secret_mistakes(found.contract, settings.secret, f"partners.{name}.secret")
         except BridgeError as error:
             yield f"partner {name}: {error}"
+
+
+def _of_mappings(bridge: Bridge) -> Iterator[str]:
+    """Every mapping in the folder beside the settings, proved against the shapes that it names."""
+    for file in bridge.mappings.files():
+        try:
+            bridge.mappings.load(file.absolute())
+        except SettingsError as error:
+            yield from error.mistakes
 
 
 def _of_store(bridge: Bridge) -> Iterator[str]:

@@ -8,6 +8,7 @@
     │   └── CallInsideTransaction  ours: a handler calls another system after it began to write
     ├── DecodeError                the sender's: a value that the schema admits but the codec cannot carry
     ├── EncodeError                ours: values that do not fit the contract
+    ├── MappingError               the sender's: a record that does not go through a mapping; `mistakes` lists why
     ├── InvalidMessage             a message breaks its contract; `violations` lists every breach
     │   ├── InvalidRequest         the sender's: correct the request, then repeat it
     │   └── InvalidReply           ours: nothing was stored; repeating is safe and will not help
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from bridge.contract.explain import Violation
+    from bridge.mapping.running import Mistake
 
 Whose = Literal["sender", "ours", "operator", "contract", "partner"]
 Repeat = Literal["safe", "useless", "unknown"]
@@ -127,6 +129,21 @@ class EncodeError(BridgeError):
     def __init__(self, message: str, *, path: str = "", advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.path = path
+
+
+class MappingError(BridgeError):
+    """A record does not go through a mapping; nothing was made of it. `mistakes` is never empty.
+
+    Each mistake has the target field, the record's fields, what was found, what was expected, what to do, and the rule's
+    file and line.
+    """
+
+    whose = "sender"
+    repeat = "useless"
+
+    def __init__(self, message: str, *, mistakes: Sequence[Mistake], advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.mistakes = tuple(mistakes)
 
 
 class InvalidMessage(BridgeError):
@@ -237,10 +254,12 @@ class PartnerError(BridgeError):
     """What became of a call to a partner, when it did not end well; the subclass is the outcome.
 
     `partner` and `operation` were called, `exchange_id` finds the exchange in our journal and, where the partner keeps
-    it, in theirs. `status` is the HTTP status where an answer came, `fault` the Fault where it carried one.
+    it, in theirs. `status` is the HTTP status where an answer came, `fault` the Fault where it carried one, `reply` its body where it
+    is not SOAP, for the journal.
     """
 
     whose: ClassVar[Whose] = "partner"
+    reply: bytes = b""
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -86,6 +85,9 @@ EVENTS = (
     "PurchaseOrderStatusChanged",
     "GoodsReceived",
     "StockLevelChanged",
+    "PriceChanged",
+    "InvoiceIssued",
+    "PaymentRecorded",
     "SalesOrderStatusChanged",
 )
 """What can be told. A partner is told those that its contract has: one that was made for an earlier version is told as before."""
@@ -147,6 +149,7 @@ def _approval_limits(settings: Settings) -> dict[str, int]:
     Raises:
         SettingsError: one is no currency, or no amount.
     """
+    from bridge.erp.currencies import CURRENCIES
     from bridge.erp.figures import MONEY_DIGITS, scaled
 
     limits: dict[str, int] = {}
@@ -157,8 +160,8 @@ def _approval_limits(settings: Settings) -> dict[str, int]:
         except (ArithmeticError, ValueError):
             wrong.append(f"{currency} = {text!r}: must be an amount like 50000 or 99.50")
             continue
-        if not re.fullmatch("[A-Z]{3}", currency):
-            wrong.append(f"{currency}: must be a currency like EUR")
+        if currency not in CURRENCIES:
+            wrong.append(f"{currency}: there is no such currency")
         elif limits[currency] < 0:
             wrong.append(f"{currency} = {text!r}: must not be below zero")
     if wrong:

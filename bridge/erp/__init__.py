@@ -3,6 +3,7 @@
     purchasing/     orders: placed, changed, cancelled, received, read and listed
     inventory/      stock: moved, read, reserved, counted, its movements listed
     suppliers.py    UpsertSupplier, GetSupplier
+    customers/      customers: cleansed, compared, stored, found; their credit
     shipped.py      binds these to the contracts' operations
     states.py       pure: which state of an order allows what; state_page.py draws it
     events.py       pure: what happened, as events of wsdl/crm/events-1.wsdl

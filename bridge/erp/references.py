@@ -45,7 +45,15 @@ class Rules:
         available_only: whether a person decides on orders that cannot be delivered by the day they are wanted.
     """
 
-    modules: tuple[str, ...] = ("purchasing", "inventory", "suppliers", "sales")
+    modules: tuple[str, ...] = (
+        "purchasing",
+        "inventory",
+        "suppliers",
+        "customers",
+        "catalog",
+        "sales",
+        "receivables",
+    )
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
     over_delivery: float = 0.0

@@ -264,6 +264,7 @@ purchase_order_line = Table(
     CheckConstraint("quantity BETWEEN 1 AND 999999999999999999", name="quantity"),
     CheckConstraint("unit_price BETWEEN 0 AND 999999999999999999", name="unit_price"),
     CheckConstraint("amount BETWEEN 0 AND 999999999999999999", name="amount"),
+    Index("ix_purchase_order_line_sku", "sku"),
     sqlite_with_rowid=False,
 )
 """`position` is the line's place in the caller's document, which its number need not follow."""

@@ -23,7 +23,20 @@ from bridge.ids import new_exchange_id
 from bridge.partners.entities import Entity
 from bridge.partners.journal import OutgoingJournal, verdict_of
 from bridge.partners.json_text import dump, load
-from bridge.partners.partner import VERBS, Backend, Page, Pong, Query, Totals, Verb, Written
+from bridge.partners.mappings import Given, Mappings
+from bridge.partners.partner import (
+    VERBS,
+    Backend,
+    Claim,
+    Page,
+    Pong,
+    Query,
+    Queue,
+    Rejection,
+    Totals,
+    Verb,
+    Written,
+)
 from bridge.partners.soap.documents import check_name, delivery_of, rules_of
 from bridge.partners.values import fitting
 from bridge.settings import Partner as Options
@@ -45,6 +58,7 @@ class EntityPartner:
         backend: how it is reached.
         journal: where exchanges are written down; None: nowhere.
         accept: puts what `send` is given into the outbox; None: there is none.
+        mappings: finds the files that `send` is given.
     """
 
     def __init__(
@@ -56,6 +70,7 @@ class EntityPartner:
         *,
         journal: OutgoingJournal | None = None,
         accept: Callable[[NewEntry], None] | None = None,
+        mappings: Mappings | None = None,
     ) -> None:
         self.name = name
         self.settings = options
@@ -63,6 +78,7 @@ class EntityPartner:
         self.backend = backend
         self._journal = journal
         self._accept = accept
+        self._mappings = Mappings() if mappings is None else mappings
         self._ask: Asks | None = None
 
     def __repr__(self) -> str:
@@ -102,7 +118,7 @@ class EntityPartner:
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
     ) -> Document:
@@ -116,6 +132,7 @@ class EntityPartner:
 
         Raises:
             Unpresentable: the values do not fit the entity; nothing was accepted.
+            MappingError: the values do not go through the mapping. SettingsError: its file is wrong.
             HandlerError: no such entity or verb, no transaction, no outbox, a bad ordering key or reference.
         """
         if self._accept is None:
@@ -126,7 +143,7 @@ class EntityPartner:
         entity, verb = self.operation(operation)
         check_name("ordering key", ordering_key)
         check_name("reference", reference)
-        given = values if mapping is None else mapping(values)
+        given = values if mapping is None else self._mappings.take(mapping, lambda: entity.shape)(values)
         kept = fitting(entity, given, whole=verb in ("create", "upsert"))
         entry_id = new_exchange_id()
         document = Document(
@@ -207,6 +224,35 @@ class EntityPartner:
         with self._named(f"{entity}.totals"):
             return self.backend.totals(found, query, sums or {})
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether the partner leaves its changes for us to claim, instead of being asked for them."""
+        return isinstance(self.backend, Queue)
+
+    def claim(self, entity: str, *, limit: int = 500) -> Sequence[Claim]:
+        """Rows that the partner left for us, oldest first, ours for a while; see `acknowledge`. Raises as `fetch`.
+
+        Raises:
+            HandlerError: the partner is asked for changes, and leaves none.
+        """
+        with self._named(f"{entity}.claim"):
+            return self._queue().claim(self.entity(entity), limit=limit)
+
+    def acknowledge(
+        self, entity: str, *, done: Sequence[int] = (), rejected: Sequence[Rejection] = ()
+    ) -> int:
+        """What became of claimed rows, by their `seq`; after the commit of what was made of them. How many were still ours: the
+        others come again, and are found to be done. Raises as `claim`."""
+        with self._named(f"{entity}.acknowledge"):
+            return self._queue().acknowledge(self.entity(entity), done, rejected)
+
+    def _queue(self) -> Queue:
+        if not isinstance(self.backend, Queue):
+            raise HandlerError(
+                f"The partner {self.name} leaves nothing to be claimed.", advice="Ask it for changes: fetch."
+            )
+        return self.backend
+
     def ping(self) -> Pong:
         """Whether the partner can be reached. Raises PartnerError."""
         with self._named("ping"):
@@ -281,7 +327,7 @@ class EntityPartner:
             fault_reason=None if error is None else str(error),
             reference=document.reference,
             request=request if whole else None,
-            reply=(written.reply or getattr(error, "reply", b"")) or None if whole else None,
+            reply=(written.reply if error is None else error.reply) or None if whole else None,
         )
 
     def ask(self, document: Document) -> Answer:

@@ -7,17 +7,18 @@ A record's values are str, int, Decimal, bool, date, datetime (always with a zon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bridge.delivery.policy import Answer, Rules
 from bridge.delivery.sender import Delivery, Document
 
 if TYPE_CHECKING:
     from bridge.partners.entities import Entity
+    from bridge.partners.mappings import Given
 
 Verb = Literal["create", "update", "upsert", "delete"]
 VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
@@ -47,6 +48,7 @@ class Query:
         limit: records of a page, at most; a partner may give fewer.
         ids: these only.
         where: fields that equal these values.
+        between: (field, first, before): a field whose value is `first` or later, and before `before`; None: no such end.
         order: by id (code point order), or by the moment of the change and then the id, which lets a reader stop anywhere.
         deleted: what was deleted is asked for too, where the partner can tell.
     """
@@ -57,8 +59,19 @@ class Query:
     limit: int = 500
     ids: tuple[str, ...] = ()
     where: Mapping[str, Any] | None = None
+    between: tuple[str, Any, Any] | None = None
     order: Literal["id", "changed"] = "id"
     deleted: bool = False
+
+    def wants(self, values: Mapping[str, Any]) -> bool:
+        """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
+        if self.where and any(values.get(name) != value for name, value in self.where.items()):
+            return False
+        if self.between is None:
+            return True
+        name, first, before = self.between
+        value = values.get(name)
+        return value is not None and (first is None or value >= first) and (before is None or value < before)
 
 
 class Page(NamedTuple):
@@ -90,6 +103,24 @@ class Written(NamedTuple):
     request: bytes = b""
     reply: bytes = b""
     status: int | None = None
+
+
+class Claim(NamedTuple):
+    """A row of a staging table that is ours for a while. `seq` names it; `verb` is what is to be done with the record."""
+
+    seq: int
+    verb: Verb
+    record: Record
+    message_id: str | None = None
+    attempts: int = 1
+
+
+class Rejection(NamedTuple):
+    """Why a claimed row is not moved: a word for programs, and a sentence for people, who read it beside the row."""
+
+    seq: int
+    reason: str
+    explanation: str
 
 
 class Backend(Protocol):
@@ -141,6 +172,21 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class Queue(Protocol):
+    """What a backend implements besides where the partner leaves its changes for us, instead of being asked for them."""
+
+    def claim(self, entity: Entity, *, limit: int = 500) -> Sequence[Claim]:
+        """The oldest rows that are to be moved, ours for a while; of each record one at most. Empty where nothing waits."""
+        ...
+
+    def acknowledge(
+        self, entity: Entity, done: Sequence[int] = (), rejected: Sequence[Rejection] = ()
+    ) -> int:
+        """What became of claimed rows, by their `seq`, once that is committed here. How many were still ours."""
+        ...
+
+
 class Partner(Protocol):
     """A system that we call, whatever its kind. Used by several threads."""
 
@@ -157,7 +203,7 @@ class Partner(Protocol):
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
     ) -> Document:

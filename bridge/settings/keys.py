@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bridge.settings.fields import zone_of
 from bridge.settings.partner import Partner
+from bridge.settings.reconcile import Reconcile
 from bridge.settings.sections import (
     Contracts,
     Data,
@@ -65,6 +66,7 @@ class Settings:
     roles: Mapping[str, Role] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
+    reconcile: Mapping[str, Reconcile] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
 
@@ -121,6 +123,7 @@ NAMED_SECTIONS: Mapping[str, type] = {
     "roles": Role,
     "services": Service,
     "partners": Partner,
+    "reconcile": Reconcile,
 }
 """Sections that come once for each name: `[services.orders]`."""
 

@@ -13,7 +13,7 @@ from bridge.settings.fields import WSS_REFERENCE_HELP, WssReference, setting
 class Partner:
     """One system that we call: `[partners.NAME]`, `bridge.partner("NAME")`."""
 
-    kind: Literal["soap", "rest", "staging", "database", "fxiaoke", "zoho"] = setting(
+    kind: Literal["soap", "rest", "staging", "database", "fxiaoke", "zoho", "salesforce"] = setting(
         "soap",
         "How it is reached: by its WSDL; by REST and JSON; by staging tables in a database between it and us; by its own tables; or a "
         "vendor's own way.",
@@ -28,7 +28,9 @@ class Partner:
         "URL of the database, for the kinds staging and database: `postgresql+psycopg://user:password@host/name`.",
         secret=True,
     )
-    client_id: str = setting("", "For OAuth2, or a vendor's name for it (Fxiaoke: appId).")
+    client_id: str = setting(
+        "", "For OAuth2, or a vendor's name for it (Fxiaoke: appId; Salesforce: the OrganizationId)."
+    )
     client_secret: str = setting("", "Its secret (Fxiaoke: appSecret).", secret=True)
     refresh_token: str = setting(
         "", "A token that was granted once and gets access tokens (Fxiaoke: permanentCode).", secret=True

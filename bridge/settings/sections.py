@@ -285,7 +285,7 @@ class Erp:
     """The shipped ERP: which parts of it answer, and how this company keeps its stock, buys and sells."""
 
     modules: tuple[str, ...] = setting(
-        ("purchasing", "inventory", "suppliers", "sales"),
+        ("purchasing", "inventory", "suppliers", "customers", "catalog", "sales", "receivables"),
         "Which contracts of wsdl/erp are answered. What one would ask of another that is left out, it does without.",
     )
     warehouses: tuple[str, ...] = setting(

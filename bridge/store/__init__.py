@@ -22,6 +22,10 @@ amounts and quantities are scaled integers.
 
 from __future__ import annotations
 
+from bridge.store import (
+    reconciliation_tables,  # noqa: F401 - puts its tables into the metadata
+    token_tables,  # noqa: F401 - puts its table into the metadata
+)
 from bridge.store.database import Store
 from bridge.store.journal import Direction, Entry, ExchangeRecord, Journal, Verdict
 from bridge.store.session import Session, Transaction

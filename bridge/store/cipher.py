@@ -1,6 +1,6 @@
 """What of the store is encrypted, and how: columns, places, the form of what is kept.
 
-Sealed are the envelopes of the journal and what it quotes of them, documents that must leave, and answers kept for repeats. `SEALED`
+Sealed are the envelopes of the journal and what it quotes of them, documents that must leave, answers kept for repeats, and access tokens. `SEALED`
 is the one list; `bridge.atrest` has the keys. What is kept of a `bytes` column is
 
     "\\0SB" 0x01 | number of the data key, 4 bytes | nonce, 12 bytes | ciphertext with its tag (AES-256-GCM)
@@ -40,6 +40,8 @@ SEALED: Final = (
     SealedColumns("journal", "exchange_id", ("request", "reply"), ("violations", "fault_reason")),
     SealedColumns("outbox", "entry_id", (), ("headers", "payload")),
     SealedColumns("idempotency", "id", (), ("headers", "answer")),
+    SealedColumns("difference", "reconciliation_id", (), ("content",)),
+    SealedColumns("partner_token", "partner", (), ("content",)),
     SealedColumns("credential", "caller", (), ("secret",), kind="wss_password"),
 )
 

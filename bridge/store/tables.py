@@ -439,3 +439,24 @@ audit_checkpoint = Table(
 )
 """The last entry of the chains at a moment, as JSON, signed; `previous` is the digest of the checkpoint before. `id` counts without
 gaps."""
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("notification_id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_notification_at", "at"),
+    sqlite_with_rowid=False,
+)
+"""What a partner told of its own accord, by the partner's id: so that what is told twice is acted upon once."""
+
+notified_record = Table(
+    "notified_record",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""When the newest state of a record that was told of was made: what is older comes too late."""

@@ -292,7 +292,15 @@ def test_validate_of_a_file_that_is_not_there_says_so(folder: Path) -> None:
 
 def test_check_passes_the_shipped_bridge(folder: Path) -> None:
     content = answer(folder, "check")
-    assert content["services"] == ["inventory", "purchasing", "sales", "suppliers"]
+    assert content["services"] == [
+        "catalog",
+        "customers",
+        "inventory",
+        "purchasing",
+        "receivables",
+        "sales",
+        "suppliers",
+    ]
     assert content["mistakes"] == []
 
 

@@ -14,17 +14,19 @@ from lxml import etree
 from bridge import shipped
 from tests.acceptance.shipped_erp import ROOT, SAMPLES, environment
 
-FOLDER = SAMPLES / "events"
 OPERATIONS = [
-    operation.get("name")
-    for operation in etree.parse(shipped.contracts("crm")["events"]).iterfind("{*}portType/{*}operation")
+    (name, operation.get("name"))
+    for name, wsdl in shipped.contracts("crm").items()
+    for operation in etree.parse(wsdl).iterfind("{*}portType/{*}operation")
 ]
 
+each_operation = pytest.mark.parametrize(("contract", "operation"), OPERATIONS)
 
-def verdicts(operation: str) -> dict[str, tuple[str, ...]]:
+
+def verdicts(contract: str, operation: str) -> dict[str, tuple[str, ...]]:
     """Paths of the violations by file; a valid one has none."""
     found = {}
-    for line in (FOLDER / operation / "verdicts.txt").read_text(encoding="utf-8").splitlines():
+    for line in (SAMPLES / contract / operation / "verdicts.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             file, verdict, *paths = line.split()
             assert (verdict == "valid") == (not paths), line
@@ -35,9 +37,13 @@ def verdicts(operation: str) -> dict[str, tuple[str, ...]]:
 @pytest.fixture(scope="module")
 def reports() -> dict[Path, dict[str, Any]]:
     """What the command says of every sample, by its file."""
-    files = sorted(FOLDER.glob("*/*.xml"))
+    return {file: report for name in shipped.contracts("crm") for file, report in reported(name).items()}
+
+
+def reported(contract: str) -> dict[Path, dict[str, Any]]:
+    files = sorted((SAMPLES / contract).glob("*/*.xml"))
     done = subprocess.run(
-        [sys.executable, "-m", "bridge", "validate", *map(str, files), "--wsdl", "events", "--json"],
+        [sys.executable, "-m", "bridge", "validate", *map(str, files), "--wsdl", contract, "--json"],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -49,12 +55,13 @@ def reports() -> dict[Path, dict[str, Any]]:
     return {Path(one["file"]): one for one in json.loads(done.stdout)["files"]}
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@each_operation
 def test_each_message_is_what_is_written_beside_it(
-    reports: dict[Path, dict[str, Any]], operation: str
+    reports: dict[Path, dict[str, Any]], contract: str, operation: str
 ) -> None:
-    expected = verdicts(operation)
-    found = {file: report for file, report in reports.items() if file.parent.name == operation}
+    expected = verdicts(contract, operation)
+    folder = SAMPLES / contract / operation
+    found = {file: report for file, report in reports.items() if file.parent == folder}
     assert set(expected) == {file.name for file in found}
     for file, report in found.items():
         told = tuple(sorted(violation["path"] for violation in report.get("violations") or []))
@@ -62,11 +69,11 @@ def test_each_message_is_what_is_written_beside_it(
         assert report["valid"] == (not file.name.startswith("bad-"))
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_event_has_requests_and_replies_good_and_bad_and_a_fault_in_both_soap_versions(
-    operation: str,
+@each_operation
+def test_every_operation_has_requests_and_replies_good_and_bad_and_a_fault_in_both_soap_versions(
+    contract: str, operation: str
 ) -> None:
-    files = set(verdicts(operation))
+    files = set(verdicts(contract, operation))
     for start in ("good-", "bad-", "reply-", "bad-reply-", "fault-"):
         assert any(file.startswith(start) for file in files), start
     for start in ("good-", "bad-", "reply-"):

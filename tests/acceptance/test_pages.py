@@ -11,7 +11,7 @@ from lxml import etree
 from tests.acceptance.shipped_erp import Answer, ErpProcess
 
 
-@pytest.fixture(params=["purchasing", "inventory", "suppliers", "sales"])
+@pytest.fixture(params=["purchasing", "inventory", "suppliers", "customers", "sales"])
 def page(erp: ErpProcess, request: pytest.FixtureRequest) -> etree._Element:
     return etree.HTML(erp.request("GET", f"/services/{request.param}").text)
 

@@ -107,6 +107,7 @@ def _short(header: Header, lines: Sequence[Line], call: Call) -> list[ShortLine]
             warehouse=warehouse_of(header),
             on=date.fromisoformat(line.due_date),
             now=call.now,
+            today=call.today,
         )
         if available - before < line.quantity:
             short.append(ShortLine(line.line_number, line.quantity, max(available - before, 0)))

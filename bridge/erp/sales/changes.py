@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from bridge.erp.call import Call
+from bridge.erp.currencies import known_currency
 from bridge.erp.orders import CancellationRow, changed_at, same_revision, total_fits
 from bridge.erp.references import Rules
 from bridge.erp.sales.asking import list_prices, refuse_blocked
@@ -46,8 +47,9 @@ def change_sales_order(
 ) -> Reply:
     """Replace header and lines, and judge the order anew.
 
-    Faults: NotFound, InvalidState, RevisionMismatch, InvalidReference (customer, price), LimitExceeded (total).
+    Faults: UnknownCurrency, NotFound, InvalidState, RevisionMismatch, InvalidReference (customer, price), LimitExceeded (total).
     """
+    known_currency(request.order.currency, "/ChangeSalesOrder/order/currency", call)
     found = locked(call, request.orderNumber)
     state = moved(found, "change", call)
     same_revision(KIND, found, request.revision, call)

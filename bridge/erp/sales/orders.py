@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from bridge.erp.call import Call, sender
+from bridge.erp.currencies import known_currency
 from bridge.erp.documents import note_of, without_none
 from bridge.erp.orders import not_found, total_fits
 from bridge.erp.references import Rules
@@ -48,7 +49,9 @@ def create_sales_order(
     rules: Rules = Rules(),  # noqa: B008 - frozen
     tell: Tell | None = None,
 ) -> Reply:
-    """Store a new order, and judge it. Faults: LimitExceeded (total), InvalidReference (customer, price), KeyReused."""
+    """Store a new order, and judge it. Faults: UnknownCurrency, LimitExceeded (total), InvalidReference (customer, price),
+    KeyReused."""
+    known_currency(request.order.currency, "/CreateSalesOrder/order/currency", call)
     listed = list_prices("CreateSalesOrder", request.order, call, rules)
     header, lines = content(request.order, listed)
     total_fits(header.total, "/CreateSalesOrder/order", call)

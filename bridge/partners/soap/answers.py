@@ -23,7 +23,6 @@ from __future__ import annotations
 import re
 import time
 from functools import lru_cache
-from http import HTTPStatus
 
 from bridge.errors import (
     DeliveredUnreadable,
@@ -34,16 +33,15 @@ from bridge.errors import (
     Unauthorised,
     Unavailable,
 )
-from bridge.partners.soap.wire import IN_DOUBT, Answer, retry_after
+from bridge.partners.http.outcomes import MOVED, NOT_LET_IN, busy, moved, named
+from bridge.partners.http.wire import IN_DOUBT, Answer, retry_after
 from bridge.soap.envelope import Envelope, open_envelope
 from bridge.soap.limits import Limits
 from bridge.soap.media import Version
 from bridge.soap.text import echo
 from bridge.soap.xml import parse
 
-_MOVED = frozenset({301, 302, 307, 308})
 _ELSEWHERE = frozenset({404, 405, 408, 410, 421, 426})
-_NOT_LET_IN = frozenset({401, 403, 407})
 _XML = re.compile(r"(?:text|application)/(?:[\w.+-]+\+)?xml", re.IGNORECASE)
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]{0,100}>\s*([^<]{1,200})", re.IGNORECASE)
@@ -55,14 +53,14 @@ def read(answer: Answer, version: Version, limits: Limits, *, one_way: bool) -> 
     Raises PartnerError, by the table above.
     """
     status = answer.status_code
-    if status in _NOT_LET_IN:
+    if status in NOT_LET_IN:
         raise Unauthorised(
-            f"The partner answered {_named(status)}: it does not let us in, and nothing was done.",
+            f"The partner answered {named(status)}: it does not let us in, and nothing was done.",
             status=status,
             advice="Correct `username` and `password` before anything is sent again: many lock an account.",
         )
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
-        raise _busy(answer)
+        raise busy(answer)
     good = 200 <= status < 300
     if good and one_way and not answer.content.strip():
         return None
@@ -108,14 +106,9 @@ def _unreadable(answer: Answer, why: str) -> PartnerError:
 def _without_envelope(answer: Answer, what: str) -> PartnerError:
     """No usable envelope: the HTTP status alone decides."""
     status = answer.status_code
-    said = f"The partner answered {_named(status)} with {what}".rstrip(".") + "."
-    if status in _MOVED:
-        place = echo(answer.headers.get("Location") or "an address it does not name", 300)
-        return Unavailable(
-            f"The partner answered {_named(status)}: the service is at {place}. Nothing was done, and nothing was sent there.",
-            status=status,
-            advice="Where that is right, set `endpoint` to it; then it is safe to repeat.",
-        )
+    said = f"The partner answered {named(status)} with {what}".rstrip(".") + "."
+    if status in MOVED:
+        return moved(answer)
     if status in _ELSEWHERE:
         return Unavailable(
             f"{said} Nothing acted on the request at this address.",
@@ -128,17 +121,6 @@ def _without_envelope(answer: Answer, what: str) -> PartnerError:
     return InDoubt(said, status=status, advice=IN_DOUBT)
 
 
-def _busy(answer: Answer) -> Unavailable:
-    seconds = retry_after(answer.headers, time.time())
-    when = "later" if seconds is None else f"in {seconds:.0f} second{'' if round(seconds) == 1 else 's'}"
-    return Unavailable(
-        f"The partner answered {_named(answer.status_code)}: it did not take the request.",
-        status=answer.status_code,
-        retry_after=seconds,
-        advice=f"Come back {when}; repeating is safe.",
-    )
-
-
 def _page(answer: Answer, media_type: str) -> str:
     if not answer.content.strip():
         return "nothing"
@@ -149,13 +131,6 @@ def _page(answer: Answer, media_type: str) -> str:
     if media_type == "multipart/related":
         return "attachments (multipart/related), which are not supported"
     return f"{echo(media_type, 100)} instead of SOAP"
-
-
-def _named(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
 
 
 DELIVERED = "Never repeat it: it was done. Tell the partner what breaks its contract; a bridge's journal has the reply."

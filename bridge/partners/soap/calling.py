@@ -43,10 +43,10 @@ from bridge.errors import (
     Refusal,
     Unpresentable,
 )
+from bridge.partners.http.wire import Answer
 from bridge.partners.soap import answers, faults
 from bridge.partners.soap.answers import DELIVERED
 from bridge.partners.soap.security import Security
-from bridge.partners.soap.wire import Answer
 from bridge.soap.addressing import UNDERSTOOD
 from bridge.soap.envelope import Envelope, check_understood, seal, without_soap_attributes
 from bridge.soap.limits import Limits

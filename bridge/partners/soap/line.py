@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import difflib
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -37,13 +36,13 @@ from bridge.fields.masking import Secrets
 from bridge.fields.masking import values as values_of
 from bridge.fields.words import clean
 from bridge.ids import entry_iri, exchange_iri, new_exchange_id
+from bridge.partners.http.endpoint import endpoint_of
+from bridge.partners.http.wire import Answer, Times, Wire, request_head
 from bridge.partners.journal import verdict_of, violations_of
 from bridge.partners.soap.answers import read as read_answer
-from bridge.partners.soap.connection import Endpoint
 from bridge.partners.soap.documents import payload_of
 from bridge.partners.soap.ports import AddressingOf, Target, addressing_headers, choose, soap_action
 from bridge.partners.soap.security import security_of
-from bridge.partners.soap.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import Limits
 from bridge.soap.masking import masked, outside_parser
@@ -127,7 +126,7 @@ class Line:
         secure = self._parts.scheme == "https"
         self.security = security_of(settings, contract, secure=secure)
         self._wire = Wire(
-            _endpoint(self._parts.hostname or "", self._parts.port, secure, settings),
+            endpoint_of(self._parts, settings),
             max_bytes=settings.max_reply_bytes,
             max_ratio=limits.max_compressed_ratio,
         )
@@ -349,21 +348,3 @@ class Line:
             error.partner, error.exchange_id = self.name, course.id
             raise
         return Pong(answer.status_code, time.perf_counter() - started)
-
-
-def _endpoint(host: str, port: int | None, secure: bool, settings: Partner) -> Endpoint:
-    """Raises SettingsError for certificates that cannot be read."""
-    if not secure:
-        return Endpoint(host, port or 80)
-    try:
-        context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if settings.certificate is not None:
-            key = settings.certificate_key
-            context.load_cert_chain(str(settings.certificate), str(key) if key else None)
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"A certificate of the partner's settings cannot be used: {error}.",
-            advice="Check `ca`, `certificate` and `certificate_key`: PEM files, and the key without a password.",
-        ) from error
-    return Endpoint(host, port or 443, context)

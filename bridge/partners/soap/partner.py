@@ -26,7 +26,7 @@ from typing import Any
 from lxml import etree
 
 from bridge import contract as contracts
-from bridge.contract import Contract
+from bridge.contract import Contract, Operation
 from bridge.delivery.policy import Answer as PolicyAnswer
 from bridge.delivery.policy import Rules
 from bridge.delivery.sender import Delivery, Document
@@ -37,8 +37,10 @@ from bridge.errors import (
     Unpresentable,
 )
 from bridge.ids import new_exchange_id
+from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners.entities import Entity, PartnerFile
 from bridge.partners.journal import OutgoingJournal
+from bridge.partners.mappings import Given, Mappings
 from bridge.partners.partner import Page, Query, Totals
 from bridge.partners.soap.documents import check_name, delivery_of, headers_of, rules_of
 from bridge.partners.soap.headers import header_blocks
@@ -84,6 +86,7 @@ class SoapPartner:
         accept: puts what `send` is given into the outbox; None: there is none.
         operation: only ports that offer it (a key) are looked at.
         entities: what can be read of it, and how (docs/partner-files.md).
+        mappings: finds the files that `send` is given.
         limits: of the size and shape of replies, beside `max_reply_bytes`.
         journal: where exchanges are written down; None: nowhere.
         before_call: called when the request is ready and nothing has left; what it raises stops the call.
@@ -107,6 +110,7 @@ class SoapPartner:
         accept: Callable[[NewEntry], None] | None = None,
         operation: str = "",
         entities: PartnerFile | None = None,
+        mappings: Mappings | None = None,
         **options: Any,
     ) -> None:
         self.contract = contract if isinstance(contract, Contract) else contracts.load(contract)
@@ -126,6 +130,8 @@ class SoapPartner:
         self._reading = Reading(self.contract, entities, self.call)
         self._journal = journal
         self._accept = accept
+        self._mappings = Mappings() if mappings is None else mappings
+        self._inputs: dict[str, Shape] = {}
         self._ask: Asks | None = None
 
     def __repr__(self) -> str:
@@ -224,7 +230,7 @@ class SoapPartner:
         operation: str,
         values: Any = None,
         *,
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Given | None = None,
         ordering_key: str | None = None,
         reference: str | None = None,
         headers: Mapping[str, Any] | None = None,
@@ -235,13 +241,15 @@ class SoapPartner:
         Args:
             operation: its key in the contract.
             values: as for `call`.
-            mapping: makes the values that the operation takes out of `values`.
+            mapping: makes the values that the operation takes out of `values`: a function, or a mapping's file, from the folder
+                of the settings on (docs/mapping.md).
             ordering_key: documents with the same one reach the partner one after the other, in this order. None: in no order.
             reference: the document's number, by which people find it.
             headers: as for `call`, without credentials.
 
         Raises:
             Unpresentable: what is to be sent breaks the contract; nothing was accepted.
+            MappingError: the values do not go through the mapping. SettingsError: its file is wrong.
             HandlerError: there is no such operation, no transaction, or no outbox; an ordering key or a reference that is
                 empty, or longer than 500 bytes.
             TypeError: the values are of another contract's class.
@@ -254,7 +262,9 @@ class SoapPartner:
         method, _ = self._line.method(operation)
         check_name("ordering key", ordering_key)
         check_name("reference", reference)
-        given = values if mapping is None else mapping(values)
+        given = values
+        if mapping is not None:
+            given = self._mappings.take(mapping, lambda: self._input(method.operation))(values)
         entry_id = new_exchange_id()
         document = Document(
             entry_id,
@@ -277,6 +287,13 @@ class SoapPartner:
             )
         )
         return document
+
+    def _input(self, operation: Operation) -> Shape:
+        """The shape of what an operation takes; one object for each."""
+        known = self._inputs.get(operation.key)
+        if known is None:
+            known = self._inputs.setdefault(operation.key, shape_of(self.contract, operation))
+        return known
 
     # -- records, where a file says how they are read
 

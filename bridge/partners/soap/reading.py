@@ -99,8 +99,8 @@ class Reading:
         found = _at(reply, one.records)
         values = found if isinstance(found, list) else ([] if found is None else [found])
         records = [_record(one, value) for value in values]
-        if query.where:
-            records = [one for one in records if all(one.values.get(k) == v for k, v in query.where.items())]
+        if query.where or query.between:
+            records = [one for one in records if query.wants(one.values)]
         following = _at(reply, one.at["next"]) if "next" in one.at else None
         return Page(records, None if following in (None, "") else str(following))
 

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.integration.erp.desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +36,19 @@ def _beside(name: str) -> ModuleType:
 @pytest.fixture
 def postgresql_url(emptied_postgresql_url: str) -> str:
     return emptied_postgresql_url
+
+
+@pytest.fixture
+def desk(store_url: str) -> Iterator[Desk]:
+    """The shipped ERP, asked by envelopes; once on each database."""
+    made = Desk(store_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def told_desk(store_url: str) -> Iterator[Desk]:
+    """The same, which tells a CRM what happens."""
+    made = Desk(store_url, told=True)
+    yield made
+    made.close()

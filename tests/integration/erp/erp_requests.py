@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from bridge.erp.customers import find_customers, get_customer, upsert_customer
 from bridge.erp.inventory import (
     count_stock,
     get_reservation,
@@ -353,3 +354,28 @@ def all_movements(store: Store, **filters: Any) -> list[dict[str, Any]]:
         if "nextPage" not in page:
             return listed
         page = movements(store, **filters, pageToken=page["nextPage"])
+
+
+# -- customers
+
+
+def customer(code: str = "CUST-1", name: str = "Nordwind Maschinenbau GmbH", **fields: Any) -> Given:
+    empty: dict[str, Any] = {"otherName": [], "address": [], "contact": []}
+    return Given(**{"code": code, "name": name, "country": "DE", **empty, **fields})
+
+
+def upsert_one(
+    store: Store, wanted: Given, *accepted: str, revision: int | None = None, now: datetime | None = None
+) -> Any:
+    """UpsertCustomer; `accepted` are the codes that somebody has looked at."""
+    given = Given(requestId=request_id(), customer=wanted, revision=revision, acceptDuplicates=list(accepted))
+    return store.run(lambda transaction: upsert_customer(given, Call(transaction, now=now)))
+
+
+def read_customer(store: Store, code: str) -> Any:
+    return store.run(lambda transaction: get_customer(Given(code=code), Call(transaction)))
+
+
+def found_customers(store: Store, **wanted: Any) -> Any:
+    """A page of FindCustomers."""
+    return store.run(lambda transaction: find_customers(Given(**wanted), Call(transaction)))

@@ -88,6 +88,16 @@ def test_a_total_that_cannot_be_kept_is_refused(sales: ModuleType, store: Store)
     assert sales.orders(store)["order"] == []
 
 
+def test_a_currency_that_there_is_not_is_refused(sales: ModuleType, store: Store) -> None:
+    number = sales.create(store, sales.order(("1", "1")))["orderNumber"]
+    for act in (
+        lambda: sales.create(store, sales.order(("1", "1"), currency="EUX")),
+        lambda: sales.change(store, number, 1, sales.order(("1", "1"), currency="EUX")),
+    ):
+        with pytest.raises(sales.Fault, match="UnknownCurrency"):
+            act()
+
+
 def test_every_revision_stays_readable(sales: ModuleType, store: Store) -> None:
     number = sales.create(store, sales.order(("1", "1.00")))["orderNumber"]
     made = [sales.get(store, orderNumber=number)["order"]]

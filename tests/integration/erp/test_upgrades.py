@@ -236,7 +236,133 @@ def rows() -> dict[str, dict[str, Any]]:
         "data_key_wrap": {"data_key_id": 1, "wrapped_by": "name", "wrapped": b"w"},
         "audit_entry": {"chain": "c", "seq": 1, "at": AT, "event": "started", "digest": b"d", "hash": b"h"},
         "audit_checkpoint": {"at": AT, "heads": "{}", "signed_by": "k", "signature": b"s"},
-    } | sales_rows()
+        "notification": {"partner": "p", "notification_id": "n", "at": AT},
+        "notified_record": {"partner": "p", "record_id": "r", "changed_at": AT},
+        "reconciliation": {"rule": "r", "source": "a.b", "target": "c.d", "started_at": AT},
+        "difference": {
+            "reconciliation_id": 1,
+            "kind": "missing",
+            "cause": "never sent",
+            "record_key": "K",
+            "state": "open",
+            "content": "{}",
+        },
+        **customer_rows(),
+        **tokens(),
+        **catalog_rows(),
+        **sales_rows(),
+    }
+
+
+def customer_rows() -> dict[str, dict[str, Any]]:
+    return {
+        "customer": {
+            "code": "CUST-1",
+            "revision": 1,
+            "country": "DE",
+            "blocked": 0,
+            "credit_grade": "B",
+            "credit_limit": 500_000_000,
+            "credit_currency": "EUR",
+            "details": json.dumps({"code": "CUST-1", "name": "Customer", "country": "DE"}),
+            "normal": json.dumps({"name": "Customer", "matchName": "customer"}),
+            "exchange_id": "x-1",
+            "created_at": AT,
+            "changed_at": AT,
+        },
+        "customer_match": {"match_key": 1, "customer_id": 1},
+    }
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """Rows of access tokens."""
+    return {
+        "partner_token": {
+            "partner": "crm",
+            "credentials": "digest",
+            "content": "{}",
+            "expires_at": AT,
+            "requested": "[]",
+            "blocked_until": 0,
+            "lease_no": 1,
+            "lease_until": 0,
+        }
+    }
+
+
+def catalog_rows() -> dict[str, dict[str, Any]]:
+    """Of the catalog and of receivables."""
+    written = {"exchange_id": "x-1", "created_at": AT, "changed_at": AT}
+    of_request = {"partner": "", **written}
+    account = {"customer": "CU-1", "currency": "EUR"}
+    return {
+        "catalog_item": {"sku": "S", "revision": 1, "status": "active", "details": "{}", **written},
+        "catalog_gtin": {"gtin": "4006381333931", "sku": "S"},
+        "price_list": {"code": "STD", "currency": "EUR", "revision": 1, **written},
+        "standard_price_list": {"currency": "EUR", "price_list": "STD"},
+        "price": {
+            "price_list": "STD",
+            "sku": "S",
+            "quantity_from": 1_000_000,
+            "valid_from": "2026-01-01",
+            "unit_price": 1_500_000,
+            "withdrawn": 0,
+            **written,
+        },
+        "customer_account": {**account, "open": 20_000, "on_account": 5_000, "revision": 2},
+        "invoice": {
+            **of_request,
+            **account,
+            "request_id": "old-6",
+            "state": "partiallyPaid",
+            "invoice_date": "2026-02-25",
+            "due_date": "2026-03-25",
+            "net": 30_000,
+            "tax": 0,
+            "total": 30_000,
+            "paid": 10_000,
+            "credited": 0,
+            "open": 20_000,
+            "details": json.dumps({"customer": {"code": "CU-1", "name": "Customer"}}),
+        },
+        "invoice_line": {
+            "invoice_id": 1,
+            "line_number": 10,
+            "position": 1,
+            "sku": "S",
+            "item": json.dumps({"sku": "S"}),
+            "quantity": 2_000_000,
+            "unit": "H87",
+            "unit_price": 1_500_000,
+            "amount": 30_000,
+        },
+        "credit_note": {
+            "invoice_id": 1,
+            "total": 30_000,
+            "reason": "never",
+            "exchange_id": "x-1",
+            "created_at": AT,
+        },
+        "payment": {
+            **of_request,
+            **account,
+            "request_id": "old-7",
+            "revision": 1,
+            "received_on": "2026-03-20",
+            "amount": 15_000,
+            "allocated": 10_000,
+            "on_account": 5_000,
+            "details": "{}",
+        },
+        "payment_allocation": {
+            "payment_id": 1,
+            "entry": 1,
+            "invoice_id": 1,
+            "amount": 10_000,
+            "exchange_id": "x-1",
+            "allocated_at": AT,
+        },
+    }
 
 
 def sales_rows() -> dict[str, dict[str, Any]]:

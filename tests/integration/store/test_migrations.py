@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, text
 
+import bridge.erp.shipped  # noqa: F401 - every module's tables
 import bridge.erp.tables as erp_tables
 from bridge.errors import StoreError
 from bridge.store import Store, schema

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.partners.soap.response import Response
+from bridge.partners.http.response import Response
 
 
 class Socket:

@@ -1,4 +1,4 @@
-"""HTTP towards a partner: one POST, one answer, within limits, never twice.
+"""HTTP towards a partner: one request, one answer, within limits, never twice.
 
 No redirect is followed, nothing is repeated, no proxy or password is taken from the environment. What stops an exchange
 becomes the outcome it means, by one fact above all: whether any byte of the request had been written.
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bridge.errors import InDoubt, NotSent, PartnerError, Refusal, Unauthorised
-from bridge.partners.soap.connection import Connection, DeadlinePassed, Endpoint, Watch
-from bridge.partners.soap.response import Headers, Response
+from bridge.partners.http.connection import Connection, DeadlinePassed, Endpoint, Watch
+from bridge.partners.http.response import Headers, Response
 from bridge.soap.limits import Limits
 from bridge.soap.media import BodyDecoder
 
@@ -73,7 +73,8 @@ class Wire:
     def exchange(self, head: bytes, body: bytes, times: Times) -> Answer:
         """Sends a request, and reads its answer to the end.
 
-        `head` is the request line with all its headers and the empty line; it asks for `keep-alive` or not.
+        `head` is the request line with all its headers and the empty line; it asks for `keep-alive` or not. An answer to HEAD has no
+        body and would be waited for: none is sent.
 
         Raises:
             NotSent: nothing was written.

@@ -1,0 +1,1 @@
+"""Story 4: whether two partners hold the same figures; `run.py` has the order of its steps."""
