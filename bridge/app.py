@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
+    from bridge.sync import Flows
 
 _DAY = 86_400.0
 _BACKUP = "backup"
@@ -173,6 +174,22 @@ class Bridge:
         if self.store is None:
             raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
         return Deliveries(self.store, self.settings, self.any_partner)
+
+    @made_once
+    def flows(self) -> Flows:
+        """Records that move between partners by themselves: run one, hand over what somebody told of, see what could not go through
+        (docs/flows.md).
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.sync import Flows
+
+        if self.store is None:
+            raise HandlerError(
+                "The bridge runs without a store.", advice="Flows keep in one how far they are."
+            )
+        return Flows(self.store, self.settings, self.any_partner, self.mappings.load, self.audit)
 
     @made_once
     def reconciliations(self) -> Reconciliations:
@@ -487,7 +504,8 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP):
+        flows = ("flows", *(f"flow {one}" for one in self.settings.flows))
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -519,6 +537,8 @@ class Bridge:
             built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
         if any(rule.cron for rule in self.settings.reconcile.values()):
             built_in.extend(self.reconciliations.schedules())
+        if self.settings.flows:
+            built_in.extend(self.flows.schedules())
         return (*built_in, *self.schedules.values())
 
     def backup_rule(self) -> Cron:

@@ -241,8 +241,8 @@ class Retention:
     )
     undelivered: float = setting(
         400.0,
-        "Documents that were refused, could not be read or have expired. As long as the journal: what did not arrive is asked "
-        "about latest.",
+        "Documents that were refused, could not be read or have expired, and problems of flows that are settled. As long as the journal: what "
+        "did not arrive is asked about latest.",
         unit="days",
         least=0,
         most=36_500,

@@ -43,6 +43,8 @@ SEALED: Final = (
     SealedColumns("difference", "reconciliation_id", (), ("content",)),
     SealedColumns("partner_token", "partner", (), ("content",)),
     SealedColumns("credential", "caller", (), ("secret",), kind="wss_password"),
+    SealedColumns("flow_link", "name", (), ("source_known", "target_known", "sent", "read")),
+    SealedColumns("flow_problem", "name", (), ("explanation", "repair", "record")),
 )
 
 

@@ -248,9 +248,39 @@ def rows() -> dict[str, dict[str, Any]]:
             "content": "{}",
         },
         **customer_rows(),
+        **flow_rows(),
         **tokens(),
         **catalog_rows(),
         **sales_rows(),
+    }
+
+
+def flow_rows() -> dict[str, dict[str, Any]]:
+    link = {"flow": "accounts", "name": "n", "source_id": "A-1", "target_id": "C-1"}
+    problem = {"flow": "accounts", "name": "n", "side": "source", "record_id": "A-2", "stage": "map"}
+    return {
+        "flow_state": {"flow": "accounts", "watermark": AT, "full_number": 1, "lease_no": 3},
+        "flow_link": {
+            **link,
+            "revision": 1,
+            "state": "moved",
+            "source_hash": b"h",
+            "bounces": 0,
+            "again": 0,
+            "seen": 1,
+            "changed_at": AT,
+            "sent": "{}",
+        },
+        "flow_sent": {"entry_id": "e-1", "flow": "accounts", "link_id": 1, "kind": "there"},
+        "flow_problem": {
+            **problem,
+            "state": "open",
+            "times": 1,
+            "first_at": AT,
+            "last_at": AT,
+            "explanation": "no such level",
+            "repair": "add it",
+        },
     }
 
 
