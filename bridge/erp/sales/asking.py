@@ -105,7 +105,8 @@ def _short(header: Header, lines: Sequence[Line], call: Call) -> list[ShortLine]
             call.session,
             line.sku,
             warehouse=warehouse_of(header),
-            on=date.fromisoformat(line.due_date),
+            # A day that has passed means as soon as can be.
+            on=max(date.fromisoformat(line.due_date), call.today),
             now=call.now,
             today=call.today,
         )
