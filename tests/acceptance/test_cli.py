@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from bridge.erp.shipped import MODULES
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 GOOD_ORDER = SAMPLES / "purchasing/CreatePurchaseOrder/good-1-line-soap11.xml"
@@ -35,8 +37,7 @@ CONTRACT = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="htt
   </binding>
   <service name="S"><port name="P" binding="t:B"><s:address location="http://localhost/"/></port></service>
 </definitions>"""
-SERVICE = """from bridge.erp.shipped import MODULES
-from bridge import Bridge
+SERVICE = """from bridge import Bridge
 
 bridge = Bridge.load()
 greet = bridge.serve("greet-1.wsdl")
