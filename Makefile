@@ -48,7 +48,7 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	@echo "installing soapbridge with its test tools into $(VENV) (once)"
-	@$(PIP) install --editable '.[postgres,dev]'
+	@$(PIP) install --editable '.[postgres,mysql,dev]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-release: $(VENV)/bin/python setup.cfg pyproject.toml
@@ -93,7 +93,8 @@ soak: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md
 	$(BIN)/soapbridge settings --toml > bridge.toml
-	$(BIN)/python -m bridge.erp.state_page > docs/order-states.md
+	$(BIN)/python -m bridge.erp.state_page purchasing > docs/order-states.md
+	$(BIN)/python -m bridge.erp.state_page sales > docs/sales-states.md
 
 dist: $(VENV)/.installed-dev
 	$(PIP) wheel --no-deps --wheel-dir dist .
@@ -103,7 +104,7 @@ dist: $(VENV)/.installed-dev
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url $(ARGS)
 
 lock: $(VENV)/.installed-release
-	$(COMPILE) --extra postgres --output-file deploy/requirements.lock setup.cfg
+	$(COMPILE) --extra postgres --extra mysql --output-file deploy/requirements.lock setup.cfg
 	echo setuptools | $(COMPILE) --output-file deploy/build.lock -
 
 # What setup.cfg promises: its lower bounds do.

@@ -25,7 +25,9 @@ from benchmarks import (
     memory,
     over_http,
     signature,
+    staging,
     start_up,
+    sync,
     wss,
 )
 from benchmarks.page import Result, budget_table, render, verdict
@@ -41,6 +43,8 @@ SUITE = {
     "calling": ("Calling a partner", calling),
     "delivery": ("Delivery", delivery),
     "mapping": ("Mapping", mapping),
+    "staging": ("Tables between a partner and us", staging),
+    "sync": ("Flows", sync),
     "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),

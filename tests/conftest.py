@@ -113,6 +113,17 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A MariaDB of this machine's, with data of its own, one for all tests of a process."""
+    from tests import mariadb
+
+    if mariadb.find() is None:
+        pytest.skip(mariadb.NEEDS)
+    with mariadb.running(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"listed_sample", "refused_sample"} & set(metafunc.fixturenames)
     if wanted:

@@ -10,6 +10,7 @@ in the outbox as JSON, so that a retry sends the same. The backend does the rest
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,19 @@ from bridge.partners.entities import Entity
 from bridge.partners.journal import OutgoingJournal, verdict_of
 from bridge.partners.json_text import dump, load
 from bridge.partners.mappings import Given, Mappings
-from bridge.partners.partner import VERBS, Backend, Page, Pong, Query, Totals, Verb, Written
+from bridge.partners.partner import (
+    VERBS,
+    Backend,
+    Claim,
+    Page,
+    Pong,
+    Query,
+    Queue,
+    Rejection,
+    Totals,
+    Verb,
+    Written,
+)
 from bridge.partners.soap.documents import check_name, delivery_of, rules_of
 from bridge.partners.values import fitting
 from bridge.settings import Partner as Options
@@ -212,6 +225,35 @@ class EntityPartner:
         with self._named(f"{entity}.totals"):
             return self.backend.totals(found, query, sums or {})
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether the partner leaves its changes for us to claim, instead of being asked for them."""
+        return isinstance(self.backend, Queue)
+
+    def claim(self, entity: str, *, limit: int = 500) -> Sequence[Claim]:
+        """Rows that the partner left for us, oldest first, ours for a while; see `acknowledge`. Raises as `fetch`.
+
+        Raises:
+            HandlerError: the partner is asked for changes, and leaves none.
+        """
+        with self._named(f"{entity}.claim"):
+            return self._queue().claim(self.entity(entity), limit=limit)
+
+    def acknowledge(
+        self, entity: str, *, done: Sequence[int] = (), rejected: Sequence[Rejection] = ()
+    ) -> int:
+        """What became of claimed rows, by their `seq`; after the commit of what was made of them. How many were still ours: the
+        others come again, and are found to be done. Raises as `claim`."""
+        with self._named(f"{entity}.acknowledge"):
+            return self._queue().acknowledge(self.entity(entity), done, rejected)
+
+    def _queue(self) -> Queue:
+        if not isinstance(self.backend, Queue):
+            raise HandlerError(
+                f"The partner {self.name} leaves nothing to be claimed.", advice="Ask it for changes: fetch."
+            )
+        return self.backend
+
     def ping(self) -> Pong:
         """Whether the partner can be reached. Raises PartnerError."""
         with self._named("ping"):
@@ -257,7 +299,7 @@ class EntityPartner:
         if error is not None:
             error.partner, error.operation, error.exchange_id = self.name, document.operation, exchange_id
         record = self._record(document, exchange_id, begun, time.perf_counter() - started, written, error)
-        return delivery_of(error, record)
+        return dataclasses.replace(delivery_of(error, record), made=written.id)
 
     def _record(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bridge.delivery.policy import Answer, Rules
 from bridge.delivery.sender import Delivery, Document
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 Verb = Literal["create", "update", "upsert", "delete"]
 VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
+
+
+def value_at(values: Mapping[str, Any], path: str) -> Any:
+    """The value at `customer/code`; None where there is none."""
+    if path in values:
+        return values[path]
+    found: Any = values
+    for name in path.split("/"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 class Record(NamedTuple):
@@ -65,12 +75,12 @@ class Query:
 
     def wants(self, values: Mapping[str, Any]) -> bool:
         """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
-        if self.where and any(values.get(name) != value for name, value in self.where.items()):
+        if self.where and any(value_at(values, name) != value for name, value in self.where.items()):
             return False
         if self.between is None:
             return True
         name, first, before = self.between
-        value = values.get(name)
+        value = value_at(values, name)
         return value is not None and (first is None or value >= first) and (before is None or value < before)
 
 
@@ -103,6 +113,24 @@ class Written(NamedTuple):
     request: bytes = b""
     reply: bytes = b""
     status: int | None = None
+
+
+class Claim(NamedTuple):
+    """A row of a staging table that is ours for a while. `seq` names it; `verb` is what is to be done with the record."""
+
+    seq: int
+    verb: Verb
+    record: Record
+    message_id: str | None = None
+    attempts: int = 1
+
+
+class Rejection(NamedTuple):
+    """Why a claimed row is not moved: a word for programs, and a sentence for people, who read it beside the row."""
+
+    seq: int
+    reason: str
+    explanation: str
 
 
 class Backend(Protocol):
@@ -151,6 +179,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close idle connections."""
+        ...
+
+
+@runtime_checkable
+class Queue(Protocol):
+    """What a backend implements besides where the partner leaves its changes for us, instead of being asked for them."""
+
+    def claim(self, entity: Entity, *, limit: int = 500) -> Sequence[Claim]:
+        """The oldest rows that are to be moved, ours for a while; of each record one at most. Empty where nothing waits."""
+        ...
+
+    def acknowledge(
+        self, entity: Entity, done: Sequence[int] = (), rejected: Sequence[Rejection] = ()
+    ) -> int:
+        """What became of claimed rows, by their `seq`, once that is committed here. How many were still ours."""
         ...
 
 

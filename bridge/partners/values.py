@@ -40,9 +40,9 @@ def fitting(entity: Entity, values: Any, *, whole: bool) -> dict[str, Any]:
     return dict(values)
 
 
-def misfits(shape: Shape, values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each value that does not fit, with its path; every required field must be there."""
-    return list(_object(shape, values, shape.name, whole=True))
+def misfits(shape: Shape, values: Mapping[str, Any], *, whole: bool = True) -> list[str]:
+    """A sentence for each value that does not fit, with its path; where it is `whole`, every required field must be there."""
+    return list(_object(shape, values, shape.name, whole=whole))
 
 
 def _object(shape: Shape, values: Mapping[str, Any], path: str, *, whole: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bridge.erp.shipped import MODULES
+from bridge.shipped import contracts
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -294,7 +294,7 @@ def test_validate_of_a_file_that_is_not_there_says_so(folder: Path) -> None:
 
 def test_check_passes_the_shipped_bridge(folder: Path) -> None:
     content = answer(folder, "check")
-    assert content["services"] == sorted(MODULES)
+    assert content["services"] == sorted(contracts("erp"))
     assert content["mistakes"] == []
 
 
