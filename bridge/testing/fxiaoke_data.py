@@ -42,11 +42,12 @@ class Row:
 
 @dataclass(slots=True)
 class Object:
-    """A kind of record. `fields` has text, number, currency, date, date_time, true_or_false, select_one or employee by name."""
+    """A kind of record. `details` has the field with the `_id` by the object of what belongs to it; `fields` has text, number, currency, date, date_time, true_or_false, select_one or employee by name."""
 
     fields: Mapping[str, str]
     required: tuple[str, ...]
     unique: tuple[str, ...]
+    details: Mapping[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
 
 
@@ -80,9 +81,10 @@ class Data:
         *,
         required: Sequence[str] = (),
         unique: Sequence[str] = (),
+        details: Mapping[str, str] | None = None,
     ) -> None:
         """The company has this object; beside `fields` every one has `SYSTEM`."""
-        self.objects[name] = Object(dict(fields), tuple(required), tuple(unique))
+        self.objects[name] = Object(dict(fields), tuple(required), tuple(unique), dict(details or {}))
 
     def put(self, api_name: str, id_: str = "", /, **values: Any) -> str:
         """Somebody makes a record; its `_id`."""
@@ -190,11 +192,23 @@ class Data:
         for required in self.objects[name].required:
             if values.get(required) in (None, "", []):
                 raise Refused(32000, f"{required} is required")
+        lines = [
+            (belongs, self.objects[name].details[belongs], self._checked(belongs, line, ""))
+            for belongs, given in (data.get("details") or {}).items()
+            for line in self._lines(name, belongs, given)
+        ]
         self._triggers(body)
         id_ = self.put(name, **values)
+        for belongs, by, line in lines:
+            self.put(belongs, **{**line, by: id_})
         if body.get("triggerApprovalFlow", True):
             self.change(name, id_, life_status="under_review")
         return {"dataId": id_}
+
+    def _lines(self, name: str, belongs: str, given: Any) -> Sequence[Mapping[str, Any]]:
+        if belongs not in self.objects[name].details or not isinstance(given, list):
+            raise Refused(15002, "details are illegal")
+        return given
 
     def _update(self, name: str, body: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
         given = data["object_data"]
