@@ -196,12 +196,13 @@ def _details(keys: Keys, entity: Entity, zone: str) -> dict[str, Detail]:
     found: dict[str, Detail] = {}
     if table is None:
         return found
-    for name in entity.options["details"]:
+    given = entity.options["details"]
+    for name in given if isinstance(given, dict) else ():
         inner = table.table(name)
         one = entity.shape.fields.get(name)
         shape = one.shape if one is not None and one.repeats else None
-        if inner is None or shape is None:
-            table.mistake(name, "names no field with a list of objects")
+        if inner is None or shape is None or any(part.shape is not None for part in shape.fields.values()):
+            table.mistake(name, "names no field with a list of objects, which have no objects in them")
             continue
         named = Entity(name=f"{entity.name}/{name}", id="_id", shape=shape, place=entity.place)
         thing = Thing(
@@ -217,9 +218,9 @@ def _details(keys: Keys, entity: Entity, zone: str) -> dict[str, Detail]:
         found[name] = Detail(thing, inner.text("by", required=True))
         _known(inner, "names", thing.conversion.forms.names, named)
         inner.finish()
-        for key, given in (("object", thing.api_name), ("by", found[name].by)):
-            if given and not _NAME(given):
-                inner.mistake(key, f"must be an API name: {given!r} is none")
+        for key, api_name in (("object", thing.api_name), ("by", found[name].by)):
+            if api_name and not _NAME(api_name):
+                inner.mistake(key, f"must be an API name: {api_name!r} is none")
     return found
 
 

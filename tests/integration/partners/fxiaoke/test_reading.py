@@ -13,6 +13,7 @@ from bridge.partners.fxiaoke import reading
 from bridge.partners.fxiaoke.reading import Place
 from bridge.partners.partner import Query
 from bridge.testing.fxiaoke import Fxiaoke
+from bridge.testing.served import Said
 from tests.integration.partners.fxiaoke.conftest import FILE, Making, company
 
 SECOND = timedelta(seconds=1)
@@ -217,3 +218,20 @@ def test_a_cursor_of_somebody_else_is_refused(partner: EntityPartner) -> None:
     for text in ("7", "[]", '{"page": 3}', '{"since": "x"}', "null"):
         with pytest.raises(HandlerError, match="is no cursor"):
             partner.fetch("accounts", Query(after=text))
+
+
+def test_records_in_another_order_than_was_asked_for_are_noticed(
+    crm: Fxiaoke, partner: EntityPartner
+) -> None:
+    fill(crm, 2)
+    rows = [{"_id": id_, **row} for id_, row in reversed(crm.rows("AccountObj").items())]
+    crm.goes_wrong(Said(200, {"errorCode": 0, "data": {"dataList": rows}}), when="/query")
+    with pytest.raises(DeliveredUnreadable, match="came in another"):
+        partner.fetch("accounts", Query(order="changed"))
+
+
+def test_a_record_without_the_moment_of_its_change_is_noticed(crm: Fxiaoke, partner: EntityPartner) -> None:
+    rows = [{"_id": "1", "account_no__c": "A1"}]
+    crm.goes_wrong(Said(200, {"errorCode": 0, "data": {"dataList": rows}}), when="/query")
+    with pytest.raises(DeliveredUnreadable, match="no moment at last_modified_time"):
+        partner.fetch("accounts", Query(order="changed"))

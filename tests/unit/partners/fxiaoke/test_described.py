@@ -69,6 +69,7 @@ def test_the_sample_is_good(tmp_path: Path) -> None:
         ('last_modified_time = "datetime"', 'last_modified_time = "integer"', 6, "of the type datetime"),
         ('no = "text"', 'no = "integer"', 5, "of the type text"),
         ("[entities.accounts.fields]", '[entities.accounts.details]\nlines = { object = "X", by = "y" }\n[entities.accounts.fields]', 9, "names no field with a list of objects"),
+        ('id = "no"', 'id = "no"\ndetails = "lines"', 6, "must be a table"),
         ('of = "text"', 'fields = { sku = "text" }', 12, "say which in entities.accounts.details"),
     ],
 )  # fmt: skip
