@@ -20,7 +20,7 @@ one
 """
 [fields]
 "a/b" = "x"
-c.d = 'it''s' 
+c.d = 'it''s'
 LOCKED = [
     { when = "active", value = "N" },   # first
     # a remark between
