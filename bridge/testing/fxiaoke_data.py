@@ -15,6 +15,9 @@ SYSTEM: Final = (
     "owner", "object_describe_api_name",
 )  # fmt: skip
 _NUMBERS: Final = ("number", "currency")
+_OF_ONE: Final = ("EQ", "N", "GT", "GTE", "LT", "LTE")
+_OPERATORS: Final = (*_OF_ONE, "IS", "ISN", "IN")
+"""Of those that there are; who needs another adds it."""
 
 
 class Refused(Exception):
@@ -150,6 +153,7 @@ class Data:
         if not any(one.get("field_name") == "is_deleted" for one in asked["filters"]):
             rows = [row for row in rows if not row["is_deleted"]]
         for one in asked["filters"]:
+            self._check(name, one)
             rows = [row for row in rows if self._meets(name, row, one)]
         for order in reversed(asked.get("orders") or []):
             by = order["fieldName"]
@@ -163,20 +167,25 @@ class Data:
         total = {"total": len(rows)} if data.get("find_explicit_total_num", True) else {}
         return {"data": {"dataList": page, "limit": limit, "offset": offset, **total}}
 
-    def _meets(self, name: str, row: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+    def _check(self, name: str, one: Mapping[str, Any]) -> None:
         by, values, operator = one.get("field_name"), one.get("field_values"), one.get("operator")
-        if not isinstance(values, list) or (by not in SYSTEM and by not in self.objects[name].fields):
-            raise Refused(15002, "a filter is illegal")
-        found = row.get(str(by))
-        if operator == "IS":
-            return found in (None, "")
+        if by not in SYSTEM and by not in self.objects[name].fields:
+            raise Refused(15002, "field_name is illegal")
+        if operator not in _OPERATORS:
+            raise Refused(15002, "operator is illegal")
+        if not isinstance(values, list) or (operator in _OF_ONE and len(values) != 1):
+            raise Refused(15002, "field_values is illegal")
+
+    def _meets(self, name: str, row: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+        by, values, operator = one["field_name"], one["field_values"], one["operator"]
+        found = row.get(by)
+        if operator in ("IS", "ISN"):
+            return bool((found in (None, "")) == (operator == "IS"))
         if operator == "IN":
             return str(found) in [str(value) for value in values]
-        if len(values) != 1 or operator not in ("EQ", "N", "GT", "GTE", "LT", "LTE"):
-            raise Refused(15002, "a filter is illegal")
         if found is None:
             return bool(operator == "N")
-        kind = self.objects[name].fields.get(str(by), "")
+        kind = self.objects[name].fields.get(by, "")
         mine, given = _sortable(found, kind), _sortable(values[0], kind if not _is_whole(found) else "number")
         compared = {
             "EQ": mine == given,

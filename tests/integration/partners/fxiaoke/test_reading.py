@@ -208,6 +208,14 @@ def test_a_record_without_a_name_of_ours_is_told_of(crm: Fxiaoke, partner: Entit
     assert [one.id for one in partner.fetch("leads").records] == [id_]
 
 
+def test_records_without_a_name_of_ours_are_left_out_by_a_filter(crm: Fxiaoke, making: Making) -> None:
+    crm.put("AccountObj", name="Nobody has given it a number")
+    crm.put("AccountObj", name="x", account_no__c="A1")
+    numbered = 'filters = [{ field = "account_no__c", operator = "ISN", values = [] }]'
+    partner = making(crm, FILE.replace('id = "no"', f'{numbered}\nid = "no"', 1))
+    assert [one.id for one in partner.fetch("accounts").records] == ["A1"]
+
+
 def test_a_value_that_is_no_amount_comes_as_it_is(crm: Fxiaoke, partner: EntityPartner) -> None:
     crm.put("AccountObj", name="x", account_no__c="A", credit__c="n/a", buyer__c=["1001", "1002"])
     (record,) = partner.fetch("accounts").records
