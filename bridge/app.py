@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,7 +32,7 @@ from bridge.delivery.accept import accept
 from bridge.delivery.background import Background
 from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
-from bridge.delivery.schedules import Schedule, Scheduler, Work
+from bridge.delivery.schedules import Firing, Schedule, Scheduler, Work
 from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.inbound import Inbound, Observer
@@ -55,12 +56,15 @@ if TYPE_CHECKING:
     from bridge.partners.soap import SoapPartner
     from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
-    from bridge.settings.reconcile import Reconcile
     from bridge.store.outbox import NewEntry
+    from bridge.sync import Flows
 
 _DAY = 86_400.0
 _BACKUP = "backup"
 """The schedule's name."""
+_RENEWAL = "notifications of {}"
+"""The same, of what renews a partner's channels."""
+_RENEW_SECONDS = 1800.0
 
 AnyPartner: TypeAlias = "SoapPartner | EntityPartner"
 """A partner of any kind."""
@@ -176,6 +180,22 @@ class Bridge:
         return Deliveries(self.store, self.settings, self.any_partner)
 
     @made_once
+    def flows(self) -> Flows:
+        """Records that move between partners by themselves: run one, hand over what somebody told of, see what could not go through
+        (docs/flows.md).
+
+        Raises:
+            HandlerError: the bridge runs without a store.
+        """
+        from bridge.sync import Flows
+
+        if self.store is None:
+            raise HandlerError(
+                "The bridge runs without a store.", advice="Flows keep in one how far they are."
+            )
+        return Flows(self.store, self.settings, self.any_partner, self.mappings.load, self.audit)
+
+    @made_once
     def reconciliations(self) -> Reconciliations:
         """Whether partners hold the same figures: run a rule, look at what it found, mend it.
 
@@ -192,7 +212,7 @@ class Bridge:
             partner=self.any_partner,
             transaction=self.transaction,
             deliveries=self.deliveries,
-            mapping=self._mapping_of_rule,
+            mapping=lambda file, source: self.mappings.load(file, source=source),
             notes=self.audit,
         )
 
@@ -297,11 +317,11 @@ class Bridge:
             made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
 
-    def listen(self, name: str, take: Take) -> Service:
+    def listen(self, name: str, take: Take | None = None) -> Service:
         """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
 
         Args:
-            take: gets the partner, the entity and the records, in the transaction of the request.
+            take: gets the partner, the entity and the records, in the transaction of the request; the flows do, if not given.
 
         Raises:
             SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
@@ -317,7 +337,7 @@ class Bridge:
             )
         (entity,) = self.any_partner(name).entities.values()
         service = self.serve(self._place_of(settings.wsdl))
-        listener = Listener(name, entity, take, organization=settings.client_id)
+        listener = Listener(name, entity, take or self.flows.take, organization=settings.client_id)
         service.operation(OPERATION)(listener)
         return service
 
@@ -363,9 +383,6 @@ class Bridge:
             accept=self._accept if self._with_store else None,
             mappings=self.mappings,
         )
-
-    def _mapping_of_rule(self, file: Path, rule: Reconcile) -> Callable[[Any], Any]:
-        raise SettingsError(f"{file}: mappings are not there yet.")
 
     def _outgoing_journal(self) -> OutgoingJournal | None:
         if not self._with_store:
@@ -491,7 +508,9 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP):
+        flows = ("flows", *(f"flow {one}" for one in self.settings.flows))
+        renewed = (_RENEWAL.format(one) for one in self._notifying)
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows, *renewed):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -523,7 +542,22 @@ class Bridge:
             built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
         if any(rule.cron for rule in self.settings.reconcile.values()):
             built_in.extend(self.reconciliations.schedules())
+        if self.settings.flows:
+            built_in.extend(self.flows.schedules())
+        built_in += [
+            Schedule(_RENEWAL.format(name), Every(_RENEW_SECONDS), partial(self._renew, name))
+            for name in self._notifying
+        ]
         return (*built_in, *self.schedules.values())
+
+    @property
+    def _notifying(self) -> list[str]:
+        """Partners that may tell of changes, by channels that have to be renewed."""
+        return [name for name, partner in self.settings.partners.items() if partner.kind == "zoho"]
+
+    def _renew(self, name: str, _: Firing) -> None:
+        backend: Any = getattr(self.any_partner(name), "backend", None)
+        backend.notifications.renew()
 
     def backup_rule(self) -> Cron:
         """When a backup is made by itself. Raises SettingsError where it is not said so that it can be read."""

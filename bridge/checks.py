@@ -29,6 +29,7 @@ def mistakes(bridge: Bridge, *, complete: bool) -> list[str]:
     found += _of_partners(bridge)
     found += _of_mappings(bridge)
     found += _of_store(bridge)
+    found += _of_flows(bridge)
     if bridge.settings.reconcile and bridge.has_store and not found:
         found += bridge.reconciliations.mistakes()
     return list(dict.fromkeys(found))
@@ -114,6 +115,18 @@ def _of_store(bridge: Bridge) -> Iterator[str]:
             bridge.store.check()
     except BridgeError as error:
         yield str(error)
+
+
+def _of_flows(bridge: Bridge) -> Iterator[str]:
+    if not bridge.settings.flows or not bridge.has_store:
+        return
+    try:
+        yield from bridge.flows.mistakes()
+        bridge.flows.schedules()
+    except StoreError:
+        pass  # `_of_store` says it
+    except ValueError as error:
+        yield f"flows: {error}"
 
 
 def _name(service: Service) -> str:

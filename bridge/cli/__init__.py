@@ -42,6 +42,7 @@ MODULES: Final = {
     "schedules": "schedules",
     "staging": "staging",
     "columns": "columns",
+    "flows": "flows",
     "reconcile": "reconcile",
     "retention": "retention",
     "certs": "certs",

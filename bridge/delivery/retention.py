@@ -105,6 +105,7 @@ def _kinds(store: Store, settings: Settings, removing: Removing = lambda _: None
         kinds.append(rows.Entries(_before(now, kept.delivered), delivered=True))
     if kept.undelivered:
         kinds.append(rows.Entries(_before(now, kept.undelivered), delivered=False))
+        kinds.append(rows.Problems(_before(now, kept.undelivered)))
     if kept.journal:
         kinds.append(rows.Journal(_before(now, kept.journal), removing))
     if kept.firings:

@@ -36,7 +36,8 @@ class Delivery:
 
     `cause` groups what failed alike (`Refused NotFound`), None where it was delivered; `reason` is for people. `retry_after`
     are the seconds that the partner asked to wait. `answered`: the partner, or something in its place, said anything at all.
-    `record` goes to the journal in the transaction that settles the attempt.
+    `record` goes to the journal in the transaction that settles the attempt. `made` is the id that the partner gave to what it made of
+    the document, where it says one.
     """
 
     outcome: Outcome
@@ -45,6 +46,7 @@ class Delivery:
     retry_after: float | None = None
     answered: bool = True
     record: ExchangeRecord | None = None
+    made: str | None = None
 
 
 class Sender(Protocol):

@@ -14,12 +14,13 @@ shapes.py   which values a business object or a WSDL message may have, and must
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import MappingError
-from bridge.mapping import generated, reader, running
+from bridge.errors import MappingError, SettingsError
+from bridge.mapping import generated, reader, running, two_way
 from bridge.mapping.proof import Proof, prove
 from bridge.mapping.rules import Rules
 from bridge.mapping.running import Mistake, Run, Trace
@@ -39,6 +40,7 @@ __all__ = [
     "Shape",
     "Trace",
     "load",
+    "proved",
     "shape_of",
 ]
 
@@ -100,6 +102,25 @@ class Mapping:
                 return running.sources_of(rule), rule.place
         return None
 
+    def turned(self) -> Mapping:
+        """The way back, of one that is `two_way`: from the target's values to those of the source that it says something about.
+
+        Raises:
+            SettingsError: the file does not say that it goes both ways.
+        """
+        if not self.rules.two_way:
+            raise SettingsError(
+                f"The mapping {self.file} goes one way.",
+                advice="Say two_way = true under [mapping]; then it is proved.",
+            )
+        return self._turned
+
+    @made_once
+    def _turned(self) -> Mapping:
+        back, _ = two_way.turned(self.rules)
+        proof = prove(back, self.target, self.source, partial=True)
+        return Mapping(back, self.target, None, proof)
+
     @made_once
     def _of_dicts(self) -> generated.Made:
         return generated.function(self.rules, self.target, "dicts", self.proof.sure, self.proof.certain)
@@ -124,8 +145,22 @@ def load(
     Raises:
         SettingsError: with every mistake, each with file and line.
     """
-    rules = reader.read(Path(file), rows)
+    return proved(reader.read(Path(file), rows), source, target)
+
+
+def proved(rules: Rules, source: Shape | None, target: Shape | None, mistakes: Iterable[str] = ()) -> Mapping:
+    """A mapping of rules that have been read; both ways are proved where the rules say so.
+
+    Args:
+        mistakes: what is known to be wrong already.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
     proof = prove(rules, source, target)
-    if proof.mistakes:
-        raise reader.mistaken(rules.file, proof.mistakes)
+    found = [*mistakes, *proof.mistakes]
+    if rules.two_way and not found:
+        found += two_way.prove_both(rules, source, target, proof)
+    if found:
+        raise reader.mistaken(rules.file, found)
     return Mapping(rules, source, target, proof)

@@ -48,7 +48,7 @@ def read(text: str) -> Condition:
     reader = _Reader(text)
     code = reader.either()
     if reader.token is not None:
-        raise ValueError(f"{reader.token[1]!r} was not expected there: join conditions by and, or")
+        raise ValueError(f"{reader.token[1]} was not expected there: join conditions by and, or")
     over = code.format(**{f"p{number}": f"values[{number}]" for number in range(len(reader.paths))})
     holds = eval(f"lambda values: bool({over})", dict(NAMES))  # noqa: S307 - of our own making, texts by repr
     return Condition(text, code, tuple(reader.paths), tuple(reader.compared), holds)
@@ -85,7 +85,7 @@ class _Reader:
 
     def _needs(self, word: str) -> None:
         if not self._takes(word):
-            found = "the end" if self.token is None else repr(self.token[1])
+            found = "the end" if self.token is None else self.token[1]
             raise ValueError(f"{word} is expected, not {found}")
 
     def either(self) -> str:
@@ -113,7 +113,7 @@ class _Reader:
         of_length = self._takes("length", "(")
         kind, path = self.token or ("", "the end")
         if kind != "word" or path in _WORDS:
-            raise ValueError(f"a field is expected, not {path!r}")
+            raise ValueError(f"a field is expected, not {path}")
         self._at += 1
         if of_length:
             self._needs(")")

@@ -7,6 +7,7 @@ tomllib refuses is not asked here.
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Final
 
 Path = tuple[str | int, ...]
@@ -115,6 +116,4 @@ class Lines:
 
 
 def _unquoted(piece: str) -> str:
-    if piece.startswith('"'):
-        return piece[1:-1].encode().decode("unicode_escape") if "\\" in piece else piece[1:-1]
-    return piece.strip("'")
+    return str(next(iter(tomllib.loads(f"{piece} = 0")))) if piece.startswith('"') else piece.strip("'")

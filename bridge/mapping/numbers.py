@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bridge.mapping.shapes import Kind
-from bridge.mapping.steps import NUMBER, TEXT, Facts, Step, Unfit, number, options
+from bridge.mapping.steps import NUMBER, TEXT, Facts, Step, Unfit, number, options, single
 
 _ROUNDING: Final = {
     "half_up": decimal.ROUND_HALF_UP,
@@ -105,7 +105,7 @@ def text_from(_: Any) -> Step:
     """A number, date or boolean as a text, in XML's form."""
 
     def run(value: Any) -> str:
-        if isinstance(value, bool):
+        if isinstance(single(value), bool):
             return "true" if value else "false"
         if isinstance(value, Decimal):
             return f"{value:f}"

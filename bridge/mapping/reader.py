@@ -198,8 +198,10 @@ class _Reader:
         """The rules of `fields` and `lists` in a table; `depth` is that of the element they read from."""
         fields = self._table(table.get("fields", {}), (*at, "fields"))
         lists = self._table(table.get("lists", {}), (*at, "lists"))
-        for name in fields.keys() & lists.keys():
-            self._mistake((*at, "lists", name), f"{name} is under fields and under lists")
+        self._refuse_inside(
+            [(name, (*at, "fields", name)) for name in fields]
+            + [(name, (*at, "lists", name)) for name in lists]
+        )
         rules: list[Rule | ListRule] = [
             found
             for name, given in fields.items()
@@ -209,6 +211,20 @@ class _Reader:
             if found_list := self._list(name, given, (*at, "lists", name), depth):
                 rules.append(found_list)
         return tuple(rules)
+
+    def _refuse_inside(self, targets: list[tuple[str, Key]]) -> None:
+        """No target may be written twice, or be inside another."""
+        names = {name for name, _ in targets}
+        seen: set[str] = set()
+        for name, at in targets:
+            if name in seen:
+                self._mistake(at, f"{name} is written twice")
+            seen.add(name)
+            parts = name.split("/")
+            for end in range(1, len(parts)):
+                around = "/".join(parts[:end])
+                if around in names:
+                    self._mistake(at, f"{name} and {around} are both written: one is inside the other")
 
     def _list(self, name: str, given: Any, at: Key, depth: int) -> ListRule | None:
         found = self._table(given, at, _LIST)

@@ -7,6 +7,7 @@ are held against each other in tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +81,8 @@ def run(rules: Rules, target: Shape | None, record: Any) -> Run:
 
 
 def absent(value: Any, *, keep_empty: bool = False) -> bool:
-    """Whether there is no value: None, nil, an empty list, an empty text unless it is kept."""
-    if value is None or isinstance(value, Nil) or value == []:
-        return True
-    return value == "" and not keep_empty
+    """Whether there is no value: None, nil, an empty list or object, an empty text unless it is kept."""
+    return not value and value != 0 and not (keep_empty and value == "")
 
 
 class _Runner:
@@ -136,7 +135,7 @@ class _Runner:
         sources = tuple((source.text, source.read(scope)) for source in way.sources)
         steps: list[tuple[str, Any]] = []
         try:
-            value = way.constant if not way.sources else self._through(way, scope, sources, steps)
+            value = deepcopy(way.constant) if not way.sources else self._through(way, scope, sources, steps)
         except Unfit as error:
             found = steps[-1][1] if steps else _given(way, sources)
             names = tuple(name for name, _ in sources)
@@ -144,7 +143,7 @@ class _Runner:
             return None, False
         why = "" if way.sources else "constant"
         if value is None and way.default is not None:
-            value, why = way.default, "default"
+            value, why = deepcopy(way.default), "default"
         names = tuple(name for name, _ in sources)
         if value is None and way.required:
             self._mistake(

@@ -129,6 +129,13 @@ def number(value: Any) -> Decimal | int:
     raise Unfit("a number", "write `number` as the step before where it comes as a text")
 
 
+def single(value: Any) -> Any:
+    """The value, which must be one, and no list or object."""
+    if isinstance(value, list | tuple | dict):
+        raise Unfit("one value", "`first`, `join` or `sum` makes one of a list")
+    return value
+
+
 def option(given: Any, kind: type | tuple[type, ...], form: str) -> Any:
     """What a step was given, of the right type.
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bridge.mapping.numbers import EXACT, as_decimal, multiplied
 from bridge.mapping.shapes import Kind
-from bridge.mapping.steps import NUMBER, Facts, Step, Unfit, number, option, options
+from bridge.mapping.steps import NUMBER, Facts, Step, Unfit, number, option, options, single
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def lookup(table: Lookup) -> Step:
     turned = {as_key(target): source for source, target in rows.items()}
 
     def run(value: Any) -> Any:
-        found = rows.get(as_key(value), otherwise)
+        found = rows.get(as_key(single(value)), otherwise)
         if found is None:
             known = ", ".join(list(rows)[:12]) + (", …" if len(rows) > 12 else "")
             raise Unfit(
@@ -151,8 +151,11 @@ def lookup(table: Lookup) -> Step:
         name="lookup",
         says=f"lookup {table.name}",
         run=run,
-        code="lookup_rows[{v}]",
-        names={"lookup_rows": _Otherwise(rows, otherwise) if otherwise is not None else rows},
+        code="(lookup_rows[{v}] if {v}.__class__ is str else lookup_run({v}))",
+        names={
+            "lookup_rows": rows if otherwise is None else _Otherwise(rows, otherwise),
+            "lookup_run": run,
+        },
         gives=next(iter(kinds)) if len(kinds) == 1 else None,
         facts=facts,
         needs=None if otherwise is not None else frozenset(rows),
@@ -165,15 +168,13 @@ def lookup(table: Lookup) -> Step:
 
 
 class _Otherwise(dict[str, Any]):
-    """A text that is not in it gives the same; anything else is for the slow path, which knows how it is written."""
+    """What is not in it gives the same."""
 
     def __init__(self, rows: Mapping[str, Any], otherwise: Any) -> None:
         super().__init__(rows)
         self._otherwise = otherwise
 
     def __missing__(self, name: Any) -> Any:
-        if not isinstance(name, str):
-            raise KeyError(name)
         return self._otherwise
 
 

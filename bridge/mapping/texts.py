@@ -20,13 +20,14 @@ def _cleaning(
     clean: Callable[[str], str],
     code: str = "",
     *,
-    keeps_length: bool = False,
+    grows: bool = False,
 ) -> Callable[[Any], Step]:
     def make(_: Any) -> Step:
         def facts(before: Facts) -> Facts:
             values = tuple(dict.fromkeys(clean(one) for one in before.one_of))
-            known = before if keeps_length else _shorter(before)
-            return replace(known, kind="text", one_of=values)
+            # Of those that are known it is known how long they are.
+            longest = None if grows else before.longest
+            return replace(_shorter(before), kind="text", longest=longest, one_of=values)
 
         return Step(
             name=name,
@@ -50,15 +51,15 @@ trim = _cleaning("trim", str.strip, "{v}.strip()")
 collapse = _cleaning("collapse", _collapse, "' '.join({v}.split())")
 no_spaces = _cleaning("no_spaces", lambda value: "".join(value.split()), "''.join({v}.split())")
 # A capital sharp s, a ligature: upper and lower may make two characters of one.
-upper = _cleaning("upper", str.upper, "{v}.upper()")
-lower = _cleaning("lower", str.lower, "{v}.lower()")
+upper = _cleaning("upper", str.upper, "{v}.upper()", grows=True)
+lower = _cleaning("lower", str.lower, "{v}.lower()", grows=True)
 
 
 def _half_width(value: str) -> str:
     return unicodedata.normalize("NFKC", value)
 
 
-half_width = _cleaning("half_width", _half_width)
+half_width = _cleaning("half_width", _half_width, grows=True)
 
 
 def cut(given: Any) -> Step:
@@ -69,14 +70,13 @@ def cut(given: Any) -> Step:
 
     def facts(before: Facts) -> Facts:
         known = longest if before.longest is None else min(longest, before.longest)
-        shortest = None if before.shortest is None else min(before.shortest, longest)
-        values = tuple(dict.fromkeys(one[:longest] for one in before.one_of))
-        return replace(before, longest=known, shortest=shortest, one_of=values)
+        values = tuple(dict.fromkeys(one[:longest].rstrip() for one in before.one_of))
+        return replace(_shorter(before), longest=known, one_of=values)
 
     return Step(
         name="cut",
         says=f"cut {longest}",
-        run=lambda value: text(value)[:longest].rstrip() if len(value) > longest else text(value),
+        run=lambda value: value[:longest].rstrip() if len(text(value)) > longest else value,
         code=f"({{v}} if len({{v}}) <= {longest} else {{v}}[:{longest}].rstrip())",
         takes=TEXT,
         gives="text",
@@ -228,15 +228,15 @@ def pad(given: Any) -> Step:
 
 
 def unpad(given: Any) -> Step:
-    """Without the fillers in front: `unpad = "0"`."""
+    """Without the fillers in front, of which the last stays where there is nothing else: `unpad = "0"`."""
     filler = option(given, str, 'one character: unpad = "0"')
     if len(filler) != 1:
         raise ValueError(f'must be one character: unpad = "0", not {filler!r}')
     return Step(
         name="unpad",
         says=f"unpad {filler!r}",
-        run=lambda value: text(value).lstrip(filler),
-        code=f"{{v}}.lstrip({filler!r})",
+        run=lambda value: text(value).lstrip(filler) or filler,
+        code=f"({{v}}.lstrip({filler!r}) or {filler!r})",
         takes=TEXT,
         gives="text",
         facts=_shorter,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import accumulate
@@ -17,6 +19,7 @@ from prometheus_client.utils import floatToGoString
 from bridge.ops.meter import BUCKETS, Meter, Row
 from bridge.ops.probe import Disk, StoreState
 from bridge.store.backlog import Backlog
+from bridge.store.flows import FlowFigures
 
 PLACE = ("service", "operation", "partner")
 BOUNDS = [*map(floatToGoString, BUCKETS), "+Inf"]
@@ -148,6 +151,7 @@ def _store(state: StoreState) -> Iterator[Metric]:
         )
     if state.reachable:
         yield from _backlog(state.backlog)
+        yield from _flows(state.flows)
 
 
 def _backlog(found: Iterable[Backlog]) -> Iterator[Metric]:
@@ -175,6 +179,26 @@ def _backlog(found: Iterable[Backlog]) -> Iterator[Metric]:
             circuit.add_metric([one.partner, state], one.circuit == state)
         held.add_metric([one.partner], one.is_held)
     yield from (entries, held_keys, circuit, held)
+
+
+def _flows(found: Iterable[FlowFigures]) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(
+        "soapbridge_flow_lag_seconds",
+        "Since the beginning of the last run that came to its end; +Inf: none did.",
+        labels=["flow"],
+    )
+    problems = GaugeMetricFamily(
+        "soapbridge_flow_problems",
+        "Records that could not go through and wait for somebody.",
+        labels=["flow"],
+    )
+    for one in found:
+        lag.add_metric(
+            [one.flow],
+            math.inf if one.caught_up is None else max(0.0, time.time() - one.caught_up.timestamp()),
+        )
+        problems.add_metric([one.flow], one.problems)
+    yield from (lag, problems)
 
 
 def _disks(disks: list[Disk]) -> Iterator[Metric]:

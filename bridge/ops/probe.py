@@ -16,6 +16,7 @@ from pathlib import Path
 from bridge.backup.folder import newest_at
 from bridge.store import Store
 from bridge.store.backlog import Backlog
+from bridge.store.flows import FlowFigures, figures
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,13 @@ PATIENCE = 2.0
 @dataclass(frozen=True, slots=True)
 class StoreState:
     """`unsettled` is the age in seconds of the oldest entry of each kind, 0.0 where there is none; `backlog` what must still
-    leave, by partner; `backup_age` that of the newest backup, infinite where there is none, None where none are asked for."""
+    leave, by partner; `flows` how each flow stands; `backup_age` that of the newest backup, infinite where there is none, None where none are asked for."""
 
     reachable: bool
     unsettled: dict[str, float]
     backlog: tuple[Backlog, ...] = ()
     backup_age: float | None = None
+    flows: tuple[FlowFigures, ...] = ()
 
 
 class StoreProbe:
@@ -72,11 +74,13 @@ class StoreProbe:
                 for kind, since in self.store.oldest_unsettled().items()
             }
             backlog = tuple(self.store.backlog(self.partners))
+            with self.store.reading() as session:
+                flows = tuple(figures(session))
         except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be used
             log.warning("the store cannot be used: %s", type(error).__name__)
             asked.set_result(StoreState(False, {}, backup_age=self._backup_age()))
         else:
-            asked.set_result(StoreState(True, ages, backlog, self._backup_age()))
+            asked.set_result(StoreState(True, ages, backlog, self._backup_age(), flows))
 
     def _backup_age(self) -> float | None:
         if self.backups is None:

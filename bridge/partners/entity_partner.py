@@ -10,6 +10,7 @@ in the outbox as JSON, so that a retry sends the same. The backend does the rest
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -298,7 +299,7 @@ class EntityPartner:
         if error is not None:
             error.partner, error.operation, error.exchange_id = self.name, document.operation, exchange_id
         record = self._record(document, exchange_id, begun, time.perf_counter() - started, written, error)
-        return delivery_of(error, record)
+        return dataclasses.replace(delivery_of(error, record), made=written.id)
 
     def _record(
         self,

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from bridge import contract as contracts
 from bridge.contract import Contract, Operation
 from bridge.errors import BridgeError, SettingsError
-from bridge.mapping import Asked, Mapping, reader
+from bridge.mapping import Asked, Mapping, proved, reader
 from bridge.mapping.converters import nearest
-from bridge.mapping.proof import prove
 from bridge.mapping.rules import Rules
 from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners import entities
@@ -106,10 +105,7 @@ class Mappings:
             sides, mistakes = self.sides(rules)
             source = source or (sides["source"].shape if "source" in sides else None)
             of_target = target or (sides["target"].shape if "target" in sides else None)
-            proof = prove(rules, source, of_target)
-            if mistakes or proof.mistakes:
-                raise reader.mistaken(path, [*mistakes, *proof.mistakes])
-            made = Mapping(rules, source, of_target, proof)
+            made = proved(rules, source, of_target, mistakes)
             if target is not None:
                 self._shapes[id(target)] = target  # kept, so that its id stays its own
             self._known[path, id(target)] = made
@@ -152,7 +148,7 @@ class Mappings:
         if where in shipped:
             return _message(self._open(shipped[where]), what)
         known = [*self._partners, *shipped]
-        raise SettingsError(f"There is no partner and no shipped contract {where}{nearest(where, known)}.")
+        raise SettingsError(f"There is no partner and no shipped contract {where}{nearest(where, known)}")
 
     def _of_partner(self, name: str, what: str) -> Side:
         assert self._partner is not None
@@ -172,7 +168,7 @@ class Mappings:
         """
         if self._partner is None or asked.partner not in self._partners:
             raise SettingsError(
-                f"There is no partner {asked.partner} in the settings{nearest(asked.partner, self._partners)}."
+                f"There is no partner {asked.partner} in the settings{nearest(asked.partner, self._partners)}"
             )
         partner = self._partner(asked.partner)
         for batch in partner.scan(asked.entity, [asked.source, asked.target], Query()):
@@ -183,7 +179,7 @@ class Mappings:
 
 def _entity(described: Any, name: str, where: str) -> entities.Entity:
     if name not in described:
-        raise SettingsError(f"{where} has no entity {name}{nearest(name, described)}.")
+        raise SettingsError(f"{where} has no entity {name}{nearest(name, described)}")
     found: entities.Entity = described[name]
     return found
 
@@ -193,7 +189,7 @@ def _message(contract: Contract, what: str) -> Side:
     if which not in ("", "input", "output"):
         raise SettingsError(f"{which} is no message of {name}: input or output.")
     if name not in contract.operations:
-        raise SettingsError(f"{contract.name} has no operation {name}{nearest(name, contract.operations)}.")
+        raise SettingsError(f"{contract.name} has no operation {name}{nearest(name, contract.operations)}")
     operation = contract.operation(name)
     message: Literal["input", "output"] = "output" if which == "output" else "input"
     return Side(shape_of(contract, operation, message), contract, operation, message)

@@ -18,6 +18,7 @@ from bridge.delivery.acts import Deliveries
 from bridge.delivery.due import Cron
 from bridge.delivery.schedules import Firing, Schedule
 from bridge.errors import BridgeError, HandlerError, SettingsError
+from bridge.mapping.shapes import Shape
 from bridge.reconciliation import repair, report
 from bridge.reconciliation.repair import NoProposal, Proposal
 from bridge.reconciliation.rule import Maps, Rule, Systems, read
@@ -54,7 +55,7 @@ class Reconciliations:
     Args:
         partner: gives a partner of any kind.
         transaction: a transaction in which partners can `send`.
-        mapping: loads a rule's mapping.
+        mapping: loads a mapping's file, for records of this shape.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Reconciliations:
         partner: Systems,
         transaction: Callable[[], AbstractContextManager[Transaction]],
         deliveries: Deliveries,
-        mapping: Callable[[Path, Reconcile], Maps],
+        mapping: Callable[[Path, Shape], Maps],
         notes: Notes,
     ) -> None:
         self._store = store
@@ -155,7 +156,8 @@ class Reconciliations:
             if entry.operation not in (rule.operation, rule.delete):
                 continue
             try:
-                ending = repair.ending(rule, target, entry.operation, entry.ordering_key)
+                source_id = entry.ordering_key.removeprefix(rule.ordering_key(""))
+                ending = repair.ending(rule, target, entry.operation, source_id)
             except HandlerError:
                 return settled  # a side cannot be asked for single records
             if ending is None:

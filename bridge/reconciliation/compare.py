@@ -199,10 +199,7 @@ def _alike(ours: list[Row], at: int, theirs: list[Row], there: int, length: int)
     if length <= 0:
         return 0
     if ours[at : at + length] == theirs[there : there + length]:
-        keys = [row[0] for row in ours[at : at + length + 1]]
-        if len(set(keys)) == len(keys):
-            return length
-        return next(number for number, (one, other) in enumerate(pairwise(keys)) if one == other)
+        return min(_single(ours, at, length), _single(theirs, there, length))
     half = length // 2
     if half == 0:
         return 0
@@ -210,6 +207,14 @@ def _alike(ours: list[Row], at: int, theirs: list[Row], there: int, length: int)
     if alike < half:
         return alike
     return half + _alike(ours, at + half, theirs, there + half, length - half)
+
+
+def _single(rows: list[Row], at: int, length: int) -> int:
+    """How many of so many rows from here on have a key that the row after does not have."""
+    keys = [row[0] for row in rows[at : at + length + 1]]
+    if len(set(keys)) == len(keys):
+        return length
+    return next(number for number, (one, other) in enumerate(pairwise(keys)) if one == other)
 
 
 def _blank(value: Any) -> bool:

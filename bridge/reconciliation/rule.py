@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol
 
 from bridge.errors import BridgeError, SettingsError
+from bridge.mapping.shapes import Shape
 from bridge.partners.entities import Entity
 from bridge.partners.partner import Partner, Query
 from bridge.reconciliation.compare import Same, plain_same, within
@@ -81,16 +82,20 @@ class Rule:
             return None, None
         return today - timedelta(days=self.days - 1), today + timedelta(days=1)
 
+    def ordering_key(self, source_id: str) -> str:
+        """By which deliveries of one record are kept in order, as flows do it."""
+        return f"{self.source.entity.name}/{source_id}"
+
     def sums(self) -> tuple[dict[str, str | None], dict[str, str | None]]:
         """What each side adds up: the field with the currency by the field with the amount."""
         ours, theirs = self.currency or (None, None)
         return {one: ours for one, _ in self.amounts}, {other: theirs for _, other in self.amounts}
 
 
-def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Path, Reconcile], Maps]) -> Rule:
+def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Path, Shape], Maps]) -> Rule:
     """
     Args:
-        mapping: loads a mapping's file.
+        mapping: loads a mapping's file, for records of this shape.
 
     Raises:
         SettingsError: with every mistake.
@@ -99,7 +104,27 @@ def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Pat
     if found is None:
         there = ", ".join(settings.reconcile) or "none"
         raise SettingsError(f"There is no rule [reconcile.{name}].", advice=f"There are: {there}.")
+    found = _as_its_flow(settings, name, found)
     return _Reader(settings, name, found, partner).rule(mapping)
+
+
+def _as_its_flow(settings: Settings, name: str, options: Reconcile) -> Reconcile:
+    """What the rule leaves open, as its flow has it."""
+    if not options.flow:
+        return options
+    flow = settings.flows.get(options.flow)
+    if flow is None:
+        there = ", ".join(settings.flows) or "none"
+        raise SettingsError.of([f"reconcile.{name}.flow: there is no flow {options.flow}; there are {there}"])
+    entity = flow.back_entity or flow.operation.rpartition(".")[0]
+    return replace(
+        options,
+        source=options.source or flow.source,
+        target=options.target or (f"{flow.target}.{entity}" if entity else flow.target),
+        operation=options.operation or flow.operation,
+        delete=options.delete or flow.deletes,
+        mapping=options.mapping or flow.mapping,
+    )
 
 
 class _Reader:
@@ -110,7 +135,7 @@ class _Reader:
         self._partner = partner
         self._mistakes: list[str] = []
 
-    def rule(self, mapping: Callable[[Path, Reconcile], Maps]) -> Rule:
+    def rule(self, mapping: Callable[[Path, Shape], Maps]) -> Rule:
         options = self._options
         source = self._side("source", options.source)
         target = self._side("target", options.target)
@@ -134,7 +159,7 @@ class _Reader:
                     self._mistake(name, f"speaks of {one}, which `fields` does not compare")
         for name in ("operation", "delete"):
             self._operation(name, getattr(options, name), target[0])
-        maps = self._mapping(mapping)
+        maps = self._mapping(mapping, source[1])
         if self._mistakes:
             raise SettingsError.of(self._mistakes)
         theirs = tuple(options.fields.values())
@@ -183,7 +208,7 @@ class _Reader:
         return ours, theirs
 
     def _known(self, name: str, field: str, entity: Entity) -> None:
-        if entity.shape.fields.get(field) is None:
+        if entity.shape.find(field) is None:
             self._mistake(name, f"names {field!r}; {entity.name} has {', '.join(entity.shape.fields)}")
 
     def _same(self, field: str) -> Same:
@@ -226,11 +251,11 @@ class _Reader:
         if given not in there:
             self._mistake(name, f"{given!r} is no operation of {target.name}; there are {', '.join(there)}")
 
-    def _mapping(self, load: Callable[[Path, Reconcile], Maps]) -> Maps | None:
+    def _mapping(self, load: Callable[[Path, Shape], Maps], source: Entity) -> Maps | None:
         if self._options.mapping is None:
             return None
         try:
-            return load(self._options.mapping, self._options)
+            return load(self._options.mapping, source.shape)
         except BridgeError as error:
             self._mistake("mapping", str(error))
             return None

@@ -5,6 +5,7 @@ secrets the file named by `SOAPBRIDGE_<SECTION>_<KEY>_FILE`, bridge.toml, the de
 """
 
 from bridge.settings.fields import zone_of
+from bridge.settings.flow import Flow
 from bridge.settings.keys import (
     NAMED_SECTIONS,
     SECTIONS,
@@ -47,6 +48,7 @@ __all__ = [
     "Data",
     "Delivery",
     "Erp",
+    "Flow",
     "Idempotency",
     "Journal",
     "Key",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bridge.settings.fields import zone_of
+from bridge.settings.flow import Flow
 from bridge.settings.partner import Partner
 from bridge.settings.reconcile import Reconcile
 from bridge.settings.sections import (
@@ -41,7 +42,7 @@ ENVIRONMENT_PREFIX = "SOAPBRIDGE_"
 class Settings:
     """Everything that was set, checked. `sources` tells where each value came from, by key (`server.port`).
 
-    Sections that come once for each name (`callers`, `roles`, `services`, `partners`) are mappings by that name.
+    Sections that come once for each name (`callers`, `roles`, `services`, `partners`, `flows`) are mappings by that name.
     """
 
     data: Data = field(default_factory=Data)
@@ -66,6 +67,7 @@ class Settings:
     roles: Mapping[str, Role] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
+    flows: Mapping[str, Flow] = field(default_factory=dict)
     reconcile: Mapping[str, Reconcile] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
@@ -123,6 +125,7 @@ NAMED_SECTIONS: Mapping[str, type] = {
     "roles": Role,
     "services": Service,
     "partners": Partner,
+    "flows": Flow,
     "reconcile": Reconcile,
 }
 """Sections that come once for each name: `[services.orders]`."""

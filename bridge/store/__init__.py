@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from bridge.store import (
     reconciliation_tables,  # noqa: F401 - puts its tables into the metadata
+    sync_tables,  # noqa: F401 - puts its tables into the metadata
     token_tables,  # noqa: F401 - puts its table into the metadata
 )
 from bridge.store.database import Store

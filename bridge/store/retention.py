@@ -29,6 +29,7 @@ from bridge.store import idempotency as records
 from bridge.store.clock import SECOND, Clock
 from bridge.store.database import Store
 from bridge.store.session import Session
+from bridge.store.sync_tables import flow_problem
 from bridge.store.tables import attempt, firing, idempotency, journal, ordering_key, outbox
 
 ROWS: Final = 500
@@ -234,6 +235,27 @@ class Firings:
         if ids:
             with store.transaction() as transaction:
                 transaction.session.execute(delete(firing).where(firing.c.id.in_(ids)))
+        return len(ids)
+
+
+class Problems:
+    """Problems of flows that were solved or dismissed."""
+
+    name = "problems"
+
+    def __init__(self, before: int) -> None:
+        self._expired = flow_problem.c.settled_at < before
+
+    def count(self, session: Session) -> int:
+        found: int = session.execute(select(func.count(flow_problem.c.id)).where(self._expired)).scalar_one()
+        return found
+
+    def remove(self, store: Store) -> int:
+        with store.reading() as session:
+            ids = list(session.execute(select(flow_problem.c.id).where(self._expired).limit(ROWS)).scalars())
+        if ids:
+            with store.transaction() as transaction:
+                transaction.session.execute(delete(flow_problem).where(flow_problem.c.id.in_(ids)))
         return len(ids)
 
 

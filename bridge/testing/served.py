@@ -28,10 +28,12 @@ from bridge.partners.http import json_body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request as it came. `path` without its query, and as it was meant: `%2F` is a slash in it. Names of headers are in small letters."""
+    """A request as it came. `path` without its query, and as it was meant: `%2F` is a slash in it; `segments` are what stood between the
+    slashes that part it. Names of headers are in small letters."""
 
     method: str
     path: str
+    segments: tuple[str, ...]
     params: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
@@ -169,6 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(
             method=self.command,
             path=unquote(parts.path),
+            segments=tuple(unquote(one) for one in parts.path.split("/")[1:]),
             params=dict(parse_qsl(parts.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),

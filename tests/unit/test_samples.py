@@ -97,7 +97,7 @@ def test_a_request_id_is_used_once_among_what_is_accepted() -> None:
     """A second use would be a duplicate: the service would answer it without doing anything."""
     used = Counter(
         match.group(1)
-        for path in sorted(SAMPLES.glob("*/[CRU]*/*.xml"))
+        for path in sorted(SAMPLES.glob("*/[ACRSU]*/*.xml"))
         if not path.name.startswith("bad-")
         for match in [re.search(rb"requestId>([^<]+)<", path.read_bytes().replace(b"\0", b""))]
         if match

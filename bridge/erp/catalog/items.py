@@ -80,6 +80,7 @@ def upsert_item(request: Any, call: Call) -> Reply:
     """Store the item, new or in place of what was there. Faults: NotFound, RevisionMismatch, InvalidReference (unit, GTIN)."""
     wanted, session, now = request.item, call.session, stored(call.now)
     _refuse_wrong_gtin(wanted.gtin, call)
+    _refuse_repeated_language(wanted, call)
     call.reference = wanted.sku
     row = CatalogRow(wanted.sku, 1, wanted.status, packed(_details(wanted)), call.exchange_id, now, now)
     if request.revision is None:
@@ -144,6 +145,17 @@ def is_gtin(digits: str) -> bool:
 def _refuse_wrong_gtin(gtin: str | None, call: Call) -> None:
     if gtin is not None and not is_gtin(gtin):
         raise _broken("item", gtin, "mismatch", "/UpsertItem/item/gtin", call)
+
+
+def _refuse_repeated_language(wanted: Any, call: Call) -> None:
+    # Tags of languages mean the same in small letters and large (BCP 47, section 2.1.1).
+    seen: set[str] = set()
+    for index, one in enumerate(wanted.description, 1):
+        language = one.language.lower()
+        if language in seen:
+            path = f"/UpsertItem/item/description[{index}]/@language"
+            raise _broken("item", wanted.sku, "repeated", path, call)
+        seen.add(language)
 
 
 def _know_unit(wanted: Any, now: int, session: Session, call: Call) -> None:

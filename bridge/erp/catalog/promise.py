@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from bridge.erp.call import Call
-from bridge.erp.catalog.promising import Dated, Day, available_on, days
+from bridge.erp.catalog.promising import Day, available_on, days
 from bridge.erp.documents import day_of, unpacked
 from bridge.erp.figures import quantity
 from bridge.erp.holds import due
@@ -92,7 +92,7 @@ def _days(
     """The days of each item."""
     everywhere = _stock(session, skus, None, now)
     incoming = _incoming(session, skus)
-    outgoing = {sku: [_dated(*one) for one in open_quantities(session, sku)] for sku in skus}
+    outgoing = {sku: open_quantities(session, sku, now=now) for sku in skus}
     company = {
         sku: days(
             _free(everywhere[sku]),
@@ -163,10 +163,6 @@ def _incoming(session: Session, skus: Sequence[str]) -> Mapping[str, list[tuple[
 
 def _free(stock: Stock) -> int:
     return stock.on_hand - stock.reserved
-
-
-def _dated(day: date | str | None, amount: int) -> Dated:
-    return (day_of(day) if isinstance(day, str) else day), amount
 
 
 def _item(sku: str, unit: str, stock: Stock, moving: Iterable[Day], until: date | None) -> Reply:

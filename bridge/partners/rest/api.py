@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from bridge.errors import (
@@ -45,6 +45,19 @@ class Code:
     after: float | None = None
 
 
+class Verdict(NamedTuple):
+    """What became of a request, by its answer; no error: it went well. `pass_refused`: another pass may be let in."""
+
+    error: PartnerError | None = None
+    pass_refused: bool = False
+
+
+class Judge(Protocol):
+    """Tells what an answer means. `value` is its JSON, None where there is none."""
+
+    def verdict(self, request: Request, value: Any, answer: Answer) -> Verdict: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors:
     """Where replies say that something went wrong. `at` "": they do not, and the status says all.
@@ -57,6 +70,27 @@ class Errors:
     good: tuple[str, ...] = ()
     codes: Mapping[str, Code] = field(default_factory=dict)
     other: Meaning = "refused"
+
+    def verdict(self, request: Request, value: Any, answer: Answer) -> Verdict:
+        code, told = self._said(value)
+        found = self.codes.get(code) if code else None
+        if answer.status_code == 304:
+            return Verdict()
+        if found is None and (not code or answer.status_code >= 300):
+            shown = f"{code}: {told}" if code and told else code or told
+            error = outcomes.judge(answer, names_record=request.names_record, said=shown)
+            return Verdict(error, answer.status_code == 401)
+        found = found or Code(self.other)
+        return Verdict(meant(found, code, told, answer), found.meaning == "token")
+
+    def _said(self, value: Any) -> tuple[str, str]:
+        """The code inside a reply, "" where there is none or a good one, and what it says for people."""
+        code = json_body.at(value, self.at) if self.at else None
+        said = json_body.at(value, self.message) if self.message else None
+        told = "" if said is None or isinstance(said, dict | list) else str(said)
+        if code is None or isinstance(code, dict | list) or str(code) in self.good:
+            return "", told
+        return str(code), told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +135,7 @@ class Api:
 
     Args:
         client: gives the connections to where a pass is good for.
+        judge: what answers mean.
         headers: go along with every request.
     """
 
@@ -109,13 +144,13 @@ class Api:
         client: Callable[[Pass], Client],
         doorman: Doorman,
         *,
-        errors: Errors = Errors(),
+        judge: Judge = Errors(),
         bucket: Bucket | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self._doorman = doorman
-        self._errors = errors
+        self._judge = judge
         self._bucket = bucket or Bucket()
         self._headers = dict(headers or {})
 
@@ -149,35 +184,22 @@ class Api:
             request.path,
             params=(*request.params, *letting.params),
             headers={**self._headers, **request.headers, **letting.headers},
-            body=None if request.body is None else json_body.write(request.body),
+            body=_body(request, letting),
             deadline=request.deadline,
         )
         value, problem = _read(answer)
-        code, told = self._said(value)
-        found = self._errors.codes.get(code) if code else None
-        if answer.status_code == 304:
-            error = None
-        elif found is None and (not code or answer.status_code >= 300):
-            shown = f"{code}: {told}" if code and told else code or told
-            error = outcomes.judge(answer, names_record=request.names_record, said=shown)
-        else:
-            found = found or Code(self._errors.other)
-            error = meant(found, code, told, answer)
+        error, pass_refused = self._judge.verdict(request, value, answer)
         if error is None and problem is not None:
             error = _unreadable(answer, problem)
         if error is not None:
             error.status, error.reply = answer.status_code, answer.content
-        refused = found.meaning == "token" if found is not None else answer.status_code == 401
-        return _Tried(Reply(value, answer), error, refused)
+        return _Tried(Reply(value, answer), error, pass_refused)
 
-    def _said(self, value: Any) -> tuple[str, str]:
-        """The code inside a reply, "" where there is none or a good one, and what it says for people."""
-        code = json_body.at(value, self._errors.at) if self._errors.at else None
-        said = json_body.at(value, self._errors.message) if self._errors.message else None
-        told = "" if said is None or isinstance(said, dict | list) else str(said)
-        if code is None or isinstance(code, dict | list) or str(code) in self._errors.good:
-            return "", told
-        return str(code), told
+
+def _body(request: Request, letting: Pass) -> bytes | None:
+    if request.body is None:
+        return None
+    return json_body.write({**request.body, **letting.body} if letting.body else request.body)
 
 
 def meant(found: Code, code: str, told: str, answer: Answer) -> PartnerError | None:

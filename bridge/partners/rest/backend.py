@@ -149,7 +149,7 @@ def backend(setting: Setting) -> RestBackend:
     api = Api(
         always(clients[0]),
         doorman_of(setting, description, clients),
-        errors=description.errors,
+        judge=description.errors,
         bucket=Bucket(description.calls, description.seconds, patience=description.patience),
         headers=description.headers,
     )

@@ -202,9 +202,13 @@ class Reader:
         listing = self._listing(one)
         return _ascending(one, batches) if "id" in listing.order else in_order(batches)
 
+    def _most(self, one: Described) -> int:
+        """Records of the largest page."""
+        return self._listing(one).most
+
     def _pages(self, one: Described, query: Query) -> Iterator[Page]:
         """Every page; a partner that is busy is waited for."""
-        asked = replace(query, after=None, limit=self._listing(one).most)
+        asked = replace(query, after=None, limit=self._most(one))
         left = PATIENCE
         while True:
             try:

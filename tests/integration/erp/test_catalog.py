@@ -103,6 +103,13 @@ def test_a_bar_code_is_right_and_of_one_item(desk: Desk) -> None:
     assert desk.do("catalog", "GetItem", item={"gtin": "4006381333931"}).item.sku == "B"
 
 
+def test_an_item_is_described_once_in_a_language(desk: Desk) -> None:
+    words = [{"value": "Bearing", "language": one} for one in ("en", "de", "EN")]
+    refusal = desk.refused("catalog", "UpsertItem", item=item(description=words))
+    assert refusal.name == "InvalidReference"
+    assert refusal.texts("path") == ["/UpsertItem/item/description[3]/@language"]
+
+
 def test_items_are_listed_page_by_page_by_status_and_by_change(desk: Desk) -> None:
     for number, status in enumerate(("active", "discontinued", "active"), 1):
         upsert(desk, f"S-{number}", status=status)

@@ -183,6 +183,12 @@ def test_invoices_of_others_in_other_currencies_or_that_are_not_there_are_refuse
     )
     assert (refusal.name, refusal.texts("identifier")) == ("InvalidReference", named)
     assert refusal.texts("reason") == ["mismatch", "mismatch", "unknown"]
+    mine = issue("10")
+    held = desk.do("receivables", "RecordPayment", payment=payment("10")).paymentNumber
+    refusal = desk.refused(
+        "receivables", "AllocatePayment", paymentNumber=held, revision=1, allocation=[to(mine), to(mine)]
+    )
+    assert (refusal.name, refusal.texts("reason")) == ("InvalidReference", ["repeated"])
 
 
 def test_a_cancelled_invoice_is_not_paid(desk: Desk, issue: Callable[..., str]) -> None:

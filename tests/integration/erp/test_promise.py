@@ -71,7 +71,7 @@ def sold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(
             promise,
             "open_quantities",
-            lambda _, sku: [(day, amount * 1_000_000) for day, amount in orders] if sku == "S" else [],
+            lambda _, sku, **__: [(day, amount * 1_000_000) for day, amount in orders] if sku == "S" else [],
         )
 
     give()

@@ -84,7 +84,7 @@ class Shop(Served):
             f"Bearer {one}" for one in self.tokens
         ]:
             return Said(401, {"error": "expired"})
-        _, kind, *rest = request.path.split("/", 2)
+        kind, *rest = request.segments
         if kind == "gone":
             return Said(200, {"items": [{"no": no, "at": at} for no, at in self.gone]})
         if kind == "count":
