@@ -173,7 +173,7 @@ def _moment_dumper(field: Field, family: Family, dialect: Dialect) -> Change:
 
 def moment_text(value: datetime) -> str:
     """As SQLite keeps it: of one width, so that the order of texts is that of moments."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def parsed_moment(value: str, zone: Any) -> datetime:
