@@ -12,6 +12,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -66,6 +67,7 @@ class _Writer:
             "one_of": one_of,
             "by_rule": _by_rule,
             "Decimal": Decimal,
+            "deepcopy": deepcopy,
         }
 
     def write(self, rules: Rules, target: Shape | None) -> tuple[str, dict[str, Any]]:
@@ -246,12 +248,9 @@ class _Writer:
 
     def _way(self, indent: int, way: Way, target: Field | None, path: str, place: str) -> None:
         if not way.sources:
-            constant = (
-                repr(way.constant) if isinstance(way.constant, str | bool | int) else self._name(way.constant)
-            )
             if target is not None and misfit(target, way.constant) is not None:
                 self._line(indent, "misfit()")
-            self._line(indent, f"{place} = {constant}")
+            self._line(indent, f"{place} = {self._constant(way.constant)}")
             return
         value = self._at(way.sources[0])
         self._line(indent, f"if {value} or {value} == 0:")
@@ -283,13 +282,18 @@ class _Writer:
             self._line(indent + 1, f"{place} = {value}")
         if way.default is not None:
             wrong = target is not None and misfit(target, way.default) is not None
-            self._line(indent, f"else: {'misfit()' if wrong else f'{place} = {self._name(way.default)}'}")
+            self._line(indent, f"else: {'misfit()' if wrong else f'{place} = {self._constant(way.default)}'}")
         elif way.required or self._needs(target, path):
             self._line(indent, "else: misfit()")
 
     def _needs(self, target: Field | None, path: str) -> bool:
         """Whether a value is required and, as has been proved, there: where it is not the record is odd, and nothing else looks."""
         return target is not None and target.required and path in self._certain
+
+    def _constant(self, value: Any) -> str:
+        if isinstance(value, str | bool | int):
+            return repr(value)
+        return f"deepcopy({self._name(value)})" if isinstance(value, list) else self._name(value)
 
     def _fit(self, indent: int, value: str, way: Way, target: Field | None, path: str) -> None:
         """Gives up where the value does not fit: as little as the proof leaves open."""

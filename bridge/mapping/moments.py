@@ -146,7 +146,7 @@ def date_text(given: Any) -> Step:
 
 def moment_from(given: Any) -> Step:
     """A moment: from seconds or milliseconds since 1970, or from a text in a zone; turned round: `moment_text`."""
-    if given in _SINCE:
+    if isinstance(given, str) and given in _SINCE:
         return _since_1970(given)
     expected = '"milliseconds", or { form = "DD.MM.YYYY HH:mm", zone = "Asia/Shanghai" }'
     found = options(given, {"form": str, "zone": str}, expected)
@@ -198,7 +198,7 @@ def _since_1970(unit: str) -> Step:
 
 def moment_text(given: Any) -> Step:
     """A moment as a text in a zone, or as an integer: seconds or milliseconds since 1970."""
-    if given in _SINCE:
+    if isinstance(given, str) and given in _SINCE:
         return Step(
             name="moment_text",
             says=f"moment_text: {given} since 1970",

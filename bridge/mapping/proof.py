@@ -15,6 +15,7 @@ from typing import Final
 from bridge.mapping.converters import nearest
 from bridge.mapping.fits import doubts, misfit
 from bridge.mapping.rules import HERE, Asking, ListRule, Path, Rule, Rules, Way
+from bridge.mapping.running import sources_of
 from bridge.mapping.shapes import Alternatives, Field, Shape
 from bridge.mapping.steps import Facts
 
@@ -73,6 +74,7 @@ class _Prover:
         self._rules = rules
         self.proof = Proof()
         self.read: set[str] = set()
+        self._unknown: set[str] = set()
         self._given = {"/".join(path): rule for path, rule in rules.each()}
 
     def _mistake(self, place: str, what: str) -> None:
@@ -124,8 +126,8 @@ class _Prover:
 
     def _list(self, rule: ListRule, around: Around, target: Field | None, name: str) -> None:
         facts, shape = self._source(rule.each, around, rule.place)
-        if facts.kind not in ("object", "any") and shape is not None:
-            self._mistake(rule.place, f"{name}: {rule.each.text} has no fields to map")
+        if facts.kind == "any":
+            self._unknown.add(name)
         start = around[rule.each.depth].path
         element = Element(
             shape, replace(facts, many=False, certain=True), f"{start}{'/'.join(rule.each.names)}/"
@@ -175,6 +177,8 @@ class _Prover:
         """What is known after all steps; each must take what the one before gives."""
         known = [self._source(path, around, way.place)[0] for path in way.sources]
         facts = known[0]
+        if any(one.kind == "any" and not one.certain for one in known):
+            self._unknown.add(name)
         if way.several:
             kinds = {one.kind for one in known}
             facts = Facts(
@@ -223,6 +227,11 @@ class _Prover:
         if path.names == HERE:
             return facts, shape
         if shape is None:
+            if facts.kind not in ("any", "object"):
+                self._mistake(
+                    place,
+                    f'{path.text}: the elements are {facts.kind} and have no fields: "." is the element',
+                )
             return Facts(), None
         many, certain = False, True
         found: Field | None = None
@@ -277,23 +286,28 @@ class _Prover:
                 if found.required and name not in alternatives:
                     yield self._rules.place, f"{here} is required there, and no rule fills it{_needs(found)}"
                 continue
+            if found.shape is not None and isinstance(rule, Rule):
+                continue  # a rule for an object: that is told already
             if found.shape is not None:
                 yield from self._unfilled(found.shape, f"{here}/")
-                if isinstance(rule, ListRule) and found.required and here not in self.proof.certain:
-                    yield (
-                        rule.place,
-                        f"{here} is required there, and {rule.each.text} may be empty here: write required = true where a "
-                        "record without it is to be refused",
-                    )
-            elif (
-                rule is not None and found.required and here not in self.proof.certain and self._matters(here)
-            ):
-                assert isinstance(rule, Rule)
-                sources = ", ".join(dict.fromkeys(one.text for way in rule.ways for one in way.sources))
+            if rule is None or not found.required or here in self.proof.certain or not self._matters(here):
+                continue
+            sources = ", ".join(sources_of(rule)) or "its condition"
+            if here in self._unknown:
+                self.proof.doubts.append(
+                    f"{rule.place}: {here} is required there, and nothing is known of {sources} here"
+                )
+            elif isinstance(rule, ListRule):
                 yield (
                     rule.place,
-                    f"{here} is required there, and {sources or 'its condition'} may give nothing here: give a default, or "
-                    "required = true where a record without it is to be refused",
+                    f"{here} is required there, and {sources} may be empty here: write required = true where a record "
+                    "without it is to be refused",
+                )
+            else:
+                yield (
+                    rule.place,
+                    f"{here} is required there, and {sources} may give nothing here: give a default, or required = true "
+                    "where a record without it is to be refused",
                 )
 
     def _matters(self, path: str) -> bool:
@@ -327,14 +341,23 @@ class _Prover:
         ]
         names = " or ".join("+".join(part) for part in choice.parts)
         if choice.needed and not written:
-            yield self._rules.place, f"{path or shape.name} needs one of {names} there, and no rule fills any"
+            yield (
+                self._rules.place,
+                f"{path.rstrip('/') or shape.name} needs one of {names} there, and no rule fills any",
+            )
         always = [
-            "+".join(part) for part in written if any(f"{path}{name}" in self.proof.certain for name in part)
+            "+".join(part)
+            for part in written
+            if any(
+                one == f"{path}{name}" or one.startswith(f"{path}{name}/")
+                for name in part
+                for one in self.proof.certain
+            )
         ]
         if len(always) > 1:
             yield (
                 self._rules.place,
-                f"{path or shape.name} may have only one of {names} there, and rules fill {' and '.join(always)}",
+                f"{path.rstrip('/') or shape.name} may have only one of {names} there, and rules fill {' and '.join(always)}",
             )
 
 

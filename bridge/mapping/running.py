@@ -7,6 +7,7 @@ are held against each other in tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,7 +135,7 @@ class _Runner:
         sources = tuple((source.text, source.read(scope)) for source in way.sources)
         steps: list[tuple[str, Any]] = []
         try:
-            value = way.constant if not way.sources else self._through(way, scope, sources, steps)
+            value = deepcopy(way.constant) if not way.sources else self._through(way, scope, sources, steps)
         except Unfit as error:
             found = steps[-1][1] if steps else _given(way, sources)
             names = tuple(name for name, _ in sources)
@@ -142,7 +143,7 @@ class _Runner:
             return None, False
         why = "" if way.sources else "constant"
         if value is None and way.default is not None:
-            value, why = way.default, "default"
+            value, why = deepcopy(way.default), "default"
         names = tuple(name for name, _ in sources)
         if value is None and way.required:
             self._mistake(

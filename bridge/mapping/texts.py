@@ -20,13 +20,14 @@ def _cleaning(
     clean: Callable[[str], str],
     code: str = "",
     *,
-    keeps_length: bool = False,
+    grows: bool = False,
 ) -> Callable[[Any], Step]:
     def make(_: Any) -> Step:
         def facts(before: Facts) -> Facts:
             values = tuple(dict.fromkeys(clean(one) for one in before.one_of))
-            known = before if keeps_length else _shorter(before)
-            return replace(known, kind="text", one_of=values)
+            # Of those that are known it is known how long they are.
+            longest = None if grows else before.longest
+            return replace(_shorter(before), kind="text", longest=longest, one_of=values)
 
         return Step(
             name=name,
@@ -50,15 +51,15 @@ trim = _cleaning("trim", str.strip, "{v}.strip()")
 collapse = _cleaning("collapse", _collapse, "' '.join({v}.split())")
 no_spaces = _cleaning("no_spaces", lambda value: "".join(value.split()), "''.join({v}.split())")
 # A capital sharp s, a ligature: upper and lower may make two characters of one.
-upper = _cleaning("upper", str.upper, "{v}.upper()")
-lower = _cleaning("lower", str.lower, "{v}.lower()")
+upper = _cleaning("upper", str.upper, "{v}.upper()", grows=True)
+lower = _cleaning("lower", str.lower, "{v}.lower()", grows=True)
 
 
 def _half_width(value: str) -> str:
     return unicodedata.normalize("NFKC", value)
 
 
-half_width = _cleaning("half_width", _half_width)
+half_width = _cleaning("half_width", _half_width, grows=True)
 
 
 def cut(given: Any) -> Step:
@@ -69,9 +70,8 @@ def cut(given: Any) -> Step:
 
     def facts(before: Facts) -> Facts:
         known = longest if before.longest is None else min(longest, before.longest)
-        shortest = None if before.shortest is None else min(before.shortest, longest)
-        values = tuple(dict.fromkeys(one[:longest] for one in before.one_of))
-        return replace(before, longest=known, shortest=shortest, one_of=values)
+        values = tuple(dict.fromkeys(one[:longest].rstrip() for one in before.one_of))
+        return replace(_shorter(before), longest=known, one_of=values)
 
     return Step(
         name="cut",

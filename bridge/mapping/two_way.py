@@ -187,6 +187,10 @@ class _Maker:
         before = Facts() if field is None else Facts.of(field, many=field.repeats, certain=True)
         backwards = tuple(step.back() for step in reversed(way.steps) if step.back is not None)
         known = before.kind != "any" or not backwards or way.steps[0].needs is not None
+        # A text that is read (a number, a date) may be written in several ways: the one that the way back writes is meant.
+        is_read = before.kind == "text" and bool(backwards) and way.steps[0].gives not in (None, "text")
+        if is_read and way.steps[0].needs is None:
+            known = False
         for attempt in range(_TRIES):
             try:
                 # Of a source that nothing is known of, the way back knows best what it may be.

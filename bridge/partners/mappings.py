@@ -148,7 +148,7 @@ class Mappings:
         if where in shipped:
             return _message(self._open(shipped[where]), what)
         known = [*self._partners, *shipped]
-        raise SettingsError(f"There is no partner and no shipped contract {where}{nearest(where, known)}.")
+        raise SettingsError(f"There is no partner and no shipped contract {where}{nearest(where, known)}")
 
     def _of_partner(self, name: str, what: str) -> Side:
         assert self._partner is not None
@@ -168,7 +168,7 @@ class Mappings:
         """
         if self._partner is None or asked.partner not in self._partners:
             raise SettingsError(
-                f"There is no partner {asked.partner} in the settings{nearest(asked.partner, self._partners)}."
+                f"There is no partner {asked.partner} in the settings{nearest(asked.partner, self._partners)}"
             )
         partner = self._partner(asked.partner)
         for batch in partner.scan(asked.entity, [asked.source, asked.target], Query()):
@@ -179,7 +179,7 @@ class Mappings:
 
 def _entity(described: Any, name: str, where: str) -> entities.Entity:
     if name not in described:
-        raise SettingsError(f"{where} has no entity {name}{nearest(name, described)}.")
+        raise SettingsError(f"{where} has no entity {name}{nearest(name, described)}")
     found: entities.Entity = described[name]
     return found
 
@@ -189,7 +189,7 @@ def _message(contract: Contract, what: str) -> Side:
     if which not in ("", "input", "output"):
         raise SettingsError(f"{which} is no message of {name}: input or output.")
     if name not in contract.operations:
-        raise SettingsError(f"{contract.name} has no operation {name}{nearest(name, contract.operations)}.")
+        raise SettingsError(f"{contract.name} has no operation {name}{nearest(name, contract.operations)}")
     operation = contract.operation(name)
     message: Literal["input", "output"] = "output" if which == "output" else "input"
     return Side(shape_of(contract, operation, message), contract, operation, message)

@@ -61,7 +61,9 @@ def proposal(rule: Rule, difference: DifferenceRow) -> Proposal:
         values = record.values if rule.mapping is None else rule.mapping(record.values)
     except BridgeError as error:
         raise NoProposal(f"The record cannot be mapped: {error.message}", advice=error.advice) from error
-    return Proposal(operation=rule.operation, values=values, ordering_key=difference.source_id)
+    return Proposal(
+        operation=rule.operation, values=values, ordering_key=rule.ordering_key(difference.source_id)
+    )
 
 
 def _removal(rule: Rule, difference: DifferenceRow) -> Proposal:
@@ -72,7 +74,9 @@ def _removal(rule: Rule, difference: DifferenceRow) -> Proposal:
         )
     assert difference.target_id is not None
     values = {rule.target.entity.id: difference.target_id}
-    return Proposal(operation=rule.delete, values=values, ordering_key=difference.record_key)
+    return Proposal(
+        operation=rule.delete, values=values, ordering_key=rule.ordering_key(difference.record_key)
+    )
 
 
 def ending(rule: Rule, partner: Partner, operation: str, source_id: str) -> Ending | None:

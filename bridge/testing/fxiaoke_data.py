@@ -183,7 +183,7 @@ class Data:
             "GTE": mine >= given,
             "LT": mine < given,
         }
-        return compared.get(str(operator), mine <= given)
+        return bool(compared.get(str(operator), mine <= given))
 
     def _create(self, name: str, body: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
         values = self._checked(name, data["object_data"], "")

@@ -9,6 +9,7 @@ from lxml import etree
 
 from benchmarks import __main__ as suite
 from benchmarks import big_contract, calling, durable, floor, hosted, memory
+from benchmarks import mapping as benchmarks_mapping
 from benchmarks.in_process import caller
 from benchmarks.measure import Budget
 from benchmarks.messages import NAMESPACE, order
@@ -132,3 +133,13 @@ def test_a_partner_is_called_alike_by_zeep_and_by_us() -> None:
         theirs, ours = callers["zeep"](), callers["ours"]()
     assert ours.orderNumber == theirs.orderNumber == "PO-2026-000001"
     assert ours.total.value == theirs.total._value_1
+
+
+def test_the_mapping_and_the_function_by_hand_give_the_same() -> None:
+    mapping = benchmarks_mapping.mapping()
+    order = benchmarks_mapping.record(5) | {"wanted_on": ""}
+    order["items"][2] |= {"unit": "t", "text": ""}
+
+    assert mapping(order) == benchmarks_mapping.by_hand(order)
+    # Quickly: by the function that is measured.
+    assert mapping._of_dicts(order) == benchmarks_mapping.by_hand(order)

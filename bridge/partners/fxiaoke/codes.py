@@ -6,7 +6,7 @@
 | 20016, 20005, 11014: the token does not hold | another one, once; then Unauthorised |
 | 15003, 20006, 20014, 20015, 20017, 20020 to 20023: the app may not | Unauthorised |
 | 14001, 30004: too often | Unavailable for 20 seconds |
-| 30002: the calls of the day are used up | Unavailable until midnight in China |
+| 30002: the calls of the day are used up | Unavailable for an hour, or until midnight in China |
 | 30003: no calls were bought | Unavailable for an hour |
 | -1, -2, 50009: it is busy, failed, or took too long | InDoubt; of what only reads Unavailable |
 | every other | Refused |
@@ -34,6 +34,8 @@ TOO_OFTEN: Final = ("14001", "30004")
 DAY_USED_UP: Final = "30002"
 NONE_BOUGHT: Final = "30003"
 FAILED: Final = ("-1", "-2", "50009")
+HOUR: Final = 3600.0
+"""After which it is asked again, at the latest: more calls may have been bought."""
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 _ERRORS: Final = Errors(
@@ -44,8 +46,8 @@ _ERRORS: Final = Errors(
         **{code: Code("token") for code in TOKEN},
         **{code: Code("unauthorised") for code in MAY_NOT},
         **{code: Code("unavailable", 20.0) for code in TOO_OFTEN},
-        DAY_USED_UP: Code("unavailable", 3600.0),
-        NONE_BOUGHT: Code("unavailable", 3600.0),
+        DAY_USED_UP: Code("unavailable", HOUR),
+        NONE_BOUGHT: Code("unavailable", HOUR),
         **{code: Code("in_doubt") for code in FAILED},
     },
 )
@@ -80,7 +82,7 @@ class Codes:
             error.message += f" (traceId {echo(str(trace), 100)})"
         error.advice = _ADVICE.get(str(code), error.advice)
         if str(code) == DAY_USED_UP and isinstance(error, Unavailable):
-            error.retry_after = until_midnight(self._now())
+            error.retry_after = min(HOUR, until_midnight(self._now()))
         return found
 
 

@@ -170,8 +170,8 @@ def _check(keys: Keys, found: Thing) -> None:
         if not _NAME(found.conversion.place(name)):
             keys.mistake("names", f"{found.conversion.place(name)!r} is no API name of a field")
         if field.shape is not None:
-            keys.mistake(
-                "fields", f"{name} has fields: in Fxiaoke that is an object, so an entity of its own"
+            keys.mistakes.append(
+                f"{field.place}: {name} has fields: in Fxiaoke that is an object, so an entity of its own"
             )
         if found.conversion.place(name) in found.employees and (field.kind != "text" or field.repeats):
             keys.mistake("employees", f"{name} must be a text: it is one of the list that stands there")

@@ -107,7 +107,7 @@ def test_the_owner_is_changed_by_its_own_call_and_only_when_it_is_another(
 
 def test_a_refusal_after_the_owner_was_changed_says_so(crm: Fxiaoke, partner: EntityPartner) -> None:
     crm.put("AccountObj", name="x", account_no__c="A1", lock_status="1")
-    with pytest.raises(Refused, match="the record is locked.*Its owner was changed before that"):
+    with pytest.raises(Refused, match=r"the record is locked.*Its owner was changed before that"):
         write(partner, "accounts.update", {"no": "A1", "name": "y", "owner": "1002"})
 
 
