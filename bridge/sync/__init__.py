@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from bridge.delivery.due import Cron, Every
+from bridge.delivery.due import Cron, Every, Rule
 from bridge.delivery.hands import Hands
 from bridge.delivery.schedules import Firing, Schedule
 from bridge.errors import HandlerError, SettingsError
@@ -49,6 +49,7 @@ from bridge.sync.standing import Standing, standing
 
 if TYPE_CHECKING:
     from bridge.audit import Notes
+    from bridge.settings import Flow as Options
     from bridge.settings import Settings
 
 NAME: Final = "flows"
@@ -305,22 +306,30 @@ class Flows:
     # -- by the clock
 
     def schedules(self) -> list[Schedule]:
-        """What runs by the clock: each flow that has one, and the look at what was sent."""
-        found = []
-        for name, options in self._settings.flows.items():
-            if options.cron or options.every:
-                rule = (
-                    Every(options.every)
-                    if options.every
-                    else Cron(options.cron, self._settings.contracts.zone)
-                )
-                found.append(Schedule(f"flow {name}", rule, self._by_clock(name)))
+        """What runs by the clock: each flow that has one, and the look at what was sent.
+
+        Raises:
+            SettingsError: a `cron` cannot be read.
+        """
+        found = [
+            Schedule(f"flow {name}", self._rule(name, options), self._by_clock(name))
+            for name, options in self._settings.flows.items()
+            if options.cron or options.every
+        ]
         if self._settings.flows:
             look = Every(LOOK_SECONDS)
             found.append(
                 Schedule(NAME, look, lambda firing: self.look_after(stopping=lambda: firing.is_stopping))
             )
         return found
+
+    def _rule(self, name: str, options: Options) -> Rule:
+        if options.every:
+            return Every(options.every)
+        try:
+            return Cron(options.cron, self._settings.contracts.zone)
+        except ValueError as error:
+            raise SettingsError.of([f"flows.{name}.cron: {error}"]) from None
 
     def _by_clock(self, name: str) -> Callable[[Firing], None]:
         def work(firing: Firing) -> None:
