@@ -111,10 +111,8 @@ _of_link = bindparam("of_link", type_=BigInteger())
 
 def _by(column: str, *, lock: bool) -> ByKeys:
     # Found by the index first, then locked in the order of their numbers: of `(flow, id) IN (VALUES …)` SQLite reads the whole table.
-    found = (
-        "SELECT link.id FROM (VALUES {keys}) AS wanted CROSS JOIN flow_link AS link "
-        f"WHERE link.flow = wanted.column1 AND link.{column} = wanted.column2"  # noqa: S608
-    )
+    wanted = "(VALUES {keys}) AS wanted"
+    found = f"SELECT link.id FROM {wanted} CROSS JOIN flow_link AS link WHERE link.flow = column1 AND link.{column} = column2"  # noqa: S608
     end = "{lock}" if lock else ""
     return ByKeys(
         f"SELECT {_LINK_NAMES} FROM flow_link WHERE id IN ({found}) ORDER BY id{end}",  # noqa: S608
