@@ -208,7 +208,7 @@ class _Reader:
         return ours, theirs
 
     def _known(self, name: str, field: str, entity: Entity) -> None:
-        if entity.shape.fields.get(field) is None:
+        if entity.shape.find(field) is None:
             self._mistake(name, f"names {field!r}; {entity.name} has {', '.join(entity.shape.fields)}")
 
     def _same(self, field: str) -> Same:

@@ -24,7 +24,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, HandlerError
 from bridge.partners.json_text import dump
-from bridge.partners.partner import Query, Record, Totals
+from bridge.partners.partner import Query, Record, Totals, value_at
 from bridge.partners.sorting import in_order
 from bridge.reconciliation.causes import Cause, Facts, cause_of
 from bridge.reconciliation.compare import (
@@ -340,7 +340,9 @@ def _row_again(side: Side, key: str, seen: tuple[Row, ...], now: Mapping[str, Re
     if now is None:
         return seen[0] if seen else None
     record = now.get(key)
-    return None if record is None else (key, record.id, *(record.values.get(name) for name in side.fields))
+    return (
+        None if record is None else (key, record.id, *(value_at(record.values, name) for name in side.fields))
+    )
 
 
 def _of(records: Mapping[str, Record] | None, found: Found) -> Record | None:
