@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bridge.errors import BridgeError, SettingsError
+from bridge.mapping import Mapping as FileMapping
 from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.partner import VERBS
@@ -220,9 +221,7 @@ class Reader:
         there = (
             writer.entities.get(operation.rpartition(".")[0]) if isinstance(writer, EntityPartner) else None
         )
-        make = self._mapping(
-            name, kind, options.mapping if forth else options.back_mapping, entity.shape, shape, mistakes
-        )
+        make = self._mapping(name, options, kind, operation, entity.shape, shape, mistakes)
         target_owns, source_owns = frozenset(options.target_owns), frozenset(options.source_owns)
         return Way(
             flow=name,
@@ -241,8 +240,9 @@ class Reader:
     def _mapping(
         self,
         name: str,
+        options: Options,
         kind: Literal["there", "back"],
-        file: Path | None,
+        operation: str,
         source: Shape,
         target: Shape,
         mistakes: list[str],
@@ -250,13 +250,17 @@ class Reader:
         function = self._functions.get((name, kind))
         if function is not None:
             return function
-        if file is None:
-            return dict
+        file = options.mapping if kind == "there" else options.back_mapping
         try:
-            return self._load(file.absolute(), source=source, target=target)
+            if kind == "back" and options.mapping is not None and file in (None, options.mapping):
+                both = self._load(options.mapping.absolute(), source=target, target=source)
+                if isinstance(both, FileMapping) and both.rules.two_way:
+                    return both.turned(whole=not operation.endswith(".update"))
+            if file is not None:
+                return self._load(file.absolute(), source=source, target=target)
         except BridgeError as error:
             mistakes.extend(getattr(error, "mistakes", None) or [f"flows.{name}: {error}"])
-            return dict
+        return dict
 
     def _named(self, name: str, where: str, mistakes: list[str]) -> AnyPartner | None:
         try:

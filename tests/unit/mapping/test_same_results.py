@@ -37,6 +37,8 @@ day = { from = "day", date = "DD.MM.YYYY" }
 joined = { from = ["a", "n/x"], join = "-" }
 kept = { from = "a", empty = "keep" }
 nothing = { from = "c", absent = "null" }
+null = { from = "a", do = ["trim", { cut = 4 }], absent = "null" }
+nulls = [{ when = "a = 'x'", from = "c", absent = "null" }, { when = "a is set", from = "c" }]
 all = { from = "rows/v", do = ["first"] }
 cut = { from = "a", do = [{ cut = 3 }, { pad = { to = 5, with = "0" } }] }
 yes = { from = "yes", boolean = { yes = ["x", "1"], no = "0" } }
@@ -142,7 +144,7 @@ TARGET = Shape(
         "out": Field(name="out", kind="object", required=True,
                      shape=Shape("out", {"rows": Field(name="rows", kind="object", repeats=True, required=True, shape=ROW)})),
         **{name: Field(name=name, kind="any") for name in
-           ("chosen", "looked", "elsewhere", "joined", "kept", "nothing", "all", "cut", "yes", "money")},
+           ("chosen", "looked", "elsewhere", "joined", "kept", "nothing", "all", "cut", "yes", "null", "nulls", "money")},
     },
 )  # fmt: skip
 
