@@ -93,7 +93,8 @@ soak: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	$(BIN)/soapbridge settings --markdown > docs/settings.md
 	$(BIN)/soapbridge settings --toml > bridge.toml
-	$(BIN)/python -m bridge.erp.state_page > docs/order-states.md
+	$(BIN)/python -m bridge.erp.state_page purchasing > docs/order-states.md
+	$(BIN)/python -m bridge.erp.state_page sales > docs/sales-states.md
 
 dist: $(VENV)/.installed-dev
 	$(PIP) wheel --no-deps --wheel-dir dist .

@@ -27,6 +27,7 @@ from benchmarks import (
     signature,
     staging,
     start_up,
+    sync,
     wss,
 )
 from benchmarks.page import Result, budget_table, render, verdict
@@ -43,6 +44,7 @@ SUITE = {
     "delivery": ("Delivery", delivery),
     "mapping": ("Mapping", mapping),
     "staging": ("Tables between a partner and us", staging),
+    "sync": ("Flows", sync),
     "signature": ("Signatures", signature),
     "big_contract": ("A vendor-sized contract", big_contract),
     "memory": ("Memory", memory),

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,7 +32,7 @@ from bridge.delivery.accept import accept
 from bridge.delivery.background import Background
 from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
-from bridge.delivery.schedules import Schedule, Scheduler, Work
+from bridge.delivery.schedules import Firing, Schedule, Scheduler, Work
 from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.inbound import Inbound, Observer
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _BACKUP = "backup"
 """The schedule's name."""
+_RENEWAL = "notifications of {}"
+"""The same, of what renews a partner's channels."""
+_RENEW_SECONDS = 1800.0
 
 AnyPartner: TypeAlias = "SoapPartner | EntityPartner"
 """A partner of any kind."""
@@ -313,11 +317,11 @@ class Bridge:
             made = self._entity_partner(name, settings)
         return self.partners.setdefault(name, made)
 
-    def listen(self, name: str, take: Take) -> Service:
+    def listen(self, name: str, take: Take | None = None) -> Service:
         """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
 
         Args:
-            take: gets the partner, the entity and the records, in the transaction of the request.
+            take: gets the partner, the entity and the records, in the transaction of the request; the flows do, if not given.
 
         Raises:
             SettingsError: there is no such partner, or it is of another kind. ContractError: its WSDL cannot be read.
@@ -333,7 +337,7 @@ class Bridge:
             )
         (entity,) = self.any_partner(name).entities.values()
         service = self.serve(self._place_of(settings.wsdl))
-        listener = Listener(name, entity, take, organization=settings.client_id)
+        listener = Listener(name, entity, take or self.flows.take, organization=settings.client_id)
         service.operation(OPERATION)(listener)
         return service
 
@@ -505,7 +509,8 @@ class Bridge:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
         flows = ("flows", *(f"flow {one}" for one in self.settings.flows))
-        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows):
+        renewed = (_RENEWAL.format(one) for one in self._notifying)
+        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows, *renewed):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -539,7 +544,20 @@ class Bridge:
             built_in.extend(self.reconciliations.schedules())
         if self.settings.flows:
             built_in.extend(self.flows.schedules())
+        built_in += [
+            Schedule(_RENEWAL.format(name), Every(_RENEW_SECONDS), partial(self._renew, name))
+            for name in self._notifying
+        ]
         return (*built_in, *self.schedules.values())
+
+    @property
+    def _notifying(self) -> list[str]:
+        """Partners that may tell of changes, by channels that have to be renewed."""
+        return [name for name, partner in self.settings.partners.items() if partner.kind == "zoho"]
+
+    def _renew(self, name: str, _: Firing) -> None:
+        backend: Any = getattr(self.any_partner(name), "backend", None)
+        backend.notifications.renew()
 
     def backup_rule(self) -> Cron:
         """When a backup is made by itself. Raises SettingsError where it is not said so that it can be read."""

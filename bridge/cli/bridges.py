@@ -6,6 +6,7 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,28 +88,31 @@ EVENTS = (
     "PriceChanged",
     "InvoiceIssued",
     "PaymentRecorded",
+    "SalesOrderStatusChanged",
 )
+"""What can be told. A partner is told those that its contract has: one that was made for an earlier version is told as before."""
 
 
 def _tell(bridge: Bridge) -> Tell | None:
     """Puts events into the outbox for the partner that the settings name; None where they name none.
 
     Raises:
-        SettingsError: there is no such partner, or its contract is another one.
+        SettingsError: there is no such partner, or its contract has none of the events.
     """
     name = bridge.settings.erp.events_to
     if not name or not bridge.has_store:
         return None
     partner = bridge.partner(name)
-    missing = [event for event in EVENTS if event not in partner.target.operations]
-    if missing:
+    wanted = {event for event in EVENTS if event in partner.target.operations}
+    if not wanted:
         raise SettingsError(
-            f"erp.events_to names the partner {name}, whose contract has no operation {', '.join(missing)}.",
+            f"erp.events_to names the partner {name}, whose contract has no operation {' or '.join(EVENTS)}.",
             advice=f'Give it the contract of the events: wsdl = "events" under [partners.{name}].',
         )
 
     def tell(event_name: str, event: Any, ordering_key: str) -> None:
-        partner.send(event_name, event, ordering_key=ordering_key, reference=ordering_key)
+        if event_name in wanted:
+            partner.send(event_name, event, ordering_key=ordering_key, reference=ordering_key)
 
     return tell
 
@@ -131,7 +135,39 @@ def _rules(settings: Settings) -> Rules:
         negative_stock=erp.negative_stock,
         over_delivery=erp.over_delivery,
         known_suppliers_only=erp.known_suppliers_only,
+        approval_limits=_approval_limits(settings),
+        approved_grades=erp.approved_grades,
+        overdue_to_person=erp.overdue_to_person,
+        discount_limit=erp.discount_limit,
+        available_only=erp.available_only,
     )
+
+
+def _approval_limits(settings: Settings) -> dict[str, int]:
+    """Scaled amounts by currency.
+
+    Raises:
+        SettingsError: one is no currency, or no amount.
+    """
+    from bridge.erp.currencies import CURRENCIES
+    from bridge.erp.figures import MONEY_DIGITS, scaled
+
+    limits: dict[str, int] = {}
+    wrong = []
+    for currency, text in settings.erp.approval_limits.items():
+        try:
+            limits[currency] = scaled(Decimal(text), MONEY_DIGITS)
+        except (ArithmeticError, ValueError):
+            wrong.append(f"{currency} = {text!r}: must be an amount like 50000 or 99.50")
+            continue
+        if currency not in CURRENCIES:
+            wrong.append(f"{currency}: there is no such currency")
+        elif limits[currency] < 0:
+            wrong.append(f"{currency} = {text!r}: must not be below zero")
+    if wrong:
+        place = settings.sources.get("erp.approval_limits", "erp.approval_limits")
+        raise SettingsError.of([f"{place}: erp.approval_limits: {one}" for one in wrong])
+    return limits
 
 
 @contextmanager

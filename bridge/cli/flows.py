@@ -16,7 +16,7 @@ from bridge.errors import SettingsError
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
-    from bridge.store.flows import ProblemRow
+    from bridge.store.flow_problems import ProblemRow
     from bridge.sync import Change, Flows, Report, Standing
     from bridge.sync.flow import Flow
 
@@ -181,7 +181,7 @@ def list_problems(
     config: ConfigFile = None,
 ) -> None:
     """Records that could not go through, each with why and what mends it."""
-    from bridge.store.flows import STAGES
+    from bridge.store.flow_problems import STAGES
 
     if stage is not None and stage not in STAGES:
         raise SettingsError(f"There is no stage {stage}.", advice=f"There are {', '.join(STAGES)}.")

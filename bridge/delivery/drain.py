@@ -31,7 +31,7 @@ from bridge.delivery.sender import Delivery, Document, Sender
 from bridge.delivery.states import SETTLED, State
 from bridge.errors import CommitInDoubt
 from bridge.ids import new_exchange_id
-from bridge.store import Session, Store, Transaction, flows, outbox
+from bridge.store import Session, Store, Transaction, flow_links, outbox
 from bridge.store.clock import SECOND
 from bridge.store.journal import is_recorded, record
 from bridge.store.outbox import KeyRow, OpenEntry
@@ -319,7 +319,7 @@ class Drain:
             if delivery.record is not None:
                 record(session, delivery.record)
             if delivery.made is not None:
-                flows.note_made(session, step.entry.entry_id, delivery.made)
+                flow_links.note_made(session, step.entry.entry_id, delivery.made)
             self._gate.note(session, row.now, delivery)
             turn = _Turn(session, ordering_key, row.now, row.lease_no, False, exchange_id, row.held_because)
             if not ours:

@@ -75,6 +75,11 @@ def money(number: int, currency: str) -> Decimal:
     return plain(number, MONEY_DIGITS, at_least=minor_unit_digits(currency))
 
 
+def price(number: int, currency: str) -> Decimal:
+    """A scaled unit price, with at least the digits that its currency is written with."""
+    return plain(number, PRICE_DIGITS, at_least=minor_unit_digits(currency))
+
+
 def quantity(number: int) -> Decimal:
     """A scaled quantity or balance."""
     return plain(number, QUANTITY_DIGITS)

@@ -14,6 +14,8 @@ STOCK_COUNT = "SC"
 INVOICE = "IN"
 CREDIT_NOTE = "CN"
 PAYMENT = "PY"
+SALES_ORDER = "SO"
+SALES_RETURN = "RT"
 
 
 def number(kind: str, row_id: int, created_at: datetime) -> str:

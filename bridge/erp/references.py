@@ -5,8 +5,8 @@ Goods that come in make their item and their warehouse known; goods that go out 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -30,7 +30,7 @@ MOST_LETTERS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How this company keeps its stock and buys; from the settings.
+    """How this company keeps its stock, buys and sells; from the settings.
 
     Args:
         modules: those that answer; what one would ask of another that is not among them, it does without.
@@ -38,13 +38,31 @@ class Rules:
         negative_stock: warehouses whose balances may go below zero.
         over_delivery: percent of a line's ordered quantity that may come in above it.
         known_suppliers_only: whether an order may name only suppliers that UpsertSupplier made known.
+        approval_limits: the most that a sales order is approved for without a person, scaled, by currency; empty: no limit.
+        approved_grades: credit grades of customers whose orders are approved without a person; empty: all.
+        overdue_to_person: whether a person decides on orders of a customer with overdue invoices.
+        discount_limit: percent below the list price that is approved without a person; 100: no limit.
+        available_only: whether a person decides on orders that cannot be delivered by the day they are wanted.
     """
 
-    modules: tuple[str, ...] = ("purchasing", "inventory", "suppliers", "customers", "catalog", "receivables")
+    modules: tuple[str, ...] = (
+        "purchasing",
+        "inventory",
+        "suppliers",
+        "customers",
+        "catalog",
+        "sales",
+        "receivables",
+    )
     warehouses: tuple[str, ...] = ()
     negative_stock: tuple[str, ...] = ()
     over_delivery: float = 0.0
     known_suppliers_only: bool = False
+    approval_limits: Mapping[str, int] = field(default_factory=dict)
+    approved_grades: tuple[str, ...] = ()
+    overdue_to_person: bool = True
+    discount_limit: float = 100.0
+    available_only: bool = False
 
 
 class ItemRow(NamedTuple):

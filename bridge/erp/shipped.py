@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from bridge.erp import catalog, customers, inventory, purchasing, receivables, suppliers
+from bridge.erp import catalog, customers, inventory, purchasing, receivables, sales, suppliers
 from bridge.erp.references import Rules, apply_rules
 from bridge.erp.telling import Tell
 
@@ -26,6 +26,7 @@ MODULES: Mapping[str, Callable[[Rules, Tell | None], Mapping[str, Handler]]] = {
     "suppliers": suppliers.handlers,
     "customers": customers.handlers,
     "catalog": catalog.handlers,
+    "sales": sales.handlers,
     "receivables": receivables.handlers,
 }
 """What makes the handlers of each module, which has the name of its contract."""

@@ -1,13 +1,27 @@
 """States of a purchase order, and the moves between them: the one table that every handler asks. Pure.
 
-docs/order-states.md is drawn from it (`state_page.py`). A move that is not in `MOVES` does not exist; the states that
-would have allowed an event are read from it too.
+docs/order-states.md is drawn from it (`state_page.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, Literal
+
+from bridge.erp.moves import Moves, NoMove
+
+__all__ = [
+    "EVENTS",
+    "MOVES",
+    "NEW_PURCHASE_ORDER",
+    "PURCHASE_ORDER",
+    "PURCHASE_ORDER_STATES",
+    "Event",
+    "NoMove",
+    "State",
+    "after",
+    "allowing",
+]
 
 State = Literal["open", "confirmed", "partiallyReceived", "received", "closed", "cancelled"]
 Event = Literal["change", "confirm", "receive", "complete", "close", "cancel"]
@@ -51,32 +65,8 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = {
 }
 
 
-class NoMove(Exception):
-    """This state does not allow this event."""
-
-    def __init__(self, state: State, event: Event) -> None:
-        super().__init__(f"{state} does not allow {event}")
-        self.state: Final = state
-        self.event: Final = event
-
-    @property
-    def allowed(self) -> tuple[State, ...]:
-        """The states that would have, in the order of the contract."""
-        return allowing(self.event)
-
-
-def after(state: State, event: Event) -> State:
-    """The state that `event` leads to.
-
-    Raises:
-        NoMove: it is not allowed here.
-    """
-    to = MOVES.get((state, event))
-    if to is None:
-        raise NoMove(state, event)
-    return to
-
-
-def allowing(event: Event) -> tuple[State, ...]:
-    """The states in which `event` is allowed, in the order of the contract."""
-    return tuple(state for state in PURCHASE_ORDER_STATES if (state, event) in MOVES)
+PURCHASE_ORDER: Final[Moves[State, Event]] = Moves(
+    states=PURCHASE_ORDER_STATES, new=NEW_PURCHASE_ORDER, events=EVENTS, moves=MOVES
+)
+after = PURCHASE_ORDER.after
+allowing = PURCHASE_ORDER.allowing

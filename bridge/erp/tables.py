@@ -133,6 +133,7 @@ reservation = Table(
     Column("changed_at", BigInteger, nullable=False),
     UniqueConstraint("partner", "request_id"),
     CheckConstraint("state IN ('open', 'fulfilled', 'released', 'expired')", name="state"),
+    Index("ix_reservation_reference", "reference"),
 )
 """Stock that is promised. One whose time ran out is `expired` whatever its row still says; what it held is given back
 when its balances are next written to."""

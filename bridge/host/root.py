@@ -6,11 +6,13 @@ GET  the same                            a page; ?wsdl, ?wsdl=NAME and ?xsd=NAME
 GET  /                                   the services; like the pages, for those who may call (`access.pages`)
 GET  /healthz                            200 while the process answers
 GET  /readyz                             200 when requests can be served, else 503
+POST /notifications/NAME                 a partner tells of changes (`notifications.py`)
 GET  /metrics                            figures for Prometheus, for those who may see them (`bridge/ops/metrics.py`)
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from urllib.parse import parse_qsl
 from bridge.access.doors import comes_from_here
 from bridge.errors import BridgeError, Refusal
 from bridge.handlers import Service
+from bridge.host import notifications
 from bridge.host.addresses import Addresses
 from bridge.host.pages import index_page, service_page
 from bridge.host.peers import Peers
@@ -81,11 +84,18 @@ class Root:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         hosted = self.hosted.get(path) or self.hosted.get(path.rstrip("/"))
-        if self.here_only and (hosted is not None or path == "/") and not comes_from_here(environ):
+        notified = path.startswith(notifications.PLACE)
+        if (
+            self.here_only
+            and (hosted is not None or notified or path == "/")
+            and not comes_from_here(environ)
+        ):
             return _refuse(refuse("not_from_here"), environ, start_response)
         if hosted is not None and method not in ("GET", "HEAD"):
             return hosted(environ, start_response)
         try:
+            if notified:
+                return _send(self._notified(environ), method, start_response)
             if method not in ("GET", "HEAD"):
                 return _refuse(refuse("unknown_service"), environ, start_response)
             page = self._service(hosted, environ) if hosted is not None else self._other(path, environ)
@@ -149,6 +159,10 @@ class Root:
         if path == PATH and self.metrics.admits_beside_services(environ):
             return Page(self.metrics.text(), CONTENT_TYPE)
         return NOTHING_HERE
+
+    def _notified(self, environ: Environ) -> Page:
+        status, text, headers = notifications.answer(self.bridge, environ)
+        return dataclasses.replace(Page.text(text, status), headers=headers)
 
     def _ready(self) -> Page:
         store = self.bridge.store

@@ -24,6 +24,16 @@ Verb = Literal["create", "update", "upsert", "delete"]
 VERBS: tuple[Verb, ...] = ("create", "update", "upsert", "delete")
 
 
+def value_at(values: Mapping[str, Any], path: str) -> Any:
+    """The value at `customer/code`; None where there is none."""
+    if path in values:
+        return values[path]
+    found: Any = values
+    for name in path.split("/"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
 class Record(NamedTuple):
     """A business object as a partner has it.
 
@@ -65,12 +75,12 @@ class Query:
 
     def wants(self, values: Mapping[str, Any]) -> bool:
         """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
-        if self.where and any(values.get(name) != value for name, value in self.where.items()):
+        if self.where and any(value_at(values, name) != value for name, value in self.where.items()):
             return False
         if self.between is None:
             return True
         name, first, before = self.between
-        value = values.get(name)
+        value = value_at(values, name)
         return value is not None and (first is None or value >= first) and (before is None or value < before)
 
 

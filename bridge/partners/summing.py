@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from bridge.errors import DeliveredUnreadable
-from bridge.partners.partner import Totals
+from bridge.partners.partner import Totals, value_at
 
 _DIGITS = 60
 """Of a sum: exact for any number of amounts that there can be."""
@@ -28,14 +28,14 @@ class Sums:
         """
         self._count += 1
         for field, currency_field in self._sums.items():
-            amount = values.get(field)
+            amount = value_at(values, field)
             if amount is None:
                 continue
             if not isinstance(amount, Decimal | int):
                 raise DeliveredUnreadable(
                     f"{field}: {amount!r} is no amount."[:200], advice="Tell the partner."
                 )
-            currency = str(values.get(currency_field) or "") if currency_field else ""
+            currency = str(value_at(values, currency_field) or "") if currency_field else ""
             with localcontext(prec=_DIGITS):
                 self._found[field, currency] = self._found.get((field, currency), Decimal()) + amount
 

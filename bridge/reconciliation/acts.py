@@ -156,7 +156,8 @@ class Reconciliations:
             if entry.operation not in (rule.operation, rule.delete):
                 continue
             try:
-                ending = repair.ending(rule, target, entry.operation, entry.ordering_key)
+                source_id = entry.ordering_key.removeprefix(rule.ordering_key(""))
+                ending = repair.ending(rule, target, entry.operation, source_id)
             except HandlerError:
                 return settled  # a side cannot be asked for single records
             if ending is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bridge.errors import BridgeError, HandlerError
-from bridge.partners.partner import Partner, Query, Record
+from bridge.partners.partner import Partner, Query, Record, value_at
 from bridge.reconciliation.compare import VALUES, unequal
 from bridge.reconciliation.rule import Rule, Side
 from bridge.store.differences import DifferenceRow
@@ -61,7 +61,9 @@ def proposal(rule: Rule, difference: DifferenceRow) -> Proposal:
         values = record.values if rule.mapping is None else rule.mapping(record.values)
     except BridgeError as error:
         raise NoProposal(f"The record cannot be mapped: {error.message}", advice=error.advice) from error
-    return Proposal(operation=rule.operation, values=values, ordering_key=difference.source_id)
+    return Proposal(
+        operation=rule.operation, values=values, ordering_key=rule.ordering_key(difference.source_id)
+    )
 
 
 def _removal(rule: Rule, difference: DifferenceRow) -> Proposal:
@@ -72,7 +74,9 @@ def _removal(rule: Rule, difference: DifferenceRow) -> Proposal:
         )
     assert difference.target_id is not None
     values = {rule.target.entity.id: difference.target_id}
-    return Proposal(operation=rule.delete, values=values, ordering_key=difference.record_key)
+    return Proposal(
+        operation=rule.delete, values=values, ordering_key=rule.ordering_key(difference.record_key)
+    )
 
 
 def ending(rule: Rule, partner: Partner, operation: str, source_id: str) -> Ending | None:
@@ -82,7 +86,7 @@ def ending(rule: Rule, partner: Partner, operation: str, source_id: str) -> Endi
     bears being sent twice is sent again.
     """
     source = by_id(rule.source, source_id)
-    key = source_id if source is None or rule.source.by_id else str(source.values.get(rule.source.key))
+    key = source_id if source is None or rule.source.by_id else str(value_at(source.values, rule.source.key))
     target = by_key(rule.target, key)
     if operation == rule.delete:
         return "delivered" if target is None else "not-sent"
@@ -114,7 +118,7 @@ def by_key(side: Side, key: str) -> Record | None:
 
 
 def _row(side: Side, record: Record, tables: Mapping[int, Mapping[Any, Any]]) -> tuple[Any, ...]:
-    values = [record.values.get(name) for name in side.fields]
+    values = [value_at(record.values, name) for name in side.fields]
     for place, table in tables.items():
         values[place] = table.get(values[place], values[place])
     row = ("", record.id, *values)

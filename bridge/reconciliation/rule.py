@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -82,6 +82,10 @@ class Rule:
             return None, None
         return today - timedelta(days=self.days - 1), today + timedelta(days=1)
 
+    def ordering_key(self, source_id: str) -> str:
+        """By which deliveries of one record are kept in order, as flows do it."""
+        return f"{self.source.entity.name}/{source_id}"
+
     def sums(self) -> tuple[dict[str, str | None], dict[str, str | None]]:
         """What each side adds up: the field with the currency by the field with the amount."""
         ours, theirs = self.currency or (None, None)
@@ -100,7 +104,27 @@ def read(settings: Settings, name: str, partner: Systems, mapping: Callable[[Pat
     if found is None:
         there = ", ".join(settings.reconcile) or "none"
         raise SettingsError(f"There is no rule [reconcile.{name}].", advice=f"There are: {there}.")
+    found = _as_its_flow(settings, name, found)
     return _Reader(settings, name, found, partner).rule(mapping)
+
+
+def _as_its_flow(settings: Settings, name: str, options: Reconcile) -> Reconcile:
+    """What the rule leaves open, as its flow has it."""
+    if not options.flow:
+        return options
+    flow = settings.flows.get(options.flow)
+    if flow is None:
+        there = ", ".join(settings.flows) or "none"
+        raise SettingsError.of([f"reconcile.{name}.flow: there is no flow {options.flow}; there are {there}"])
+    entity = flow.back_entity or flow.operation.rpartition(".")[0]
+    return replace(
+        options,
+        source=options.source or flow.source,
+        target=options.target or (f"{flow.target}.{entity}" if entity else flow.target),
+        operation=options.operation or flow.operation,
+        delete=options.delete or flow.deletes,
+        mapping=options.mapping or flow.mapping,
+    )
 
 
 class _Reader:
@@ -184,7 +208,7 @@ class _Reader:
         return ours, theirs
 
     def _known(self, name: str, field: str, entity: Entity) -> None:
-        if entity.shape.fields.get(field) is None:
+        if entity.shape.find(field) is None:
             self._mistake(name, f"names {field!r}; {entity.name} has {', '.join(entity.shape.fields)}")
 
     def _same(self, field: str) -> Same:

@@ -24,7 +24,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, HandlerError
 from bridge.partners.json_text import dump
-from bridge.partners.partner import Query, Record, Totals
+from bridge.partners.partner import Query, Record, Totals, value_at
 from bridge.partners.sorting import in_order
 from bridge.reconciliation.causes import Cause, Facts, cause_of
 from bridge.reconciliation.compare import (
@@ -212,11 +212,11 @@ class Run:
     def _keep(self, run: int, found: Iterable[tuple[Found, Record | None, Record | None]]) -> None:
         differing = list(found)
         with self._store.reading() as session:
-            keys = [_ordering_key(one) for one, _, _ in differing]
+            keys = [key for one, _, _ in differing for key in self._ordering_keys(one)]
             last = rows.last_deliveries(session, self._rule.target.partner.name, keys) if keys else {}
         new = []
         for one, source, target in differing:
-            delivery = last.get(_ordering_key(one))
+            delivery = next((last[key] for key in self._ordering_keys(one) if key in last), None)
             cause = self._cause(one, source, target, delivery)
             if cause == "on the way":
                 self.figures.passing += 1
@@ -229,6 +229,11 @@ class Run:
         if new:
             with self._store.transaction() as transaction:
                 rows.put(transaction.session, run, new)
+
+    def _ordering_keys(self, found: Found) -> tuple[str, str]:
+        """By which deliveries of a record are kept in order: as flows do it, and as who sends by hand mostly does."""
+        source_id = str(found.source[0][1]) if found.source else found.key
+        return self._rule.ordering_key(source_id), source_id
 
     def _cause(
         self, found: Found, source: Record | None, target: Record | None, last: LastDelivery | None
@@ -335,16 +340,13 @@ def _row_again(side: Side, key: str, seen: tuple[Row, ...], now: Mapping[str, Re
     if now is None:
         return seen[0] if seen else None
     record = now.get(key)
-    return None if record is None else (key, record.id, *(record.values.get(name) for name in side.fields))
+    return (
+        None if record is None else (key, record.id, *(value_at(record.values, name) for name in side.fields))
+    )
 
 
 def _of(records: Mapping[str, Record] | None, found: Found) -> Record | None:
     return None if records is None else records.get(found.key)
-
-
-def _ordering_key(found: Found) -> str:
-    """What deliveries of a record are kept in order by: the id at its source, or by which the target knows it."""
-    return str(found.source[0][1]) if found.source else found.key
 
 
 def _shown(side: Side, row: Row) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class Flow:
     )
     changes_only: bool = setting(
         False,
-        "Of a record that is over there already send only what was changed, with its id and what is required. For operations that leave alone "
-        "what they are not given: then nothing is overwritten that somebody changes there meanwhile.",
+        "Of a record that is over there already only what was changed goes, by `update` of its entity instead of `upsert`: then nothing is "
+        "overwritten that somebody changes there meanwhile. For partners whose update leaves alone what it is not given.",
     )
     match: tuple[str, ...] = setting(
         (),

@@ -13,6 +13,10 @@ from bridge.settings.fields import setting
 class Reconcile:
     """One rule: `[reconcile.NAME]`, `soapbridge reconcile run NAME`."""
 
+    flow: str = setting(
+        "",
+        "The flow whose two sides these are: what is not said here of source, target, operation, delete and mapping is as there.",
+    )
     source: str = setting("", "The side that leads, as PARTNER.ENTITY: `shop.accounts`.")
     target: str = setting("", "The side that is to hold the same: `backoffice.customers`.")
     key: str = setting(

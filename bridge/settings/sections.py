@@ -285,7 +285,7 @@ class Erp:
     """The shipped ERP: which parts of it answer, and how this company keeps its stock, buys and sells."""
 
     modules: tuple[str, ...] = setting(
-        ("purchasing", "inventory", "suppliers", "customers", "catalog", "receivables"),
+        ("purchasing", "inventory", "suppliers", "customers", "catalog", "sales", "receivables"),
         "Which contracts of wsdl/erp are answered. What one would ask of another that is left out, it does without.",
     )
     warehouses: tuple[str, ...] = setting(
@@ -304,10 +304,34 @@ class Erp:
         "Refuse orders, and changes of orders, whose supplier UpsertSupplier has not made known. "
         "A blocked supplier is refused in any case.",
     )
+    approval_limits: Mapping[str, str] = setting(
+        {},
+        'The most that a sales order is approved for without a person, by currency: `{ EUR = "50000", CNY = "300000" }`. An order in a '
+        "currency that is not named waits for a person. Empty: no limit.",
+    )
+    approved_grades: tuple[str, ...] = setting(
+        (),
+        "Credit grades of customers whose sales orders are approved without a person; a customer without a grade has none of them. "
+        "Empty: all.",
+    )
+    overdue_to_person: bool = setting(
+        True, "Sales orders of a customer that has overdue invoices wait for a person."
+    )
+    discount_limit: float = setting(
+        100.0,
+        "How far below its list price a line of a sales order is approved without a person; a line without a list price waits. "
+        "100: no limit.",
+        unit="percent",
+        least=0,
+        most=100,
+    )
+    available_only: bool = setting(
+        False, "Sales orders that cannot be delivered by the day they are wanted wait for a person."
+    )
     events_to: str = setting(
         "",
-        'The partner (`[partners.NAME]`, with `wsdl = "events"`) that is told of orders, receipts and stock levels: each event is '
-        "stored with what it tells of, then delivered. Empty: nobody is told.",
+        'The partner (`[partners.NAME]`, with `wsdl = "events"`) that is told of orders, receipts and stock levels, as far as its contract has the event: each '
+        "is stored with what it tells of, then delivered. Empty: nobody is told.",
     )
 
 

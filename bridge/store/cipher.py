@@ -11,6 +11,7 @@ what was moved to another row or column does not open. What was written before t
 
 from __future__ import annotations
 
+import os
 from base64 import b64decode, b64encode
 from typing import Final, NamedTuple, Protocol
 
@@ -68,6 +69,11 @@ class Cipher(Protocol):
 def place(table: str, column: str, name: object) -> str:
     """Where something stands, as it is authenticated."""
     return f"{table}/{column}/{name}"
+
+
+def fresh_name() -> str:
+    """A name for a row, to tell its place from that of another where it has none of its own."""
+    return os.urandom(8).hex()
 
 
 def is_sealed(kept: bytes | str) -> bool:

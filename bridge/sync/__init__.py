@@ -14,6 +14,8 @@ The order of a run is at the head of `running.py`.
     keeping.py     one transaction: documents, links, problems
     settling.py    what became of what was sent
     problems.py    what is said of a record that could not go through
+    mending.py     what people do about those
+    standing.py    a flow as it stands, for people
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -33,15 +34,18 @@ from bridge.handlers import writing
 from bridge.ids import process
 from bridge.partners.partner import Record
 from bridge.store import Session, Store
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
-from bridge.store.clock import SECOND, moment
-from bridge.store.flows import ProblemRow, Side, Stage
-from bridge.sync.compare import as_text, digest, from_text
-from bridge.sync.deciding import draft, id_of, look_there
+from bridge.store.clock import SECOND
+from bridge.store.flow_problems import ProblemRow, Side, Stage
+from bridge.sync.deciding import draft
 from bridge.sync.flow import AnyPartner, Flow, Make, MakeOf, Reader, Way
-from bridge.sync.keeping import Kept, again, inside, keep
+from bridge.sync.keeping import Kept, inside, keep
+from bridge.sync.mending import Mending, move
 from bridge.sync.running import Change, Outcome, Report, Run, dry_run, fetch
 from bridge.sync.settling import Collector
+from bridge.sync.standing import Standing, standing
 
 if TYPE_CHECKING:
     from bridge.audit import Notes
@@ -53,29 +57,6 @@ NAME: Final = "flows"
 LOOK_SECONDS: Final = 60.0
 
 __all__ = ["Change", "Flows", "Outcome", "Report", "Standing"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A flow as it stands, for people. `lag` are the seconds since the beginning of the last run that came to its end: what
-    was changed before has been moved, or is a problem. None where none did."""
-
-    name: str
-    source: str
-    target: str
-    direction: str
-    trigger: str
-    watermark: datetime | None
-    back_watermark: datetime | None
-    lag: float | None
-    running: str | None
-    paused: str | None
-    last_began: datetime | None
-    last_ended: datetime | None
-    outcome: str | None
-    reason: str | None
-    problems: int
-    mistakes: tuple[str, ...]
 
 
 class Flows:
@@ -102,6 +83,7 @@ class Flows:
         self._reader = Reader(settings.flows, partner, load, self._functions)
         self._made: dict[str, tuple[Flow, Collector]] = {}
         self._lease = int(settings.delivery.lease * SECOND)
+        self._mending = Mending(store, self.flow, self.run, notes)
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{process()}"
 
     @property
@@ -190,7 +172,7 @@ class Flows:
         state = rows.state(session, flow.name)
         if flow.options.paused or (state is not None and state.paused_because is not None):
             return Kept()  # the next run finds it, where it can ask for changes
-        links = rows.links_of(session, flow.name, way.reads, [one.id for one in records], lock=True)
+        links = link_rows.links_of(session, flow.name, way.reads, [one.id for one in records], lock=True)
         made = []
         for one in {record.id: record for record in records}.values():
             taken = draft(flow, way, one, links.get(one.id))
@@ -212,31 +194,8 @@ class Flows:
         records = fetch(flow.forth, ids, flow.options.batch)
         for start in range(0, len(records), flow.options.batch):
             some = records[start : start + flow.options.batch]
-            report.add(self._move(flow, flow.forth, some, force=force), len(some))
+            report.add(move(self._store, flow, flow.forth, some, force=force), len(some))
         return report
-
-    def _move(
-        self,
-        flow: Flow,
-        way: Way,
-        records: Sequence[Record],
-        *,
-        force: bool = False,
-        prefer: Side | None = None,
-    ) -> Kept:
-        def work() -> Kept:
-            with self._store.reading() as session:
-                links = rows.links_of(session, flow.name, way.reads, [one.id for one in records])
-            drafts = [draft(flow, way, one, links.get(one.id), force=force, prefer=prefer) for one in records]
-            look_there(flow, way, drafts)
-
-            def write(transaction: Any) -> Kept:
-                with inside(transaction) as session:
-                    return keep(session, flow, way, drafts)
-
-            return self._store.run(write)
-
-        return again(work)
 
     def look_after(self, *, stopping: Callable[[], bool] = lambda: False) -> None:
         """Note what became of what was sent, and look again at records that waited for it: of every flow, and none stops another."""
@@ -254,44 +213,16 @@ class Flows:
 
     def _waits(self, name: str) -> bool:
         with self._store.reading() as session:
-            return bool(rows.waiting_links(session, name, after=0, limit=1))
+            return bool(link_rows.waiting_links(session, name, after=0, limit=1))
 
     # -- look
 
     def standing(self, name: str) -> Standing:
-        """A flow as it stands."""
+        """A flow as it stands. Raises SettingsError: there is none of that name."""
         options = self._settings.flows.get(name)
         if options is None:
-            self.flow(name)
-        assert options is not None
-        with self._store.reading() as session:
-            state = rows.state(session, name)
-            problems = rows.open_problems(session).get(name, 0)
-        mark = None if state is None else state.watermark
-        running = None
-        if state is not None and state.is_leased(self._lease):
-            running = state.lease_owner
-        paused = (
-            "paused in the settings" if options.paused else None if state is None else state.paused_because
-        )
-        return Standing(
-            name=name,
-            source=options.source,
-            target=f"{options.target} {options.operation}",
-            direction=options.direction,
-            trigger=_trigger(options),
-            watermark=_moment(mark),
-            back_watermark=_moment(None if state is None else state.back_watermark),
-            lag=_lag(state),
-            running=running,
-            paused=paused,
-            last_began=_moment(None if state is None else state.began_at),
-            last_ended=_moment(None if state is None else state.ended_at),
-            outcome=None if state is None else state.outcome,
-            reason=None if state is None else state.reason,
-            problems=problems,
-            mistakes=tuple(self._reader.mistakes(name)),
-        )
+            raise self._reader.unknown(name)
+        return standing(self._store, name, options, lease=self._lease, mistakes=self._reader.mistakes(name))
 
     def problems(
         self,
@@ -305,7 +236,7 @@ class Flows:
     ) -> list[ProblemRow]:
         """Records that could not go through, the newest first; with `everything` also those that did since, or were dismissed."""
         with self._store.reading() as session:
-            return rows.problems(
+            return problem_rows.problems(
                 session,
                 flow=flow,
                 stage=stage,
@@ -320,13 +251,7 @@ class Flows:
         Raises:
             SettingsError: there is none of that number.
         """
-        with self._store.reading() as session:
-            found = rows.problem(session, number)
-        if found is None:
-            raise SettingsError(
-                f"There is no problem {number}.", advice="soapbridge flows problems lists them."
-            )
-        return found
+        return self._mending.problem(number)
 
     # -- by hand
 
@@ -357,106 +282,18 @@ class Flows:
         return done
 
     def retry(self, number: int, *, who: str, why: str, prefer: Side | None = None) -> Report:
-        """Try a problem's record again as it is now, where it cannot be read as it was kept.
+        """Try a problem's record again as it is now. Raises as `Mending.retry`.
 
         Args:
             prefer: whose values go, where both sides changed it.
-
-        Raises:
-            SettingsError: there is no such problem, it is open no more, or it is of a whole flow.
-            PartnerError: the record cannot be read.
         """
         _require_why(who, why)
-        found = self._open(number)
-        flow = self.flow(found.flow)
-        way = flow.way(found.side)
-        if way is None:
-            raise SettingsError(
-                f"{found.flow} goes one way now; nothing comes back of it.", advice="Dismiss the problem."
-            )
-        report = Report(found.flow)
-        if not found.record_id:
-            return self.run(found.flow)
-        records = self._read_again(way, found)
-        report.add(self._move(flow, way, records, force=True, prefer=prefer), len(records))
-        if not report.counts["problem"] and found.stage != "refused":
-            self._settle(found, "solved", who=who, why=why)
-        self._note("flow_problem_retried", found, who=who, why=why)
-        return report
-
-    def _read_again(self, way: Way, found: ProblemRow) -> list[Record]:
-        if getattr(way.reader, "fetch", None) is not None:
-            records = fetch(way, [found.record_id], 1)
-            return records or [Record(found.record_id, {}, deleted=True)]
-        kept = from_text(found.record)
-        if kept is None:
-            raise SettingsError(
-                f"The record {found.record_id} cannot be read again, and was not kept.",
-                advice="Dismiss the problem.",
-            )
-        return [Record(found.record_id, kept)]
+        return self._mending.retry(number, who=who, why=why, prefer=prefer)
 
     def dismiss(self, number: int, *, who: str, why: str) -> None:
-        """Leave a record as it is on both sides: it goes again when it is changed.
-
-        Raises:
-            SettingsError: there is no such problem, or it is open no more.
-            PartnerError: after a conflict both sides are read, so that they count as known.
-        """
+        """Leave a record as it is on both sides: it goes again when it is changed. Raises as `Mending.dismiss`."""
         _require_why(who, why)
-        found = self._open(number)
-        if found.stage == "conflict":
-            self._agree(found)
-        self._settle(found, "dismissed", who=who, why=why)
-        self._note("flow_problem_dismissed", found, who=who, why=why)
-
-    def _agree(self, found: ProblemRow) -> None:
-        """Both sides stay as they are: what each has now is known."""
-        flow = self.flow(found.flow)
-        with self._store.reading() as session:
-            link = rows.links_of(session, flow.name, found.side, [found.record_id]).get(found.record_id)
-        if link is None or flow.back is None:
-            return
-        now: dict[Side, Record] = {}
-        for way in (flow.forth, flow.back):
-            name = id_of(link, way.reads)
-            found_now = fetch(way, [name], 1) if name is not None else []
-            if found_now:
-                now[way.reads] = found_now[0]
-
-        def work(session: Session) -> None:
-            row = rows.link(session, link.id)
-            if row is None:
-                return
-            for way in filter(None, (flow.forth, flow.back)):
-                one = now.get(way.reads)
-                if one is not None:
-                    value = digest(one.values, without=(way.entity.changed,))
-                    fields: dict[str, Any] = {
-                        f"{way.reads}_hash": value,
-                        f"{way.reads}_known": as_text(one.values),
-                    }
-                    row = row._replace(state="moved", **fields)
-            rows.put_link(session, row)
-
-        self._store.run(lambda transaction: work(transaction.session))
-
-    def _open(self, number: int) -> ProblemRow:
-        found = self.problem(number)
-        if found.state != "open":
-            raise SettingsError(
-                f"The problem {number} is {found.state}.", advice="There is nothing to be done."
-            )
-        return found
-
-    def _settle(self, found: ProblemRow, became: str, *, who: str, why: str) -> None:
-        self._store.run(
-            lambda transaction: rows.settle_problem(transaction.session, found.id, became, who=who, why=why)
-        )
-
-    def _note(self, event: str, found: ProblemRow, *, who: str, why: str) -> None:
-        about = {"problem": found.id, "stage": found.stage, "why": why}
-        self._notes.note(event, who=who, subject=f"{found.flow} {found.record_id}".strip(), about=about)
+        self._mending.dismiss(number, who=who, why=why)
 
     # -- by the clock
 
@@ -514,20 +351,3 @@ def _require_why(who: str, why: str) -> None:
             "What people do by hand is written down, and it was not said who does it, or why.",
             advice="Give both: --who and --why, or who= and why=.",
         )
-
-
-def _trigger(options: Any) -> str:
-    clock = f"cron {options.cron}" if options.cron else f"every {options.every:g} s" if options.every else ""
-    if options.trigger == "schedule":
-        return clock or "schedule"
-    return f"{options.trigger}, {clock}" if clock else str(options.trigger)
-
-
-def _lag(state: rows.StateRow | None) -> float | None:
-    if state is None or state.caught_up_at is None:
-        return None
-    return max(0.0, (state.now - state.caught_up_at) / SECOND)
-
-
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else moment(value)

@@ -99,7 +99,7 @@ def merge(
 
     Args:
         mapped: what the mapping makes of the record.
-        before: what it makes of the record as both sides knew it; None: that is not known, and everything counts as changed.
+        before: what it makes of the record as both sides knew it; None: that is not known, and every value counts as changed.
         there: what the other side has now; None: it is not read, or has nothing yet.
         known: what it had when both sides agreed.
         is_theirs: whether a field belongs to the other side.
@@ -116,7 +116,8 @@ def merge(
     merged, undecided = Merged(), []
     for name, value in mapped.items():
         has = there.get(name)
-        moved_here = before is None or not same(value, before.get(name))
+        # Of what was never moved a value says something, and nothing says nothing.
+        moved_here = value is not None if before is None else not same(value, before.get(name))
         was = None if known is None else known.get(name)
         there_is = has is not None or was is not None  # a field that was cleared there is a value too
         take_ours = moved_here or not there_is

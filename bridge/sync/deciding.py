@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 from bridge.errors import BridgeError
 from bridge.partners.partner import Query, Record
-from bridge.store.flows import SOURCE_AGAIN, TARGET_AGAIN, LinkRow, NewProblem, Side, fresh_name
+from bridge.store.cipher import fresh_name
+from bridge.store.flow_links import SOURCE_AGAIN, TARGET_AGAIN, LinkRow
+from bridge.store.flow_problems import NewProblem, Side
 from bridge.sync import problems
 from bridge.sync.compare import Merged, Winner, as_text, differing, digest, from_text, merge, plainly, same
 from bridge.sync.flow import Flow, Way
@@ -49,12 +51,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is to be done about a record. `link` is the row to be written, None: none is; `values` are sent."""
+    """What is to be done about a record. `link` is the row to be written, None: none is; `values` are sent, by the way's operation or
+    by `operation`."""
 
     became: Became
     record: Record
     link: LinkRow | None = None
     values: Mapping[str, Any] | None = None
+    operation: str = ""
     last: Mapping[str, Any] | None = None
     """What `values` are to be held against, for people: what was sent last, or what is there."""
     problem: NewProblem | None = None
@@ -123,7 +127,7 @@ def _map(flow: Flow, way: Way, made: Draft) -> None:
         return
     if made.link is not None:
         _keep_id(way, made, made.link)
-    if made.link is not None and flow.looks_there and (not made.force or made.prefer is not None):
+    if made.link is not None and flow.looks_there:
         known = known_of(made.link, way.reads)
         if known is not None:
             try:
@@ -288,8 +292,10 @@ def _move(flow: Flow, way: Way, made: Draft) -> Decision:
         sent=as_text(plainly(merged.ours if flow.looks_there else merged.values)),
         read=as_text(plainly(record.values)) if flow.looks_there else None,
     )
-    values = merged.values if there is None or not flow.options.changes_only else _changes(way, merged, there)
-    return Decision(became="send", record=record, link=link, values=values, last=last)
+    if there is None or way.update is None or not flow.options.changes_only:
+        return Decision(became="send", record=record, link=link, values=merged.values, last=last)
+    values = _changes(way, merged, there)
+    return Decision(became="send", record=record, link=link, values=values, last=last, operation=way.update)
 
 
 def _counted(link: LinkRow, way: Way, ours: Mapping[str, Any]) -> LinkRow:
@@ -301,15 +307,12 @@ def _counted(link: LinkRow, way: Way, ours: Mapping[str, Any]) -> LinkRow:
 
 
 def _changes(way: Way, merged: Merged, there: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what is to be there only what is not, with what no such document can do without."""
+    """Of what is to be there only what is not, with the id."""
     assert way.there is not None
-    fields = way.there.shape.fields
     return {
         name: value
         for name, value in merged.values.items()
-        if name == way.there.id
-        or (name in fields and fields[name].required)
-        or (name in merged.ours and not same(value, there.get(name)))
+        if name == way.there.id or (name in merged.ours and not same(value, there.get(name)))
     }
 
 
@@ -369,7 +372,14 @@ def _delete(flow: Flow, way: Way, made: Draft) -> Decision:
     values = {entity.id: name}
     last = from_text(link.sent)
     kept = link._replace(state="moving", source_hash=None)
-    return Decision(became="delete", record=made.record, link=kept, values=values, last=last)
+    return Decision(
+        became="delete",
+        record=made.record,
+        link=kept,
+        values=values,
+        last=last,
+        operation=flow.options.deletes,
+    )
 
 
 def _new_link(way: Way, record: Record) -> LinkRow:

@@ -11,9 +11,10 @@ from bridge.errors import BridgeError, SettingsError
 from bridge.mapping import Mapping as FileMapping
 from bridge.mapping.shapes import Shape, shape_of
 from bridge.partners.entity_partner import EntityPartner
-from bridge.partners.partner import VERBS
+from bridge.partners.partner import VERBS, Queue
 from bridge.settings import Flow as Options
-from bridge.store.flows import Kind, Side
+from bridge.store.flow_links import Kind
+from bridge.store.flow_problems import Side
 from bridge.sync.compare import Winner
 
 if TYPE_CHECKING:
@@ -65,6 +66,17 @@ class Way:
     @property
     def writes(self) -> Side:
         return "target" if self.reads == "source" else "source"
+
+    @property
+    def update(self) -> str | None:
+        """The operation that changes some fields of a record that is there, where an upsert is what the flow sends."""
+        entity, _, verb = self.operation.rpartition(".")
+        return f"{entity}.update" if self.there is not None and verb in ("upsert", "update") else None
+
+    @property
+    def is_queue(self) -> bool:
+        """Whether the reader leaves its changes to be claimed, instead of being asked for them."""
+        return isinstance(getattr(self.reader, "backend", None), Queue)
 
     def ordering_key(self, record_id: str) -> str:
         """What goes out of one record goes in order. With the entity's name: record 17 of another must not wait for it."""
@@ -132,16 +144,20 @@ class Reader:
         """
         options = self._flows.get(name)
         if options is None:
-            near = difflib.get_close_matches(name, list(self._flows), n=1)
-            guess = f"Did you mean {near[0]}? " if near else ""
-            raise SettingsError(
-                f"There is no flow {name}.", advice=f"{guess}There are: {', '.join(self._flows) or 'none'}."
-            )
+            raise self.unknown(name)
         mistakes: list[str] = []
         found = self._whole(name, options, mistakes)
         if found is None or mistakes:
             raise SettingsError.of(mistakes)
         return found
+
+    def unknown(self, name: str) -> SettingsError:
+        """What is to be said of a flow that there is not."""
+        near = difflib.get_close_matches(name, list(self._flows), n=1)
+        guess = f"Did you mean {near[0]}? " if near else ""
+        return SettingsError(
+            f"There is no flow {name}.", advice=f"{guess}There are: {', '.join(self._flows) or 'none'}."
+        )
 
     def mistakes(self, name: str) -> Iterator[str]:
         """A sentence for each mistake in a flow."""

@@ -11,8 +11,11 @@ from bridge.errors import BridgeError, StoreError
 from bridge.handlers import current_transaction
 from bridge.partners.partner import Record
 from bridge.store import Session, Transaction
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
-from bridge.store.flows import LinkRow, Side
+from bridge.store.flow_links import LinkRow
+from bridge.store.flow_problems import NewProblem, Side
 from bridge.sync import problems
 from bridge.sync.deciding import BIT, Decision, Draft, decide, draft, id_of
 from bridge.sync.flow import Flow, Way
@@ -34,10 +37,10 @@ def inside(transaction: Transaction) -> Iterator[Session]:
 
 @dataclass(slots=True)
 class Kept:
-    """How many records became what, and the problems among them."""
+    """How many records became what, and the problems among them, by the records' ids."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, NewProblem] = field(default_factory=dict)
 
 
 def drafts_of(
@@ -45,7 +48,7 @@ def drafts_of(
 ) -> list[Draft]:
     """Drafts of records, each id once: the last one stands."""
     last = {record.id: record for record in records}
-    links = rows.links_of(session, flow.name, way.reads, list(last), lock=lock)
+    links = link_rows.links_of(session, flow.name, way.reads, list(last), lock=lock)
     return [draft(flow, way, record, links.get(record.id)) for record in last.values()]
 
 
@@ -59,7 +62,7 @@ def owners(
         if one.became is None
         and (name := (one.there.id if one.there is not None else way.id_there(one.mapped or {}))) is not None
     }
-    return rows.links_of(session, flow.name, way.writes, sorted(ids), lock=lock) if ids else {}
+    return link_rows.links_of(session, flow.name, way.writes, sorted(ids), lock=lock) if ids else {}
 
 
 def decisions(flow: Flow, way: Way, drafts: Sequence[Draft], taken: dict[str, LinkRow]) -> Iterator[Decision]:
@@ -118,7 +121,7 @@ def keep(session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, see
         Stale: somebody else decided about one of the records meanwhile. Nothing may be committed then.
     """
     ids = [one.record.id for one in drafts]
-    now = rows.links_of(session, flow.name, way.reads, ids, lock=True)
+    now = link_rows.links_of(session, flow.name, way.reads, ids, lock=True)
     for one in drafts:
         link = now.get(one.record.id)
         if (one.link and one.link.revision) != (link and link.revision):
@@ -127,7 +130,7 @@ def keep(session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, see
             one.revision = None  # it was changed again since it was read: it is looked at once more
         one.link = link
         if one.adopts is not None:
-            one.adopts = rows.link(session, one.adopts.id)
+            one.adopts = link_rows.link(session, one.adopts.id)
             if one.adopts is None or id_of(one.adopts, way.reads) is not None:
                 raise Stale
     taken = owners(session, flow, way, drafts, lock=True)
@@ -138,10 +141,10 @@ def keep(session: Session, flow: Flow, way: Way, drafts: Sequence[Draft], *, see
         kept.counts[became] += 1
         if became in ("send", "same", "delete"):
             healed.append(made.record.id)
-    if healed and rows.has_problems(session, flow.name):
+    if healed and problem_rows.has_problems(session, flow.name):
         _heal(session, flow, way, healed, drafts)
     if seen:
-        rows.see(session, [link.id for link in now.values()], seen)
+        link_rows.see(session, [link.id for link in now.values()], seen)
     return kept
 
 
@@ -149,40 +152,39 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
     link = made.link
     if made.became == "problem":
         assert made.problem is not None
-        kept.problems.append(made.problem.explanation)
-        rows.put_problem(session, flow.name, made.problem, moment)
+        kept.problems[made.record.id] = made.problem
+        problem_rows.put_problem(session, flow.name, made.problem, moment)
         if link is not None:
-            rows.put_link(session, link)
+            link_rows.put_link(session, link)
         return "problem"
     if made.became == "waits":
         assert link is not None
-        rows.mark_again(session, [link.id], way.reads)
+        link_rows.mark_again(session, [link.id], way.reads)
         return "waits"
     if link is None:
         return made.became
     if made.became not in ("send", "delete"):
-        rows.put_link(session, link._replace(seen=max(seen, link.seen), changed_at=moment))
+        link_rows.put_link(session, link._replace(seen=max(seen, link.seen), changed_at=moment))
         return made.became
-    entry_id = _send(flow, way, made)
+    entry_id = _send(way, made)
     if not isinstance(entry_id, str):
         problem = problems.unfit(way, made.record, entry_id)
-        kept.problems.append(problem.explanation)
-        rows.put_problem(session, flow.name, problem, moment)
+        kept.problems[made.record.id] = problem
+        problem_rows.put_problem(session, flow.name, problem, moment)
         return "problem"
-    number = rows.put_link(
+    number = link_rows.put_link(
         session, link._replace(entry_id=entry_id, seen=max(seen, link.seen), changed_at=moment)
     )
     kind = "delete" if made.became == "delete" else way.kind
-    rows.put_sent(session, entry_id, flow.name, number, kind)
+    link_rows.put_sent(session, entry_id, flow.name, number, kind)
     return made.became
 
 
-def _send(flow: Flow, way: Way, made: Decision) -> str | Exception:
+def _send(way: Way, made: Decision) -> str | Exception:
     """The entry's id, or why it cannot be sent."""
-    operation = flow.options.deletes if made.became == "delete" else way.operation
     try:
         document = way.writer.send(
-            operation,
+            made.operation or way.operation,
             dict(made.values or {}),
             ordering_key=way.ordering_key(made.record.id),
             reference=made.record.id,
@@ -196,7 +198,7 @@ def _send(flow: Flow, way: Way, made: Decision) -> str | Exception:
 
 def _heal(session: Session, flow: Flow, way: Way, ids: Sequence[str], drafts: Sequence[Draft]) -> None:
     """What goes now is no problem any more; what was refused is one until it is delivered."""
-    rows.solve(session, flow.name, way.reads, ids, but=("refused",))
+    problem_rows.solve(session, flow.name, way.reads, ids, but=("refused",))
     other: Side = way.writes
     wanted = set(ids)
     there = [
@@ -204,7 +206,9 @@ def _heal(session: Session, flow: Flow, way: Way, ids: Sequence[str], drafts: Se
         for one in drafts
         if one.record.id in wanted and one.link is not None and (name := id_of(one.link, other)) is not None
     ]
-    rows.solve(session, flow.name, other, there, but=("refused", "map", "validate", "read", "duplicate"))
+    problem_rows.solve(
+        session, flow.name, other, there, but=("refused", "map", "validate", "read", "duplicate")
+    )
 
 
 def again(work: Callable[[], Kept], *, times: int = 5) -> Kept:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, PartnerError, SettingsError, Unauthorised
 from bridge.partners.partner import Record
-from bridge.store.flows import NewProblem, Side
+from bridge.store.flow_problems import NewProblem, Side
 from bridge.sync.compare import as_text, plainly
 from bridge.sync.flow import Way
 

@@ -28,11 +28,14 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from bridge.errors import BridgeError, StoreError
-from bridge.partners.partner import Page, Query, Record
+from bridge.partners.partner import Page, Query, Record, Rejection
 from bridge.store import Session, Store, Transaction
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
 from bridge.store.clock import moment, stored
-from bridge.store.flows import NewProblem, StateRow
+from bridge.store.flow_problems import NewProblem
+from bridge.store.flows import StateRow
 from bridge.sync import points, problems
 from bridge.sync.compare import differing, from_text, plainly, same
 from bridge.sync.deciding import BIT, Decision, Draft, look_there
@@ -64,7 +67,7 @@ class Report:
     def add(self, kept: Kept, read: int) -> None:
         self.read += read
         self.counts += kept.counts
-        self.problems = (self.problems + kept.problems)[:20]
+        self.problems = [*self.problems, *(one.explanation for one in kept.problems.values())][:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class Run:
         for way in ways:
             with self._noting(way):
                 self._look_again(way)
-                if full and way.kind == "there" and way.entity.changed:
+                if full and way.kind == "there" and (way.entity.changed or way.is_queue):
                     self._read_all(way)
                 self._read(way)
 
@@ -191,15 +194,15 @@ class Run:
         report = self.report
         rows.leave(session, self._flow.name, outcome=report.outcome, reason=report.reason[:2000] or None)
         if report.outcome == "done":
-            rows.solve(session, self._flow.name, "source", [""])
-            rows.solve(session, self._flow.name, "target", [""])
+            problem_rows.solve(session, self._flow.name, "source", [""])
+            problem_rows.solve(session, self._flow.name, "target", [""])
 
     def _note(self, problem: NewProblem) -> None:
         self.report.outcome, self.report.reason = "failed", problem.explanation
         self.report.counts["problem"] += 1
         self.report.problems.append(problem.explanation)
         self._store.run(
-            lambda transaction: rows.put_problem(
+            lambda transaction: problem_rows.put_problem(
                 transaction.session, self._flow.name, problem, rows.clock(transaction.session)
             )
         )
@@ -207,13 +210,35 @@ class Run:
     # -- pages
 
     def _read(self, way: Way) -> None:
-        """What was changed since the watermark, in the order of the changes."""
+        """What was changed since the watermark, in the order of the changes; of staging tables what was left there."""
+        if way.is_queue:
+            self._read_queue(way)
+            return
         if not way.entity.changed:
             self._read_all(way)
             return
         query = self._since(way)
         for page in self._pages(way, query):
             self._page(way, page.records, partial(self._mark, way=way, records=page.records))
+
+    def _read_queue(self, way: Way) -> None:
+        """Rows that the partner left: claimed, and acknowledged after the commit. A crash between the two brings them again."""
+        while not self._stopping():
+            claims = way.reader.claim(way.entity.name, limit=self._flow.options.batch)
+            if not claims:
+                return
+            points.reached("fetched")
+            records = [
+                one.record._replace(deleted=one.record.deleted or one.verb == "delete") for one in claims
+            ]
+            kept = self._page(way, records)
+            rejected = [
+                Rejection(one.seq, problem.stage, f"{problem.explanation} {problem.repair}")
+                for one in claims
+                if (problem := kept.problems.get(one.record.id)) is not None
+            ]
+            done = [one.seq for one in claims if one.record.id not in kept.problems]
+            way.reader.acknowledge(way.entity.name, done=done, rejected=rejected)
 
     def _since(self, way: Way) -> Query:
         with self._store.reading() as session:
@@ -282,11 +307,12 @@ class Run:
         note: Callable[[Session, StateRow], object] = lambda *_: None,
         *,
         seen: int = 0,
-    ) -> None:
+    ) -> Kept:
         kept = again(lambda: self._try_page(way, records, note, seen))
         points.reached("kept")
         self.report.add(kept, len(records))
         self._progress(self.report)
+        return kept
 
     def _try_page(
         self, way: Way, records: Sequence[Record], note: Callable[[Session, StateRow], object], seen: int
@@ -323,7 +349,7 @@ class Run:
         fresh = [one for one in drafts if one.link is None and one.became is None]
         if not self._flow.two_way or not fresh:
             return
-        nameless = rows.nameless(session, self._flow.name, way.reads, limit=_NAMELESS)
+        nameless = link_rows.nameless(session, self._flow.name, way.reads, limit=_NAMELESS)
         written = [(link, from_text(link.sent) or {}) for link in nameless]
         for one in fresh:
             if not nameless:
@@ -341,7 +367,7 @@ class Run:
         after, batch = 0, self._flow.options.batch
         while not self._stopping():
             with self._store.reading() as session:
-                found = rows.waiting_links(session, self._flow.name, after=after, limit=batch)
+                found = link_rows.waiting_links(session, self._flow.name, after=after, limit=batch)
             ids = {
                 name: one.revision
                 for one in found
@@ -377,7 +403,7 @@ class Run:
         most, gone, after = self._flow.options.most_deletes, list[str](), 0
         while True:
             with self._store.reading() as session:
-                found = rows.unseen(
+                found = link_rows.unseen(
                     session, self._flow.name, number, after=after, limit=self._flow.options.batch
                 )
             if found:

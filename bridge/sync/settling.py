@@ -8,8 +8,11 @@ from typing import Final
 from bridge.delivery.deeds import OneKey, Wish
 from bridge.delivery.hands import Hands
 from bridge.store import Session, Store, outbox
+from bridge.store import flow_links as link_rows
+from bridge.store import flow_problems as problem_rows
 from bridge.store import flows as rows
-from bridge.store.flows import LinkRow, SettledRow, Side
+from bridge.store.flow_links import LinkRow, SettledRow
+from bridge.store.flow_problems import Side
 from bridge.sync import points, problems
 from bridge.sync.compare import as_text, from_text
 from bridge.sync.deciding import id_of
@@ -37,7 +40,7 @@ class Collector:
         done = failed = 0
         for _ in range(BATCHES):
             with self._store.reading() as session:
-                found = rows.sent_after(session, self._flow.name, self._after, limit=BATCH)
+                found = link_rows.sent_after(session, self._flow.name, self._after, limit=BATCH)
             settled = [one for one in found if one.state in (*_DONE, "refused", "expired")]
             if settled:
                 noted = self._store.run(lambda transaction: self._note(transaction.session, settled))  # noqa: B023
@@ -51,9 +54,9 @@ class Collector:
     def _note(self, session: Session, settled: list[SettledRow]) -> tuple[int, int]:
         done = 0
         for one in settled:
-            if not rows.forget_sent(session, one.entry_id):
+            if not link_rows.forget_sent(session, one.entry_id):
                 continue  # another process has noted it
-            link = rows.link(session, one.link_id)
+            link = link_rows.link(session, one.link_id)
             if one.state in _DONE:
                 done += 1
                 if link is not None:
@@ -68,24 +71,24 @@ class Collector:
         way = flow.back if one.kind == "back" and flow.back is not None else flow.forth
         name = id_of(link, way.reads)
         if name is not None:
-            rows.solve(session, flow.name, way.reads, [name])
+            problem_rows.solve(session, flow.name, way.reads, [name])
         if one.kind == "delete":
             if link.entry_id == one.entry_id:
-                rows.delete_link(session, link.id)
+                link_rows.delete_link(session, link.id)
             return
         if link.entry_id != one.entry_id:
             return
         link = self._named(session, one, link)._replace(entry_id=None, state="moved")
         if flow.looks_there:
             link = _agreed(link, there=one.kind == "there")
-        rows.put_link(session, link)
+        link_rows.put_link(session, link)
 
     def _named(self, session: Session, one: SettledRow, link: LinkRow) -> LinkRow:
         """With the id that the partner gave to what it made."""
         side: Side = "source" if one.kind == "back" else "target"
         if one.made is None or id_of(link, side) is not None:
             return link
-        if rows.links_of(session, self._flow.name, side, [one.made]):
+        if link_rows.links_of(session, self._flow.name, side, [one.made]):
             return link
         return link._replace(source_id=one.made) if side == "source" else link._replace(target_id=one.made)
 
@@ -94,13 +97,13 @@ class Collector:
         way = flow.back if one.kind == "back" and flow.back is not None else flow.forth
         name = None if link is None else id_of(link, way.reads)
         if link is not None and link.entry_id == one.entry_id:
-            rows.put_link(session, link._replace(entry_id=None, state="failed"))
+            link_rows.put_link(session, link._replace(entry_id=None, state="failed"))
         assert one.state is not None
         kept = None if link is None else link.read or link.sent
         problem = problems.undelivered(
             way, name or "?", one.state, one.reason or one.cause, one.entry_id, kept
         )
-        rows.put_problem(session, flow.name, problem, rows.clock(session))
+        problem_rows.put_problem(session, flow.name, problem, rows.clock(session))
         self._let_go(session, one)
 
     def _let_go(self, session: Session, one: SettledRow) -> None:

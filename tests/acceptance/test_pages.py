@@ -11,7 +11,9 @@ from lxml import etree
 from tests.acceptance.shipped_erp import Answer, ErpProcess
 
 
-@pytest.fixture(params=["purchasing", "inventory", "suppliers", "customers", "catalog", "receivables"])
+@pytest.fixture(
+    params=["purchasing", "inventory", "suppliers", "customers", "catalog", "sales", "receivables"]
+)
 def page(erp: ErpProcess, request: pytest.FixtureRequest) -> etree._Element:
     return etree.HTML(erp.request("GET", f"/services/{request.param}").text)
 

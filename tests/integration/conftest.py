@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import bridge.erp.sales.tables
 import bridge.erp.tables  # noqa: F401 - puts its tables into the metadata
 from bridge.store import Store
 from bridge.store.tables import metadata

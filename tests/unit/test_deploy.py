@@ -22,6 +22,7 @@ from bridge.ops.probe import Disk, StoreState
 from bridge.settings import Server, Settings, keys, load
 from bridge.shipped import contracts
 from bridge.store.backlog import Backlog
+from bridge.store.flows import FlowFigures
 from tests.unit.ops.conftest import ended
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +44,9 @@ def samples() -> dict[str, set[str]]:
     meter.observer(service)(ended(bridge.inbound(service)), 0.1)
     meter.sources.append(lambda: {"pid": 1})
     meter.publish()
-    text = exposition.text(
-        meter, StoreState(True, {"request": 1.0}, (BACKLOG,), backup_age=1.0), [Disk("data", 1, 2)]
-    ).decode()
+    flows = (FlowFigures("accounts", None, 1),)
+    state = StoreState(True, {"request": 1.0}, (BACKLOG,), backup_age=1.0, flows=flows)
+    text = exposition.text(meter, state, [Disk("data", 1, 2)]).decode()
     return {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(text)

@@ -90,6 +90,7 @@ def test_the_shipped_contracts_are_the_erps_and_those_that_it_calls() -> None:
         "suppliers",
         "customers",
         "catalog",
+        "sales",
         "receivables",
         "accounts",
         "events",
@@ -133,6 +134,17 @@ def test_the_shipped_contracts_are_the_erps_and_those_that_it_calls() -> None:
         "GetPayment",
         "ListPayments",
     ]
+    assert _operations("sales") == [
+        "CreateSalesOrder",
+        "GetSalesOrder",
+        "ChangeSalesOrder",
+        "CancelSalesOrder",
+        "CompleteSalesOrder",
+        "ListOpenOrders",
+        "ListApprovals",
+        "DecideSalesOrder",
+        "ReturnGoods",
+    ]
     assert _operations("events") == [
         "PurchaseOrderStatusChanged",
         "StockLevelChanged",
@@ -140,6 +152,7 @@ def test_the_shipped_contracts_are_the_erps_and_those_that_it_calls() -> None:
         "PriceChanged",
         "InvoiceIssued",
         "PaymentRecorded",
+        "SalesOrderStatusChanged",
     ]
 
 
@@ -152,6 +165,7 @@ def test_states_of_an_order_are_the_same_words_wherever_they_are_told() -> None:
         return etree.parse(_schema_of(name)).xpath(f"//*[@name='{type_name}']//@value")
 
     assert values("events", "OrderState") == values("purchasing", "PurchaseOrderState")
+    assert values("events", "SalesOrderState") == values("sales", "SalesOrderState")
 
 
 def test_the_package_reaches_the_folders_at_the_top_of_the_repository() -> None:

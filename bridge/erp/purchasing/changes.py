@@ -7,26 +7,25 @@ same revision one wins, and the other's sender is told to read again. What has c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.erp.call import Call
 from bridge.erp.figures import quantity
-from bridge.erp.purchasing.content import Header, Line, content, is_complete, line_path, total_of
+from bridge.erp.orders import CancellationRow, broken, changed_at, line_path, same_revision, total_fits
+from bridge.erp.purchasing.content import Header, Line, content, is_complete, total_of
 from bridge.erp.purchasing.revisions import keep
 from bridge.erp.purchasing.rows import (
+    KIND,
     LineRow,
     Order,
-    changed_at,
     lines_of,
     locked,
     moved,
     received_of,
-    same_revision,
     set_state,
-    total_fits,
 )
 from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import State, after
@@ -39,16 +38,6 @@ from bridge.store.statements import DialectName, Prepared, insertion
 Reply = dict[str, Any]
 
 _ORDER = "/ChangePurchaseOrder/order"
-
-
-class CancellationRow(NamedTuple):
-    """A row of `purchase_order_cancellation`."""
-
-    order_id: int
-    reason: str
-    reason_language: str | None
-    exchange_id: str
-    cancelled_at: int
 
 
 def _replace_line(dialect: DialectName) -> Executable:
@@ -95,16 +84,16 @@ def change_purchase_order(
     """
     found = locked(call, request.orderNumber)
     state = moved(found, "change", call)
-    same_revision(found, request.revision, call)
+    same_revision(KIND, found, request.revision, call)
     header, lines = content(request.order)
-    total_fits(header, _ORDER, call)
+    total_fits(header.total, _ORDER, call)
     session = call.session
     before = {line.line_number: line for line in lines_of(session, found.id)}
     received = received_of(session, found.id)
-    broken = broken_supplier(session, header.supplier, f"{_ORDER}/supplier/code", rules)
-    broken += _mismatches(found, header, lines, before, received)
-    if broken:
-        raise call.fault("InvalidReference", reference=broken[:MOST_REPORTED])
+    wrong = broken_supplier(session, header.supplier, f"{_ORDER}/supplier/code", rules)
+    wrong += _mismatches(found, header, lines, before, received)
+    if wrong:
+        raise call.fault("InvalidReference", reference=wrong[:MOST_REPORTED])
     undercut = _undercut(lines, before, received)
     if undercut:
         raise call.fault("BelowReceived", line=undercut[:MOST_REPORTED])
@@ -127,7 +116,7 @@ def cancel_purchase_order(request: Any, call: Call, tell: Tell | None = None) ->
     """Call the order off. Faults: NotFound, InvalidState, RevisionMismatch."""
     found = locked(call, request.orderNumber)
     state = moved(found, "cancel", call)
-    same_revision(found, request.revision, call)
+    same_revision(KIND, found, request.revision, call)
     at = changed_at(found, call)
     call.session.run(
         _INSERT_CANCELLATION,
@@ -170,21 +159,17 @@ def _mismatches(
     """What names another thing than the goods that have come in."""
     if not received:
         return []
-    broken = []
+    wrong = []
     if header.supplier != found.row.supplier:
-        broken.append(_mismatch("supplier", header.supplier, f"{_ORDER}/supplier/code"))
+        wrong.append(broken("supplier", header.supplier, "mismatch", f"{_ORDER}/supplier/code"))
     for index, line in enumerate(lines):
         if line.line_number in received:
             was, path = before[line.line_number], _path(index, lines)
             if line.sku != was.sku:
-                broken.append(_mismatch("item", line.sku, f"{path}/item/sku"))
+                wrong.append(broken("item", line.sku, "mismatch", f"{path}/item/sku"))
             if line.unit != was.unit:
-                broken.append(_mismatch("unit", line.unit, f"{path}/quantity/@unit"))
-    return broken
-
-
-def _mismatch(kind: str, identifier: str, path: str) -> dict[str, str]:
-    return {"kind": kind, "identifier": identifier, "reason": "mismatch", "path": path}
+                wrong.append(broken("unit", line.unit, "mismatch", f"{path}/quantity/@unit"))
+    return wrong
 
 
 def _undercut(

@@ -25,7 +25,7 @@ from bridge.erp.figures import (
     line_amount,
     minor_unit_digits,
     money,
-    plain,
+    price,
     quantity,
     scaled,
 )
@@ -116,11 +116,6 @@ def most_open(ordered: int, received: int, over_delivery: float) -> int:
     return max(ordered + tolerance - received, 0)
 
 
-def line_path(operation: str, index: int, count: int, *, inside: str = "") -> str:
-    """Where the line `index` (from 0) of `count` stands in a request, for faults."""
-    return f"/{operation}{inside}/line[{index + 1}]" if count > 1 else f"/{operation}{inside}/line"
-
-
 def _lines(order: Any) -> Iterable[Line]:
     minor_digits = minor_unit_digits(order.currency)
     for position, line in enumerate(order.line, 1):
@@ -177,12 +172,8 @@ def _line(line: Line, currency: str) -> Json:
             "lineNumber": line.line_number,
             "item": without_none(item),
             "quantity": {"value": quantity(line.quantity), "unit": line.unit},
-            "unitPrice": _price(line.unit_price, currency),
+            "unitPrice": price(line.unit_price, currency),
             "requestedDelivery": day_of(line.requested_delivery),
             "note": None if line.note is None else note_of(line.note, line.note_language),
         }
     )
-
-
-def _price(unit_price: int, currency: str) -> Decimal:
-    return plain(unit_price, PRICE_DIGITS, at_least=minor_unit_digits(currency))

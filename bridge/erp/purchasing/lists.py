@@ -11,14 +11,11 @@ from bridge.erp.documents import day_of, without_none
 from bridge.erp.figures import money
 from bridge.erp.instants import instant
 from bridge.erp.numbers import PURCHASE_ORDER, number
-from bridge.erp.paging import BadToken, position, token
+from bridge.erp.pages import page
 from bridge.erp.tables import purchase_order
 from bridge.store.clock import moment
 
 Reply = dict[str, Any]
-
-PAGE = 100
-"""Orders on a page whose size the caller does not say."""
 
 _orders = purchase_order.c
 _SUMMARY = (
@@ -50,12 +47,7 @@ def list_purchase_orders(request: Any, call: Call) -> Reply:
         str(ordered_to),
         since,
     )
-    try:
-        last = 0 if request.pageToken is None else position(request.pageToken, *this_list)
-    except BadToken as error:
-        raise call.fault("InvalidPageToken", pageToken=request.pageToken, reason=error.reason) from None
-
-    wanted: list[ColumnElement[bool]] = [_orders.id > last]
+    wanted: list[ColumnElement[bool]] = []
     if call.own_only:
         wanted.append(_orders.partner == sender(call))
     if states:
@@ -70,14 +62,8 @@ def list_purchase_orders(request: Any, call: Call) -> Reply:
         wanted.append(_orders.order_date <= str(ordered_to))
     if since is not None:
         wanted.append(_orders.changed_at >= since)
-    size = request.pageSize or PAGE
-    # One more than asked for tells whether there is another page.
-    query = select(*_SUMMARY).where(*wanted).order_by(_orders.id).limit(size + 1)
-    rows = call.reading.execute(query).all()
-    reply: Reply = {"asOf": call.now, "order": [_summary(row) for row in rows[:size]]}
-    if len(rows) > size:
-        reply["nextPage"] = token(rows[size - 1].id, *this_list)
-    return reply
+    rows, next_page = page(request, call, select(*_SUMMARY).where(*wanted), _orders.id, *this_list)
+    return without_none({"asOf": call.now, "order": [_summary(row) for row in rows], "nextPage": next_page})
 
 
 def _summary(row: Any) -> Reply:

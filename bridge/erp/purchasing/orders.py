@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from bridge.erp.call import Call, sender
 from bridge.erp.documents import note_of
 from bridge.erp.figures import quantity
+from bridge.erp.orders import not_found, total_fits
 from bridge.erp.purchasing.content import content, order_of, total_of
 from bridge.erp.purchasing.revisions import revision_of
 from bridge.erp.purchasing.rows import (
@@ -22,9 +23,7 @@ from bridge.erp.purchasing.rows import (
     by_number,
     by_request,
     lines_of,
-    not_found,
     received_of,
-    total_fits,
 )
 from bridge.erp.references import Rules
 from bridge.erp.states import NEW_PURCHASE_ORDER
@@ -57,7 +56,7 @@ def create_purchase_order(
 ) -> Reply:
     """Store a new order. Faults: LimitExceeded (total), InvalidReference (supplier), KeyReused."""
     header, lines = content(request.order)
-    total_fits(header, "/CreatePurchaseOrder/order", call)
+    total_fits(header.total, "/CreatePurchaseOrder/order", call)
     now = stored(call.now)
     row = OrderRow(
         sender(call), request.requestId, NEW_PURCHASE_ORDER, 1, *header, call.exchange_id, now, now

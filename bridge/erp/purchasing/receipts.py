@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from bridge.erp.call import Call
 from bridge.erp.figures import QUANTITY_DIGITS, quantity, scaled
 from bridge.erp.ledger import document_number, heading, post
+from bridge.erp.orders import broken, line_path
 from bridge.erp.posting import Leg
-from bridge.erp.purchasing.content import Line, is_complete, line_path, most_open, shipped_to
+from bridge.erp.purchasing.content import Line, is_complete, most_open, shipped_to
 from bridge.erp.purchasing.rows import Order, lines_of, locked, moved, received_of, set_state
 from bridge.erp.references import MOST_REPORTED, Rules
 from bridge.erp.states import after
@@ -95,19 +96,19 @@ def receive_goods(
 def _legs(request: Any, found: Order, lines: Mapping[int, Line], call: Call) -> list[Leg]:
     """One receipt for each line of the request. Fault: InvalidReference."""
     warehouse = request.warehouse or shipped_to(found.header)
-    broken = []
+    wrong = []
     if warehouse is None:
-        broken.append(_broken("purchaseOrder", found.number, "mismatch", "/ReceiveGoods/warehouse"))
+        wrong.append(broken("purchaseOrder", found.number, "mismatch", "/ReceiveGoods/warehouse"))
     legs = []
     for index, arrived in enumerate(request.line):
         path = line_path("ReceiveGoods", index, len(request.line))
         line = lines.get(arrived.lineNumber)
         if line is None:
-            broken.append(
-                _broken("purchaseOrderLine", str(arrived.lineNumber), "unknown", f"{path}/lineNumber")
+            wrong.append(
+                broken("purchaseOrderLine", str(arrived.lineNumber), "unknown", f"{path}/lineNumber")
             )
         elif line.unit != arrived.quantity.unit:
-            broken.append(_broken("unit", arrived.quantity.unit, "mismatch", f"{path}/quantity/@unit"))
+            wrong.append(broken("unit", arrived.quantity.unit, "mismatch", f"{path}/quantity/@unit"))
         elif warehouse is not None:
             note = arrived.note
             legs.append(
@@ -127,13 +128,9 @@ def _legs(request: Any, found: Order, lines: Mapping[int, Line], call: Call) -> 
                     None if note is None else note.language,
                 )
             )
-    if broken:
-        raise call.fault("InvalidReference", reference=broken[:MOST_REPORTED])
+    if wrong:
+        raise call.fault("InvalidReference", reference=wrong[:MOST_REPORTED])
     return legs
-
-
-def _broken(kind: str, identifier: str, reason: str, path: str) -> dict[str, str]:
-    return {"kind": kind, "identifier": identifier, "reason": reason, "path": path}
 
 
 def _arrived(request: Any) -> dict[int, int]:

@@ -1,20 +1,22 @@
-"""Purchase orders in the store: finding, locking, and what every handler that writes one asks first."""
+"""Purchase orders in the store: found, locked, moved (`bridge/erp/orders.py`), with their lines and what has come in of them."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from sqlalchemy import bindparam, func, select, update
 
-from bridge.erp.call import Call, sees
-from bridge.erp.figures import LARGEST, MONEY_DIGITS, plain
-from bridge.erp.numbers import PURCHASE_ORDER, number, row_id
+from bridge.erp import numbers, orders
+from bridge.erp.call import Call
+from bridge.erp.orders import Finder, changed_at
 from bridge.erp.purchasing.content import Header, Line
-from bridge.erp.states import Event, NoMove, State, after
+from bridge.erp.states import PURCHASE_ORDER, Event, State
 from bridge.erp.tables import goods_receipt_line, purchase_order, purchase_order_line
 from bridge.store import Session
-from bridge.store.clock import moment, stored
-from bridge.store.statements import ByKeys, Prepared, insertion
+from bridge.store.clock import moment
+from bridge.store.statements import Prepared, insertion
+
+KIND: Final = "purchaseOrder"
 
 
 class OrderRow(NamedTuple):
@@ -65,7 +67,7 @@ class Order(NamedTuple):
 
     @property
     def number(self) -> str:
-        return number(PURCHASE_ORDER, self.id, moment(self.row.created_at))
+        return numbers.number(numbers.PURCHASE_ORDER, self.id, moment(self.row.created_at))
 
     @property
     def state(self) -> State:
@@ -77,21 +79,7 @@ class Order(NamedTuple):
 
 
 _orders, _lines, _receipts = purchase_order.c, purchase_order_line.c, goods_receipt_line.c
-_ORDER = (_orders.id, *(_orders[name] for name in OrderRow._fields))
-
 INSERT_LINE = insertion(purchase_order_line, LineRow)
-_BY_ID = Prepared(select(*_ORDER).where(_orders.id == bindparam("id")), "id")
-_BY_REQUEST = Prepared(
-    select(*_ORDER).where(
-        _orders.partner == bindparam("partner"), _orders.request_id == bindparam("request_id")
-    ),
-    "partner",
-    "request_id",
-)
-_LOCKED = ByKeys(
-    f"SELECT {', '.join(column.name for column in _ORDER)} FROM purchase_order WHERE id IN ({{keys}}){{lock}}",  # noqa: S608 - names of columns
-    width=1,
-)
 _LINES_OF = Prepared(
     select(*(_lines[name] for name in Line._fields))
     .where(_lines.order_id == bindparam("order_id"))
@@ -114,30 +102,10 @@ _MOVE = Prepared(
 )
 
 
-def by_number(call: Call, order_number: str) -> Order | None:
-    """The order of this number, where the caller may see it; another year with the same digits is another number, and
-    nobody's."""
-    return _named(call, call.reading.rows(_BY_ID, (row_id(order_number),)), order_number)
-
-
-def by_request(session: Session, partner: str, request_id: str) -> Order | None:
-    """The order that this sender's request made."""
-    rows = session.rows(_BY_REQUEST, (partner, request_id))
-    return _order(rows[0]) if rows else None
-
-
-def locked(call: Call, order_number: str) -> Order:
-    """The order, which nobody else changes until this transaction ends; its state may be judged only now.
-
-    Raises:
-        the fault NotFound.
-    """
-    # SQLite has one writer at a time; PostgreSQL locks the row, before any balance is locked.
-    found = _named(call, call.session.rows_for(_LOCKED, [(row_id(order_number),)]), order_number)
-    if found is None:
-        raise not_found(call, "purchaseOrder", order_number)
-    call.reference = found.number
-    return found
+_orders_found = Finder(purchase_order, KIND, OrderRow, Order)
+by_number = _orders_found.by_number
+by_request = _orders_found.by_request
+locked = _orders_found.locked
 
 
 def lines_of(session: Session, order_id: int) -> list[Line]:
@@ -157,39 +125,7 @@ def moved(found: Order, event: Event, call: Call) -> State:
     Raises:
         the fault InvalidState: with the states that would have allowed it.
     """
-    try:
-        return after(found.state, event)
-    except NoMove as error:
-        raise call.fault(
-            "InvalidState",
-            kind="purchaseOrder",
-            identifier=found.number,
-            state=error.state,
-            allowed=list(error.allowed),
-        ) from None
-
-
-def same_revision(found: Order, given: int | None, call: Call) -> None:
-    """Refuse a request that is based on another revision than the one that is there.
-
-    Raises:
-        the fault RevisionMismatch.
-    """
-    if given is not None and given != found.row.revision:
-        raise call.fault(
-            "RevisionMismatch",
-            kind="purchaseOrder",
-            identifier=found.number,
-            given=given,
-            current=found.row.revision,
-            changedAt=moment(found.row.changed_at),
-        )
-
-
-def changed_at(found: Order, call: Call) -> int:
-    """The time of what this request does to the order, as it is stored: later than all that was done before, also where
-    an earlier request waited for this one, or a clock was set back."""
-    return max(stored(call.now), found.row.changed_at + 1)
+    return orders.moved(PURCHASE_ORDER, KIND, found.number, found.state, event, call)
 
 
 def set_state(found: Order, state: State, call: Call) -> Order:
@@ -197,34 +133,3 @@ def set_state(found: Order, state: State, call: Call) -> Order:
     now = changed_at(found, call)
     call.session.run(_MOVE, (state, now, found.id))
     return found._replace(row=found.row._replace(state=state, changed_at=now))
-
-
-def total_fits(header: Header, path: str, call: Call) -> None:
-    """Refuse a total that cannot be kept.
-
-    Raises:
-        the fault LimitExceeded.
-    """
-    if header.total > LARGEST:
-        raise call.fault(
-            "LimitExceeded",
-            limit="documentTotal",
-            allowed=plain(LARGEST, MONEY_DIGITS),
-            actual=plain(header.total, MONEY_DIGITS),
-            path=path,
-        )
-
-
-def not_found(call: Call, kind: str, identifier: str) -> Exception:
-    return call.fault("NotFound", missing=[{"kind": kind, "identifier": identifier}])
-
-
-def _named(call: Call, rows: list[tuple[Any, ...]], order_number: str) -> Order | None:
-    found = _order(rows[0]) if rows else None
-    if found is None or found.number != order_number or not sees(call, found.row.partner):
-        return None
-    return found
-
-
-def _order(row: tuple[Any, ...]) -> Order:
-    return Order(row[0], OrderRow(*row[1:]))

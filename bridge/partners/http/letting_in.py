@@ -14,10 +14,12 @@ from bridge.settings import Partner
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What goes along with a request. `token` is the access token that it was made of, None where there is none."""
+    """What goes along with a request; `body` is added to one that is an object. `token` is the access token that it was made of, None
+    where there is none."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     params: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: Token | None = None
 
 

@@ -94,7 +94,14 @@ class Keys:
     def mistake(self, name: str, what: str) -> None:
         """`name` is the key that is wrong, "" for the table itself."""
         dotted = f"{self.section}.{name}" if name else self.section
-        self.mistakes.append(f"{self._file.place(self.section, name)}: {dotted} {what}")
+        self.mistakes.append(f"{self._place(name)}: {dotted} {what}")
+
+    def _place(self, name: str) -> str:
+        """A table that is written in one line stands where its key does."""
+        section = self.section
+        while f"[{section}" not in self._file.text and "." in section:
+            section, _, name = section.rpartition(".")
+        return self._file.place(section, name)
 
     def _take(self, name: str, kind: type[T], default: T) -> T:
         self._taken.append(name)

@@ -184,7 +184,7 @@ class Api:
             request.path,
             params=(*request.params, *letting.params),
             headers={**self._headers, **request.headers, **letting.headers},
-            body=None if request.body is None else json_body.write(request.body),
+            body=_body(request, letting),
             deadline=request.deadline,
         )
         value, problem = _read(answer)
@@ -194,6 +194,12 @@ class Api:
         if error is not None:
             error.status, error.reply = answer.status_code, answer.content
         return _Tried(Reply(value, answer), error, pass_refused)
+
+
+def _body(request: Request, letting: Pass) -> bytes | None:
+    if request.body is None:
+        return None
+    return json_body.write({**request.body, **letting.body} if letting.body else request.body)
 
 
 def meant(found: Code, code: str, told: str, answer: Answer) -> PartnerError | None:

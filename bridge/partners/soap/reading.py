@@ -32,7 +32,7 @@ from bridge.contract.codec.values import ComplexValue, Element, Nil, TypedValue
 from bridge.errors import DeliveredUnreadable, HandlerError, SettingsError
 from bridge.mapping.shapes import Field, Shape, shape_of
 from bridge.partners.entities import Entity, PartnerFile
-from bridge.partners.partner import Page, Query, Record, Totals
+from bridge.partners.partner import Page, Query, Record, Totals, value_at
 from bridge.partners.sorting import in_order
 from bridge.partners.summing import Sums
 
@@ -121,7 +121,7 @@ class Reading:
     def scan(self, name: str, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
         """As `Partner.scan`: sorted here unless the partner gives them by id."""
         batches = (
-            [(record.id, *(record.values.get(field) for field in fields)) for record in page.records]
+            [(record.id, *(value_at(record.values, field) for field in fields)) for record in page.records]
             for page in self.pages(name, query)
         )
         return batches if self._of(name).at.get("order") == "id" else in_order(batches)
@@ -245,20 +245,14 @@ def _at(value: Any, path: str) -> Any:
 
 def _record(one: _Listed, value: Any) -> Record:
     values = plain(value)
-    id_ = _within(values, one.entity.id)
+    id_ = value_at(values, one.entity.id)
     if id_ in (None, ""):
         raise DeliveredUnreadable(
             f"A record of {one.operation} has no {one.entity.id}.",
             advice="Tell the partner, or name another field as id.",
         )
-    changed = _within(values, one.entity.changed) if one.entity.changed else None
+    changed = value_at(values, one.entity.changed) if one.entity.changed else None
     return Record(str(id_), values, changed if isinstance(changed, datetime) else None)
-
-
-def _within(values: Any, path: str) -> Any:
-    for name in path.split("/"):
-        values = values.get(name) if isinstance(values, Mapping) else None
-    return values
 
 
 def plain(value: Any) -> Any:

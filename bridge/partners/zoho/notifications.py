@@ -25,7 +25,6 @@ from bridge.partners.zoho.described import Module, Organisation
 from bridge.partners.zoho.outcomes import error_of
 from bridge.partners.zoho.reading import ZohoReader
 
-RENEW_SECONDS: Final = 12 * 3600.0
 _LASTS: Final = timedelta(days=6, hours=20)
 MOST_IDS: Final = 1000
 """Of one notification."""

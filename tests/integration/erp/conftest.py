@@ -14,7 +14,17 @@ from tests.integration.erp.desk import Desk
 @pytest.fixture(scope="session")
 def erp() -> ModuleType:
     """Makers of requests and shorthands for the handlers (erp_requests.py)."""
-    spec = importlib.util.spec_from_file_location("erp_requests", Path(__file__).with_name("erp_requests.py"))
+    return _beside("erp_requests")
+
+
+@pytest.fixture(scope="session")
+def sales(erp: ModuleType) -> ModuleType:
+    """The same for sales (sales_requests.py)."""
+    return _beside("sales_requests")
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

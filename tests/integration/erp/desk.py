@@ -44,10 +44,11 @@ class Refusal(NamedTuple):
 class Desk:
     """Somebody who asks the shipped ERP."""
 
-    def __init__(self, url: str, *, told: bool = False) -> None:
+    def __init__(self, url: str, *, told: bool = False, settings: Settings | None = None) -> None:
         crm = {"crm": Partner(wsdl="events", endpoint="http://127.0.0.1:9/")}
         self.bridge: Bridge = shipped_bridge(
-            Settings(
+            settings
+            or Settings(
                 store=StoreSettings(url=url),
                 erp=Erp(events_to="crm" if told else ""),
                 partners=crm if told else {},

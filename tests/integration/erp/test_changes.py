@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bridge.erp.purchasing.changes import CancellationRow, change_purchase_order
+from bridge.erp.orders import CancellationRow
+from bridge.erp.purchasing.changes import change_purchase_order
 from bridge.erp.shipped import Rules
 from bridge.erp.tables import purchase_order_cancellation
 from bridge.store import Store

@@ -40,9 +40,17 @@ class Told(NamedTuple):
 class Shop:
     """The shipped ERP, asked by envelopes."""
 
-    def __init__(self, url: str, *, events_to: str = "crm", endpoint: str = "http://127.0.0.1:9/") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        events_to: str = "crm",
+        endpoint: str = "http://127.0.0.1:9/",
+        settings: Settings | None = None,
+    ) -> None:
         self.bridge: Bridge = shipped_bridge(
-            Settings(
+            settings
+            or Settings(
                 store=StoreSettings(url=url),
                 erp=Erp(events_to=events_to),
                 partners={"crm": Partner(wsdl="events", endpoint=endpoint, deadline=5.0)},
@@ -193,6 +201,101 @@ def test_a_cancelled_order_is_told_as_it_was(shop: Shop) -> None:
     assert [one.ordered.value for one in event.line] == [5]
 
 
+# -- sales orders
+
+
+def sold(*amounts: str, price: str = "1.50", **header: Any) -> dict[str, Any]:
+    return {
+        "customerReference": "C-1",
+        "orderDate": date(2026, 3, 2),
+        "currency": "EUR",
+        "customer": {"code": "CUS-1", "name": "Customer"},
+        "line": [
+            {
+                "lineNumber": 10 * number,
+                "item": {"sku": f"S-{number}"},
+                "quantity": quantity(amount),
+                "unitPrice": Decimal(price),
+            }
+            for number, amount in enumerate(amounts, 1)
+        ],
+        **header,
+    }
+
+
+def test_a_sales_order_is_told_through_its_life_under_its_number(shop: Shop) -> None:
+    free = sold("4", price="0")
+    number = shop.do("sales", "CreateSalesOrder", order=free).orderNumber
+    reason = {"value": "warranty", "language": "en"}
+    shop.do(
+        "sales",
+        "DecideSalesOrder",
+        orderNumber=number,
+        revision=1,
+        outcome="refused",
+        person="Li",
+        reason=reason,
+    )
+    shop.do("sales", "ChangeSalesOrder", orderNumber=number, revision=1, order=sold("5"))
+    # With the module customers the customer is not known, and a person must decide.
+    if shop.do("sales", "GetSalesOrder", salesOrder={"orderNumber": number}).state == "waiting":
+        shop.do(
+            "sales",
+            "DecideSalesOrder",
+            orderNumber=number,
+            revision=2,
+            outcome="approved",
+            person="Li",
+            reason=reason,
+        )
+    told = shop.told()
+    assert {(one.operation, one.ordering_key) for one in told} == {("SalesOrderStatusChanged", number)}
+    events = [one.event for one in told]
+    assert [(one.oldState, one.newState, one.revision) for one in events[:2]] == [
+        (None, "waiting", 1),
+        ("waiting", "refused", 1),
+    ]
+    assert "Free of charge" in events[0].reason.value
+    assert events[1].reason.value == "warranty"
+    assert (events[2].oldState, events[2].revision, events[2].total.value) == ("refused", 2, Decimal("7.50"))
+    assert events[-1].newState == "approved"
+
+    shop.do(
+        "sales",
+        "ReturnGoods",
+        orderNumber=number,
+        reason=reason,
+        warehouse="WH-A",
+        line=[{"lineNumber": 10, "quantity": quantity("2")}],
+    )
+    level, back = sorted(shop.told(), key=lambda one: one.ordering_key)
+    assert (back.event.oldState, back.event.newState) == ("approved", "partiallyDelivered")
+    assert back.event.credited.value == Decimal("3.00")
+    assert (level.operation, level.event.onHand.value) == ("StockLevelChanged", 2)
+
+    shop.do("sales", "CompleteSalesOrder", orderNumber=number)
+    ((_, _, done),) = shop.told()
+    assert (done.oldState, done.newState, done.reason) == ("partiallyDelivered", "completed", None)
+    sequences = [one.sequence for one in (*events, back.event, done)]
+    assert sequences == sorted(set(sequences))
+
+
+def test_a_sales_order_that_is_called_off_is_told(shop: Shop) -> None:
+    number = shop.do("sales", "CreateSalesOrder", order=sold("5")).orderNumber
+    shop.told()
+    shop.do("sales", "CancelSalesOrder", orderNumber=number, reason={"value": "not needed"})
+    ((_, _, event),) = shop.told()
+    assert event.newState == "cancelled"
+
+
+def test_a_sales_order_sent_twice_is_one_order_with_one_answer(shop: Shop) -> None:
+    first, second = (
+        shop.ask("sales", "CreateSalesOrder", requestId="R-twice", order=sold("5")) for _ in range(2)
+    )
+    assert first.value == second.value
+    assert len(shop.told()) == 1
+
+
 # -- stock levels
 
 
@@ -310,6 +413,31 @@ def test_a_partner_that_is_not_there_or_takes_no_events_is_refused_at_the_start(
     )
     with pytest.raises(SettingsError, match=r"no operation PurchaseOrderStatusChanged.*wsdl = \"events\""):
         shipped_bridge(wrong)
+
+
+def test_a_partner_is_told_those_events_that_its_contract_has(tmp_path: Path, store_url: str) -> None:
+    wsdl = etree.parse(shipped.contracts("crm")["events"])
+    for name in ("SalesOrderStatusChanged", "StockLevelChanged"):
+        for operation in wsdl.xpath(f"//*[local-name()='operation'][@name='{name}']"):
+            operation.getparent().remove(operation)
+    for schema in wsdl.iterfind(".//{http://www.w3.org/2001/XMLSchema}import"):
+        place = shipped.contracts("crm")["events"].parent / schema.get("schemaLocation", "")
+        schema.set("schemaLocation", place.resolve().as_uri())
+    older = tmp_path / "events-1.wsdl"
+    wsdl.write(older)
+    settings = Settings(
+        store=StoreSettings(url=store_url),
+        erp=Erp(events_to="crm"),
+        partners={"crm": Partner(wsdl=str(older), endpoint="http://127.0.0.1:9/", deadline=5.0)},
+    )
+    shop = Shop(store_url, settings=settings)
+    try:
+        shop.do("sales", "CreateSalesOrder", order=sold("5"))
+        shop.do("inventory", "UpdateStock", movement=[movement("10")])
+        shop.do("purchasing", "CreatePurchaseOrder", order=order("5"))
+        assert [one.operation for one in shop.told()] == ["PurchaseOrderStatusChanged"]
+    finally:
+        shop.close()
 
 
 def test_events_reach_a_crm_in_the_order_in_which_they_happened(open_erp: Callable[..., Shop]) -> None:

@@ -251,6 +251,7 @@ def rows() -> dict[str, dict[str, Any]]:
         **flow_rows(),
         **tokens(),
         **catalog_rows(),
+        **sales_rows(),
     }
 
 
@@ -390,6 +391,77 @@ def catalog_rows() -> dict[str, dict[str, Any]]:
             "amount": 10_000,
             "exchange_id": "x-1",
             "allocated_at": AT,
+        },
+    }
+
+
+def sales_rows() -> dict[str, dict[str, Any]]:
+    """The tables of sales."""
+    order = {
+        "order_date": "2026-02-25",
+        "currency": "EUR",
+        "customer": "CUS-1",
+        "total": 150_000,
+        "details": json.dumps({"customer": {"code": "CUS-1", "name": "Customer"}}),
+        "exchange_id": "x-1",
+    }
+    line = {
+        "order_id": 1,
+        "line_number": 10,
+        "position": 1,
+        "sku": "S",
+        "item": json.dumps({"sku": "S"}),
+        "quantity": 10_000_000,
+        "unit": "H87",
+        "unit_price": 1_500_000,
+        "amount": 150_000,
+        "due_date": "2026-02-25",
+    }
+    request = {"partner": "", "exchange_id": "x-1"}
+    return {
+        "sales_account": {"customer": "CUS-1", "created_at": AT},
+        "sales_order": {
+            **order,
+            **request,
+            "request_id": "old-so",
+            "state": "partiallyDelivered",
+            "revision": 2,
+            "credited": 15_000,
+            "created_at": AT,
+            "changed_at": AT,
+        },
+        "sales_order_line": {**line, "returned": 1_000_000, "credited": 15_000},
+        "sales_order_revision": {**order, "order_id": 1, "revision": 1, "replaced_at": AT},
+        "sales_order_revision_line": {**line, "revision": 1},
+        "sales_order_cancellation": {
+            "order_id": 1,
+            "reason": "never",
+            "exchange_id": "x-1",
+            "cancelled_at": AT,
+        },
+        "sales_order_decision": {
+            **request,
+            "order_id": 1,
+            "revision": 2,
+            "outcome": "approved",
+            "reason": "Approved by the rules",
+            "findings": "[]",
+            "decided_at": AT,
+        },
+        "sales_return": {
+            **request,
+            "request_id": "old-rt",
+            "order_id": 1,
+            "reason": "broken",
+            "credit": 15_000,
+            "returned_at": AT,
+        },
+        "sales_return_line": {
+            "return_id": 1,
+            "line_number": 10,
+            "quantity": 1_000_000,
+            "unit": "H87",
+            "credit": 15_000,
         },
     }
 

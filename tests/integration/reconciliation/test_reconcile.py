@@ -323,3 +323,18 @@ def test_a_value_is_no_formula_in_a_spreadsheet(sides: Make) -> None:
     )
     rows = list(csv.DictReader(io.StringIO(file.getvalue())))
     assert [row["source value"] for row in rows] == ["'=cmd|x", "-5"]
+
+
+def test_a_rule_takes_from_its_flow_what_it_does_not_say(sides: Make) -> None:
+    flow = '[flows.move]\nsource = "crm.accounts"\ntarget = "erp"\noperation = "accounts.upsert"\ntrigger = "request"\n[reconcile.moved]\nflow = "move"'
+    both = sides(flow)
+    both.crm.put("A")
+    ended = run(both, "moved")
+    assert found(both, ended) == [("missing", "A", "never sent")]
+    both.bridge.flows.run("move")
+    assert run(both, "moved").figures.passing == 1  # on its way, by the flow's own ordering key
+    both.deliver()
+    assert run(both, "moved").outcome == "same"
+    both = sides(flow.replace('flow = "move"', 'flow = "mov"'))
+    with pytest.raises(SettingsError, match=r"reconcile\.moved\.flow: there is no flow mov; there are move"):
+        run(both, "moved")

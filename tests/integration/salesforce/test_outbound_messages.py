@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -209,3 +211,49 @@ def test_only_a_wsdl_of_outbound_messages_is_listened_to(tmp_path: Path) -> None
         bridge.listen("crm", Told())
     with pytest.raises(SettingsError, match="tells nothing of its own accord"):
         bridge.listen("erp", Told())
+
+
+def test_what_is_told_moves_by_a_flow_and_what_cannot_go_is_kept_as_a_problem(
+    tmp_path: Path, store_url: str, org: Salesforce
+) -> None:
+    (tmp_path / "account.wsdl").write_text(org.wsdl("https://bridge.example/services/account"), "utf-8")
+    (tmp_path / "erp.toml").write_text(
+        '[entities.customers]\nid = "code"\ntable = "customers"\n[entities.customers.write]\n'
+        'create = "INSERT INTO customers (code, grade) VALUES (:code, :grade)"\n'
+        'update = "UPDATE customers SET grade = :grade WHERE code = :code"\n'
+        '[entities.customers.fields]\ncode = { type = "text", required = true }\ngrade = { type = "text", one_of = ["1", "2"] }\n'
+        "[partner]\nwritable = true\n",
+        "utf-8",
+    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "erp.sqlite")) as database:
+        database.execute("CREATE TABLE customers (code TEXT NOT NULL PRIMARY KEY, grade TEXT)")
+    (tmp_path / "account.toml").write_text(
+        '[fields]\ncode = { from = "Id", required = true }\ngrade = { from = "Level__c", lookup = "grades" }\n'
+        '[lookups.grades]\nrows = { A = "1", B = "2" }\n',
+        "utf-8",
+    )
+    (tmp_path / "bridge.toml").write_text(
+        f'[store]\nurl = "{store_url}"\n[partners.crm]\nkind = "salesforce"\nwsdl = "account.wsdl"\n'
+        f'[partners.erp]\nkind = "database"\nentities = "erp.toml"\ndatabase = "sqlite:///{tmp_path / "erp.sqlite"}"\n'
+        '[flows.accounts]\nsource = "crm.Account"\ntarget = "erp"\noperation = "customers.upsert"\nmapping = "account.toml"\n'
+        'trigger = "event"\n',
+        "utf-8",
+    )
+    bridge = Bridge(load(tmp_path / "bridge.toml"))
+    try:
+        bridge.listen("crm")
+        bridge.check()
+        org.change(number(1), Level__c="A")
+        org.change(number(2), Level__c="platinum")
+        org.change(number(3), Level__c="B")
+        with serving(bridge) as endpoint:
+            sent = org.send(endpoint)
+        assert (sent.acknowledged, sent.queued) == (3, 0)
+        (problem,) = bridge.flows.problems(flow="accounts")
+        assert (problem.stage, problem.record_id) == ("map", number(2))
+        assert "platinum" in problem.explanation
+        waiting = [one.entry.operation for one in bridge.deliveries.list(partner="erp")]
+        assert waiting == ["customers.upsert", "customers.upsert"]
+    finally:
+        assert bridge.store is not None
+        bridge.store.close()

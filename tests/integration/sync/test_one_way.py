@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.errors import NotSent, Refused, SettingsError, Unauthorised
+from bridge.store import flow_links as link_rows
 from bridge.store import flows as rows
 from tests.integration.sync.conftest import ACCOUNTS, MakeCompany
 from tests.integration.sync.partners import BEGIN, Company
@@ -113,12 +114,12 @@ def test_a_delivered_document_completes_its_link(company: Company) -> None:
     company.crm.edit("accounts", "A-1", name="North")
     company.bridge.flows.run("accounts")
     with company.store.reading() as session:
-        link = rows.links_of(session, "accounts", "source", ["A-1"])["A-1"]
+        link = link_rows.links_of(session, "accounts", "source", ["A-1"])["A-1"]
     assert (link.state, link.target_id) == ("moving", "A-1")
     company.deliver()
     company.bridge.flows.look_after()
     with company.store.reading() as session:
-        link = rows.links_of(session, "accounts", "source", ["A-1"])["A-1"]
+        link = link_rows.links_of(session, "accounts", "source", ["A-1"])["A-1"]
     assert (link.state, link.entry_id) == ("moved", None)
 
 

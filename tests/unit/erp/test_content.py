@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.erp.purchasing.content import Line, is_complete, line_path, most_open
+from bridge.erp.orders import line_path
+from bridge.erp.purchasing.content import Line, is_complete, most_open
 
 
 def line(number: int, quantity: int) -> Line:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +17,7 @@ from bridge.ops import exposition
 from bridge.ops.meter import BUCKETS, Meter, Row
 from bridge.ops.probe import Disk, StoreState
 from bridge.store import Verdict
+from bridge.store.flows import FlowFigures
 from tests.unit.ops.conftest import ended
 
 
@@ -159,6 +162,15 @@ def test_how_a_process_stood_ends_with_it_and_what_it_counted_does_not(
     assert (one.figures()["waiting"], one.figures()["refused_503"]) == (1, 3)
     assert one.processes() == {1: 4712}
     assert only(heir).verdicts["accepted"] == 1
+
+
+def test_flows_are_shown_with_how_far_they_are_behind(service: Service) -> None:
+    ago = datetime.now(UTC) - timedelta(hours=1)
+    flows = (FlowFigures("accounts", ago, 2), FlowFigures("stock", None, 0))
+    value = samples(Meter([service]), StoreState(True, {}, flows=flows))
+    assert 3600 <= value["soapbridge_flow_lag_seconds", (("flow", "accounts"),)] < 3700
+    assert value["soapbridge_flow_lag_seconds", (("flow", "stock"),)] == math.inf
+    assert value["soapbridge_flow_problems", (("flow", "accounts"),)] == 2
 
 
 def test_store_and_disks_are_shown(service: Service) -> None:
