@@ -75,18 +75,20 @@ class Mappings:
         """Those in the folder `mappings` beside the settings."""
         return sorted((self._folder / FOLDER).glob("*.toml"))
 
-    def take(self, given: Given, target: Callable[[], Shape] | None = None) -> Callable[[Any], Any]:
+    def take(
+        self, given: Given, target: Callable[[], Shape] | None = None, *, source: Shape | None = None
+    ) -> Callable[[Any], Any]:
         """What makes the values: the function itself, or the file, read and proved at its first use.
 
         Args:
-            target: the shape that the values are for, instead of the one that the file names.
+            target, source: the shapes that the values are for, and that they have, instead of those that the file names.
 
         Raises:
             SettingsError: with every mistake of the file.
         """
         if callable(given):
             return given
-        return self.load(given, target=None if target is None else target())
+        return self.load(given, source=source, target=None if target is None else target())
 
     def load(
         self, file: str | os.PathLike[str], *, source: Shape | None = None, target: Shape | None = None
