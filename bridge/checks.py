@@ -125,8 +125,8 @@ def _of_flows(bridge: Bridge) -> Iterator[str]:
         bridge.flows.schedules()
     except StoreError:
         pass  # `_of_store` says it
-    except ValueError as error:
-        yield f"flows: {error}"
+    except SettingsError as error:
+        yield from error.mistakes
 
 
 def _name(service: Service) -> str:

@@ -32,7 +32,9 @@ class Flow:
     back_operation: str = setting(
         "", "The source's operation that takes what comes back. Empty: upsert of its entity."
     )
-    back_mapping: Path | None = setting(None, "File for that way. Empty: records go back as they are.")
+    back_mapping: Path | None = setting(
+        None, "File for that way. Empty: `mapping` turned round, which says `two_way = true`."
+    )
     source_owns: tuple[str, ...] = setting(
         (), "Fields of the source's records that are never overwritten by what comes back."
     )

@@ -137,7 +137,9 @@ def problems(
     """Open problems, or with `everything` all of them, the newest first."""
     statement = select(flow_problem).order_by(flow_problem.c.id.desc()).limit(limit)
     if not everything:
-        statement = statement.where(flow_problem.c.state == "open")
+        statement = statement.where(
+            flow_problem.c.state == literal_column("'open'")
+        )  # as the partial index says it
     for column, wanted in (("flow", flow), ("stage", stage), ("record_id", record_id)):
         if wanted is not None:
             statement = statement.where(flow_problem.c[column] == wanted)

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from bridge.delivery.due import Cron, Every
+from bridge.delivery.due import Cron, Every, Rule
 from bridge.delivery.hands import Hands
 from bridge.delivery.schedules import Firing, Schedule
 from bridge.errors import HandlerError, SettingsError
@@ -49,6 +49,7 @@ from bridge.sync.standing import Standing, standing
 
 if TYPE_CHECKING:
     from bridge.audit import Notes
+    from bridge.settings import Flow as Options
     from bridge.settings import Settings
 
 NAME: Final = "flows"
@@ -147,13 +148,14 @@ class Flows:
 
     def take(self, partner: str, entity: str, records: Iterable[Record | Mapping[str, Any]]) -> Report:
         """Move records that somebody told of, in the caller's transaction: a handler's, or `with bridge.transaction():`. Every
-        flow of that partner's entity whose trigger is event takes them.
+        flow of that partner's entity whose trigger is event takes them. One that is paused, or that looks at the other side first, remembers
+        which they are, and reads them a little later.
 
         Args:
             records: whole records, or their values.
 
         Raises:
-            HandlerError: there is no transaction.
+            HandlerError: there is no transaction; the flow is paused and its source cannot be asked again later.
         """
         transaction, _ = writing()
         report = Report(f"{partner}.{entity}")
@@ -170,14 +172,20 @@ class Flows:
 
     def _take(self, session: Session, flow: Flow, way: Way, records: Sequence[Record]) -> Kept:
         state = rows.state(session, flow.name)
-        if flow.options.paused or (state is not None and state.paused_because is not None):
-            return Kept()  # the next run finds it, where it can ask for changes
+        paused = flow.options.paused or (state is not None and state.paused_because is not None)
+        if paused and way.only_tells:
+            raise HandlerError(
+                f"The flow {flow.name} is paused, and {way.reader.name} cannot be asked again later.",
+                advice="Repeat it when the flow goes on.",
+            )
+        # What the other side has may not be asked for inside a transaction.
+        later = not way.only_tells and (paused or flow.looks_there or bool(flow.options.match))
         links = link_rows.links_of(session, flow.name, way.reads, [one.id for one in records], lock=True)
         made = []
         for one in {record.id: record for record in records}.values():
             taken = draft(flow, way, one, links.get(one.id))
-            if taken.became is None and flow.looks_there and taken.link is not None:
-                taken.became = "waits"  # what the other side has may not be asked for inside a transaction
+            if taken.became is None and later:
+                taken.became = "waits"
             made.append(taken)
         return keep(session, flow, way, made)
 
@@ -298,22 +306,30 @@ class Flows:
     # -- by the clock
 
     def schedules(self) -> list[Schedule]:
-        """What runs by the clock: each flow that has one, and the look at what was sent."""
-        found = []
-        for name, options in self._settings.flows.items():
-            if options.cron or options.every:
-                rule = (
-                    Every(options.every)
-                    if options.every
-                    else Cron(options.cron, self._settings.contracts.zone)
-                )
-                found.append(Schedule(f"flow {name}", rule, self._by_clock(name)))
+        """What runs by the clock: each flow that has one, and the look at what was sent.
+
+        Raises:
+            SettingsError: a `cron` cannot be read.
+        """
+        found = [
+            Schedule(f"flow {name}", self._rule(name, options), self._by_clock(name))
+            for name, options in self._settings.flows.items()
+            if options.cron or options.every
+        ]
         if self._settings.flows:
             look = Every(LOOK_SECONDS)
             found.append(
                 Schedule(NAME, look, lambda firing: self.look_after(stopping=lambda: firing.is_stopping))
             )
         return found
+
+    def _rule(self, name: str, options: Options) -> Rule:
+        if options.every:
+            return Every(options.every)
+        try:
+            return Cron(options.cron, self._settings.contracts.zone)
+        except ValueError as error:
+            raise SettingsError.of([f"flows.{name}.cron: {error}"]) from None
 
     def _by_clock(self, name: str) -> Callable[[Firing], None]:
         def work(firing: Firing) -> None:

@@ -202,7 +202,7 @@ def decide(flow: Flow, way: Way, made: Draft, owner: str | None) -> Decision:
     """
     record, link = made.record, made.link
     if made.became == "waits":
-        assert link is not None
+        link = link if link is not None else _new_link(way, record)
         return Decision(became="waits", record=record, link=link._replace(again=link.again | BIT[way.reads]))
     if made.became == "problem":
         return Decision(became="problem", record=record, problem=made.problem)

@@ -29,10 +29,20 @@ Make = Callable[[Any], Mapping[str, Any]]
 """A mapping: target values out of source values. Raises BridgeError where it cannot."""
 
 
+class Mapped(Protocol):
+    """A mapping that was read from a file."""
+
+    def __call__(self, values: Any) -> Mapping[str, Any]: ...
+
+    def turned(self) -> Make:
+        """The way back. Raises SettingsError where it goes one way."""
+        ...
+
+
 class MakeOf(Protocol):
     """Loads a mapping's file, proved against both shapes. Raises SettingsError with every mistake."""
 
-    def __call__(self, file: Path, *, source: Shape, target: Shape) -> Make: ...
+    def __call__(self, file: Path, *, source: Shape, target: Shape) -> Mapped: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,11 @@ class Way:
     def is_queue(self) -> bool:
         """Whether the reader leaves its changes to be claimed, instead of being asked for them."""
         return isinstance(getattr(self.reader, "backend", None), Queue)
+
+    @property
+    def only_tells(self) -> bool:
+        """Whether the reader tells of changes and can never be asked."""
+        return bool(getattr(getattr(self.reader, "backend", None), "only_tells", False))
 
     def ordering_key(self, record_id: str) -> str:
         """What goes out of one record goes in order. With the entity's name: record 17 of another must not wait for it."""
@@ -236,9 +251,7 @@ class Reader:
         there = (
             writer.entities.get(operation.rpartition(".")[0]) if isinstance(writer, EntityPartner) else None
         )
-        make = self._mapping(
-            name, kind, options.mapping if forth else options.back_mapping, entity.shape, shape, mistakes
-        )
+        make = self._mapping(name, kind, options, entity.shape, shape, mistakes)
         target_owns, source_owns = frozenset(options.target_owns), frozenset(options.source_owns)
         return Way(
             flow=name,
@@ -258,21 +271,24 @@ class Reader:
         self,
         name: str,
         kind: Literal["there", "back"],
-        file: Path | None,
+        options: Options,
         source: Shape,
         target: Shape,
         mistakes: list[str],
     ) -> Make:
+        """The function, the file, or for the way back the other's file turned round; without any, records go as they are."""
         function = self._functions.get((name, kind))
         if function is not None:
             return function
-        if file is None:
-            return dict
+        file = options.mapping if kind == "there" else options.back_mapping
         try:
-            return self._load(file.absolute(), source=source, target=target)
+            if file is not None:
+                return self._load(file.absolute(), source=source, target=target)
+            if kind == "back" and options.mapping is not None:
+                return self._load(options.mapping.absolute(), source=target, target=source).turned()
         except BridgeError as error:
             mistakes.extend(getattr(error, "mistakes", None) or [f"flows.{name}: {error}"])
-            return dict
+        return dict
 
     def _named(self, name: str, where: str, mistakes: list[str]) -> AnyPartner | None:
         try:

@@ -159,7 +159,10 @@ def _write(session: Session, flow: Flow, way: Way, made: Decision, moment: int, 
         return "problem"
     if made.became == "waits":
         assert link is not None
-        link_rows.mark_again(session, [link.id], way.reads)
+        if link.id:
+            link_rows.mark_again(session, [link.id], way.reads)
+        else:
+            link_rows.put_link(session, link._replace(changed_at=moment))
         return "waits"
     if link is None:
         return made.became

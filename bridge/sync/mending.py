@@ -106,8 +106,9 @@ class Mending:
         return report
 
     def _read_again(self, way: Way, found: ProblemRow) -> list[Record]:
-        """The record as it is now. A row that was rejected in a staging table is not shown any more: that is taken as it was kept."""
-        if way.is_queue and (kept := from_text(found.record)) is not None:
+        """The record as it is now. As it was kept, where it is not shown any more: a row rejected in a staging table, a source that only
+        tells."""
+        if (way.is_queue or way.only_tells) and (kept := from_text(found.record)) is not None:
             return [Record(found.record_id, kept)]
         return fetch(way, [found.record_id], 1) or [Record(found.record_id, {}, deleted=True)]
 

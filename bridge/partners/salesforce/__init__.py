@@ -76,6 +76,9 @@ class Telling:
 
     can_find = False
 
+    only_tells = True
+    """Whoever wants a record of it later than it was told has to keep it."""
+
     def __init__(self, name: str) -> None:
         self._name = name
 

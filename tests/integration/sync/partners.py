@@ -17,7 +17,7 @@ from bridge.partners.entities import Entity
 from bridge.partners.entity_partner import EntityPartner
 from bridge.partners.json_text import dump, load
 from bridge.partners.partner import Page, Pong, Query, Record, Totals, Written
-from bridge.settings import Delivery, Flow, Settings
+from bridge.settings import AtRest, Delivery, Flow, Settings
 from bridge.settings import Partner as Options
 from bridge.settings import Store as StoreSettings
 from bridge.store import Store
@@ -259,6 +259,7 @@ class Company:
         crm: Memory | None = None,
         erp: Memory | None = None,
         lease: float = 150.0,
+        key_file: Path | None = None,
     ) -> None:
         self.clock = Clock()
         self.crm = crm if crm is not None else Memory(self.clock)
@@ -270,6 +271,7 @@ class Company:
                 partners={"crm": options, "erp": options},
                 flows=flows,
                 delivery=Delivery(lease=lease),
+                at_rest=AtRest(key_file=key_file),
             )
         )
         for name, text, backend in (("crm", CRM, self.crm), ("erp", ERP, self.erp)):

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.errors import NotSent, Refused, SettingsError, Unauthorised
+from bridge.errors import HandlerError, NotSent, Refused, SettingsError, Unauthorised
 from bridge.store import flow_links as link_rows
 from bridge.store import flows as rows
 from tests.integration.sync.conftest import ACCOUNTS, MakeCompany
@@ -348,6 +348,23 @@ def test_records_that_somebody_told_of_go_in_the_transaction_that_tells(company_
         assert company.bridge.flows.take("crm", "orders", [{"no": "A-1"}]).counts == {}
 
 
+def test_what_a_paused_flow_is_told_of_goes_when_it_goes_on(company_of: MakeCompany) -> None:
+    company = company_of({"accounts": dataclasses.replace(ACCOUNTS, trigger="event")})
+    company.crm.edit("accounts", "A-1", name="North")
+    company.bridge.flows.pause("accounts", who="mei", why="stocktaking")
+    for name in ("told", "told again"):
+        with company.bridge.transaction():
+            told = {"no": "A-1", "name": name}
+            assert company.bridge.flows.take("crm", "accounts", [told]).counts == {"waits": 1}
+    company.bridge.flows.look_after()
+    company.deliver()
+    assert company.erp.writes == []
+    company.bridge.flows.resume("accounts", who="mei", why="done")
+    company.bridge.flows.look_after()
+    company.deliver()
+    assert [values["title"] for _, values in company.erp.writes] == ["North"], "as it is now"
+
+
 def test_records_that_are_asked_for_go_now_also_when_they_are_known(company: Company) -> None:
     company.crm.edit("accounts", "A-1", name="North")
     company.crm.edit("accounts", "A-2", name="South")
@@ -379,3 +396,18 @@ def test_a_partner_that_is_down_costs_no_record(company: Company) -> None:
         time.sleep(0.01)
         company.deliver()
     assert company.erp.of("customers", "A-1")["title"] == "North"
+
+
+def test_a_source_that_only_tells_is_not_asked(company_of: MakeCompany) -> None:
+    company = company_of({"accounts": dataclasses.replace(ACCOUNTS, trigger="event", match=("tax_number",))})
+    company.crm.only_tells = True  # type: ignore[attr-defined]
+    company.crm.read_error = HandlerError("It tells, and cannot be read.")
+    with company.bridge.transaction():
+        told = [{"no": "A-1", "name": "North", "tax": "T"}, {"no": "A-2", "name": "South", "level": "Z"}]
+        assert company.bridge.flows.take("crm", "accounts", told).counts == {"send": 1, "problem": 1}
+    (problem,) = company.bridge.flows.problems()
+    company.bridge.flows.maps("accounts")(lambda one: {"code": one["no"], "title": one["name"]})
+    assert company.bridge.flows.retry(problem.id, who="mei", why="mended").counts == {"send": 1}
+    company.bridge.flows.pause("accounts", who="mei", why="stocktaking")
+    with pytest.raises(HandlerError, match="cannot be asked again later"), company.bridge.transaction():
+        company.bridge.flows.take("crm", "accounts", told)

@@ -258,3 +258,15 @@ def test_an_event_of_a_record_that_both_know_waits_for_the_next_look(company_of:
     company.bridge.flows.look_after()
     company.deliver()
     assert company.erp.of("customers", "A-1")["title"] == "told"
+
+
+def test_an_event_of_a_new_record_looks_at_the_other_side_first(company_of: MakeCompany) -> None:
+    company = company_of({"accounts": dataclasses.replace(BOTH, trigger="event", conflict="ask")})
+    company.erp.edit("customers", "A-1", code="A-1", title="there")
+    company.crm.edit("accounts", "A-1", no="A-1", name="here")
+    with company.bridge.transaction():
+        company.bridge.flows.take("crm", "accounts", [{"no": "A-1", "name": "here"}])
+    company.bridge.flows.look_after()
+    company.deliver()
+    assert company.erp.of("customers", "A-1")["title"] == "there"
+    assert {one.stage for one in company.bridge.flows.problems()} == {"conflict"}
