@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -58,13 +58,29 @@ class Happening:
 
 
 def demo(
+    story: Annotated[
+        Literal["afternoon", "company"],
+        typer.Argument(
+            help="afternoon: a few messages, in seconds. company: an exporter's month, in two minutes."
+        ),
+    ] = "afternoon",
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="FOLDER", help="Leave the bridge's store in this new folder."),
+        typer.Option("--keep", metavar="FOLDER", help="Leave what was made in this new folder."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Orders, goods and events between a bridge and a mock CRM: one is refused, one sent twice. Takes seconds."""
+    """A bridge at work: `afternoon`, orders and events between a bridge and a mock CRM, one refused, one sent twice; or `company`, 5,000 documents
+    of an exporter's month over web services, staging tables and databases, with everything that goes wrong, reconciled at the end."""
+    if story == "company":
+        from bridge.cli.company.told import play
+
+        with _folder(keep) as folder, _silence():
+            play(folder, keep=keep, as_json=as_json)
+    _afternoon(keep, as_json=as_json)
+
+
+def _afternoon(keep: Path | None, *, as_json: bool) -> None:
     from bridge.cli.demo_story import Story
     from bridge.mock import Mock
     from bridge.shipped import contracts
@@ -88,14 +104,14 @@ def demo(
             for name, url in urls.items():
                 say(f"  {name:<12} {url}")
             say(f"  {'CRM':<12} {crm.url}\n")
-        story = Story(urls, crm, lambda *words, deed: tell(_timed(*words, deed=deed)))
+        played = Story(urls, crm, lambda *words, deed: tell(_timed(*words, deed=deed)))
         try:
-            story.run()
+            played.run()
         finally:
-            story.close()
-    well = all(one.well for one in happened) and story.consistent
+            played.close()
+    well = all(one.well for one in happened) and played.consistent
     if not as_json:
-        _print(happened, story)
+        _print(happened, played)
     finish(
         _next(keep, well),
         ok=well,
@@ -111,7 +127,7 @@ def demo(
                 }
                 for one in happened
             ],
-            "violations": story.violations,
+            "violations": played.violations,
         },
     )
 

@@ -3,6 +3,8 @@
     purchasing/     orders: placed, changed, cancelled, received, read and listed
     inventory/      stock: moved, read, reserved, counted, its movements listed
     suppliers.py    UpsertSupplier, GetSupplier
+    catalog/        items as they are sold, price lists, what can be promised
+    receivables/    invoices, credit notes, payments, what is open
     customers/      customers: cleansed, compared, stored, found; their credit
     shipped.py      binds these to the contracts' operations
     states.py       pure: which state of an order allows what; state_page.py draws it
@@ -13,6 +15,7 @@
     reservation_states.py   pure: which state of a reservation allows what
     posting.py      pure: stock movements as the legs of a posting
     figures.py      pure: money and quantities, exactly
+    currencies.py   pure: which currencies there are
     documents.py    pure: parts of documents as they are kept
     instants.py     pure: points in time that callers give, as they are kept
     paging.py       pure: tokens of the next page of a list
@@ -20,8 +23,8 @@
     tables.py       tables, in the store's metadata
 
 Where warehouses, items and suppliers come from: a warehouse and an item come into being when goods first come in
-(receipt, increase, the receiving side of a transfer); the item's stock unit is the unit of that first movement,
-and any other unit is refused from then on. `Rules` (settings) may name the only warehouses there are, which catches
+(receipt, increase, the receiving side of a transfer), an item also by UpsertItem of the catalog; the item's stock unit is
+the unit of whichever came first, and any other unit is refused from then on. `Rules` (settings) may name the only warehouses there are, which catches
 a mistyped code, and those whose stock may go below zero. A supplier becomes known by UpsertSupplier; an order may name
 one that is not, unless `Rules` say otherwise.
 """

@@ -22,6 +22,7 @@ from bridge.delivery.sender import Delivery, Document
 from bridge.errors import HandlerError, PartnerError, SettingsError, Unpresentable
 from bridge.ids import new_exchange_id
 from bridge.partners.entities import Entity
+from bridge.partners.http.time_left import within
 from bridge.partners.journal import OutgoingJournal, verdict_of
 from bridge.partners.json_text import dump, load
 from bridge.partners.mappings import Given, Mappings
@@ -287,7 +288,8 @@ class EntityPartner:
         written, error = Written(None), None
         try:
             entity, verb = self.operation(document.operation)
-            written = self.backend.write(entity, verb, load(document.payload), document)
+            with within(self.settings.deadline):
+                written = self.backend.write(entity, verb, load(document.payload), document)
         except PartnerError as broken:
             error = broken
         except (HandlerError, SettingsError) as broken:  # its file was changed after this was accepted
@@ -334,7 +336,8 @@ class EntityPartner:
     def ask(self, document: Document) -> Answer:
         """What is found out about a document in doubt; "unknown" where that fails."""
         try:
-            found = self._ask(document) if self._ask is not None else self.backend.find(document)
+            with within(self.settings.deadline):
+                found = self._ask(document) if self._ask is not None else self.backend.find(document)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was found out
             log.warning(
                 "partner %s could not be asked about %s: %s", self.name, document.id, type(error).__name__

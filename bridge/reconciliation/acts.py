@@ -147,9 +147,9 @@ class Reconciliations:
 
     def _settle(self, rule: Rule) -> int:
         """End deliveries in doubt for the rule's target; how many."""
-        target, settled = rule.target.partner, 0
+        writer, settled = rule.writer, 0
         doubtful = self._deliveries.list(
-            partner=target.name, states=("in_doubt",), needs_person=True, limit=10_000
+            partner=writer.name, states=("in_doubt",), needs_person=True, limit=10_000
         )
         for waiting in doubtful:
             entry = waiting.entry
@@ -157,7 +157,7 @@ class Reconciliations:
                 continue
             try:
                 source_id = entry.ordering_key.removeprefix(rule.ordering_key(""))
-                ending = repair.ending(rule, target, entry.operation, source_id)
+                ending = repair.ending(rule, entry.operation, source_id)
             except HandlerError:
                 return settled  # a side cannot be asked for single records
             if ending is None:
@@ -265,7 +265,7 @@ class Reconciliations:
                 there = rows.difference_of(transaction.session, difference.id, lock=True)
                 if there is None or there.state != "open":
                     return ended("Somebody else has decided about it meanwhile.")
-                document = rule.target.partner.send(
+                document = rule.writer.send(
                     made.operation,
                     made.values,
                     ordering_key=made.ordering_key,

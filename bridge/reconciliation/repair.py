@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bridge.errors import BridgeError, HandlerError
-from bridge.partners.partner import Partner, Query, Record, value_at
+from bridge.partners.partner import Query, Record, value_at
 from bridge.reconciliation.compare import VALUES, unequal
 from bridge.reconciliation.rule import Rule, Side
 from bridge.store.differences import DifferenceRow
@@ -79,7 +79,7 @@ def _removal(rule: Rule, difference: DifferenceRow) -> Proposal:
     )
 
 
-def ending(rule: Rule, partner: Partner, operation: str, source_id: str) -> Ending | None:
+def ending(rule: Rule, operation: str, source_id: str) -> Ending | None:
     """What became of a delivery in doubt, as the target's record tells; None where it does not.
 
     What the target has as the source has it was delivered; what it does not have was not. Where it has something else, a message that
@@ -96,7 +96,7 @@ def ending(rule: Rule, partner: Partner, operation: str, source_id: str) -> Endi
         _row(rule.source, source, rule.translate), _row(rule.target, target, {}), rule.same
     ):
         return "delivered"
-    return "not-sent" if operation.endswith(_REPEATABLE) or partner.rules.keeps_id else None
+    return "not-sent" if operation.endswith(_REPEATABLE) or rule.writer.rules.keeps_id else None
 
 
 def by_id(side: Side, id_: str) -> Record | None:

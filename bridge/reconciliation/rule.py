@@ -59,11 +59,13 @@ class Rule:
         translate: the target's word by the source's, by the position of a field.
         amounts: (source field, target field). currency: the same for the currency, or None.
         mapping: makes the repairing message of a source record.
+        writer: the partner that repairs are sent to.
     """
 
     name: str
     source: Side
     target: Side
+    writer: Partner
     same: tuple[Same, ...]
     translate: Mapping[int, Mapping[Any, Any]]
     amounts: tuple[tuple[str, str], ...]
@@ -121,6 +123,7 @@ def _as_its_flow(settings: Settings, name: str, options: Reconcile) -> Reconcile
         options,
         source=options.source or flow.source,
         target=options.target or (f"{flow.target}.{entity}" if entity else flow.target),
+        through=options.through or flow.target,
         operation=options.operation or flow.operation,
         delete=options.delete or flow.deletes,
         mapping=options.mapping or flow.mapping,
@@ -157,8 +160,9 @@ class _Reader:
             for one in getattr(options, name):
                 if one not in options.fields:
                     self._mistake(name, f"speaks of {one}, which `fields` does not compare")
+        writer = self._writer(target[0])
         for name in ("operation", "delete"):
-            self._operation(name, getattr(options, name), target[0])
+            self._operation(name, getattr(options, name), writer)
         maps = self._mapping(mapping, source[1])
         if self._mistakes:
             raise SettingsError.of(self._mistakes)
@@ -167,6 +171,7 @@ class _Reader:
             name=self._name,
             source=Side(partner=source[0], entity=source[1], key=key[0], fields=fields, day=day[0]),
             target=Side(partner=target[0], entity=target[1], key=key[1], fields=theirs, day=day[1]),
+            writer=writer,
             same=same,
             translate=translate,
             amounts=tuple(options.amounts.items()),
@@ -196,6 +201,15 @@ class _Reader:
             self._mistake(which, f"names {given}; the partner {name} has {there}")
             return None
         return partner, found
+
+    def _writer(self, target: Partner) -> Partner:
+        if not self._options.through:
+            return target
+        try:
+            return self._partner(self._options.through)
+        except BridgeError as error:
+            self._mistake("through", str(error))
+            return target
 
     def _pair(self, name: str, given: str, source: Entity, target: Entity) -> tuple[str, str] | None:
         if not given:

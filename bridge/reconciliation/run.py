@@ -213,7 +213,7 @@ class Run:
         differing = list(found)
         with self._store.reading() as session:
             keys = [key for one, _, _ in differing for key in self._ordering_keys(one)]
-            last = rows.last_deliveries(session, self._rule.target.partner.name, keys) if keys else {}
+            last = rows.last_deliveries(session, self._rule.writer.name, keys) if keys else {}
         new = []
         for one, source, target in differing:
             delivery = next((last[key] for key in self._ordering_keys(one) if key in last), None)

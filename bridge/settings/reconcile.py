@@ -52,6 +52,11 @@ class Reconcile:
         "",
         "What repairs a record at the target: an operation of its WSDL, or ENTITY.VERB. Empty: nothing is proposed.",
     )
+    through: str = setting(
+        "",
+        "The partner that repairs are sent to, and whose deliveries explain what differs, where it is not the one that is read; empty: that "
+        "of `flow`, else of `target`.",
+    )
     delete: str = setting("", "What removes a record that only the target has; empty: a person decides.")
     mapping: Path | None = setting(None, "The mapping of the repairing message; empty: the record as it is.")
     cron: str = setting("", "When it runs by itself, like `30 2 * * *`; empty: when it is told to.")

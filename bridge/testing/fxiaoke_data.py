@@ -15,6 +15,9 @@ SYSTEM: Final = (
     "owner", "object_describe_api_name",
 )  # fmt: skip
 _NUMBERS: Final = ("number", "currency")
+_OF_ONE: Final = ("EQ", "N", "GT", "GTE", "LT", "LTE")
+_OPERATORS: Final = (*_OF_ONE, "IS", "ISN", "IN")
+"""Of those that there are; who needs another adds it."""
 
 
 class Refused(Exception):
@@ -42,11 +45,12 @@ class Row:
 
 @dataclass(slots=True)
 class Object:
-    """A kind of record. `fields` has text, number, currency, date, date_time, true_or_false, select_one or employee by name."""
+    """A kind of record. `details` has the field with the `_id` by the object of what belongs to it; `fields` has text, number, currency, date, date_time, true_or_false, select_one or employee by name."""
 
     fields: Mapping[str, str]
     required: tuple[str, ...]
     unique: tuple[str, ...]
+    details: Mapping[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
 
 
@@ -80,9 +84,10 @@ class Data:
         *,
         required: Sequence[str] = (),
         unique: Sequence[str] = (),
+        details: Mapping[str, str] | None = None,
     ) -> None:
         """The company has this object; beside `fields` every one has `SYSTEM`."""
-        self.objects[name] = Object(dict(fields), tuple(required), tuple(unique))
+        self.objects[name] = Object(dict(fields), tuple(required), tuple(unique), dict(details or {}))
 
     def put(self, api_name: str, id_: str = "", /, **values: Any) -> str:
         """Somebody makes a record; its `_id`."""
@@ -148,6 +153,7 @@ class Data:
         if not any(one.get("field_name") == "is_deleted" for one in asked["filters"]):
             rows = [row for row in rows if not row["is_deleted"]]
         for one in asked["filters"]:
+            self._check(name, one)
             rows = [row for row in rows if self._meets(name, row, one)]
         for order in reversed(asked.get("orders") or []):
             by = order["fieldName"]
@@ -161,20 +167,25 @@ class Data:
         total = {"total": len(rows)} if data.get("find_explicit_total_num", True) else {}
         return {"data": {"dataList": page, "limit": limit, "offset": offset, **total}}
 
-    def _meets(self, name: str, row: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+    def _check(self, name: str, one: Mapping[str, Any]) -> None:
         by, values, operator = one.get("field_name"), one.get("field_values"), one.get("operator")
-        if not isinstance(values, list) or (by not in SYSTEM and by not in self.objects[name].fields):
-            raise Refused(15002, "a filter is illegal")
-        found = row.get(str(by))
-        if operator == "IS":
-            return found in (None, "")
+        if by not in SYSTEM and by not in self.objects[name].fields:
+            raise Refused(15002, "field_name is illegal")
+        if operator not in _OPERATORS:
+            raise Refused(15002, "operator is illegal")
+        if not isinstance(values, list) or (operator in _OF_ONE and len(values) != 1):
+            raise Refused(15002, "field_values is illegal")
+
+    def _meets(self, name: str, row: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+        by, values, operator = one["field_name"], one["field_values"], one["operator"]
+        found = row.get(by)
+        if operator in ("IS", "ISN"):
+            return bool((found in (None, "")) == (operator == "IS"))
         if operator == "IN":
             return str(found) in [str(value) for value in values]
-        if len(values) != 1 or operator not in ("EQ", "N", "GT", "GTE", "LT", "LTE"):
-            raise Refused(15002, "a filter is illegal")
         if found is None:
             return bool(operator == "N")
-        kind = self.objects[name].fields.get(str(by), "")
+        kind = self.objects[name].fields.get(by, "")
         mine, given = _sortable(found, kind), _sortable(values[0], kind if not _is_whole(found) else "number")
         compared = {
             "EQ": mine == given,
@@ -190,11 +201,23 @@ class Data:
         for required in self.objects[name].required:
             if values.get(required) in (None, "", []):
                 raise Refused(32000, f"{required} is required")
+        lines = [
+            (belongs, self.objects[name].details[belongs], self._checked(belongs, line, ""))
+            for belongs, given in (data.get("details") or {}).items()
+            for line in self._lines(name, belongs, given)
+        ]
         self._triggers(body)
         id_ = self.put(name, **values)
+        for belongs, by, line in lines:
+            self.put(belongs, **{**line, by: id_})
         if body.get("triggerApprovalFlow", True):
             self.change(name, id_, life_status="under_review")
         return {"dataId": id_}
+
+    def _lines(self, name: str, belongs: str, given: Any) -> Sequence[Mapping[str, Any]]:
+        if belongs not in self.objects[name].details or not isinstance(given, list):
+            raise Refused(15002, "details are illegal")
+        return given
 
     def _update(self, name: str, body: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
         given = data["object_data"]

@@ -37,8 +37,7 @@ CONTRACT = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="htt
   </binding>
   <service name="S"><port name="P" binding="t:B"><s:address location="http://localhost/"/></port></service>
 </definitions>"""
-SERVICE = """from bridge.erp.shipped import MODULES
-from bridge import Bridge
+SERVICE = """from bridge import Bridge
 
 bridge = Bridge.load()
 greet = bridge.serve("greet-1.wsdl")

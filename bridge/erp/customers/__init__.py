@@ -1,7 +1,7 @@
 """Customers: what the operations of wsdl/erp/customers-1.wsdl do.
 
     upserting.py    UpsertCustomer
-    finding.py      GetCustomer, FindCustomers
+    reading.py      GetCustomer, FindCustomers
     credit.py       what credit a customer has, as sales and receivables ask for it
     names.py        pure: spellings of a legal name, and what they have in common
     cleansing.py    pure: telephone numbers, e-mail addresses, tax numbers; the normal form of a customer
@@ -16,7 +16,7 @@ What was sent and what was made of it are both kept: nobody has to guess what a 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.erp.customers.finding import find_customers, get_customer
+from bridge.erp.customers.reading import find_customers, get_customer
 from bridge.erp.customers.upserting import upsert_customer
 from bridge.erp.references import Rules
 from bridge.erp.telling import Tell

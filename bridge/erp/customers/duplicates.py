@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
 from bridge.erp.customers.cleansing import Tax
@@ -37,8 +36,8 @@ _LESS: Final = 15
 """Less for a name in another country, or with another legal form."""
 _CONTRADICTED: Final = 0.5
 """What is left of a score where the tax numbers differ."""
-_ALIKE: Final = 0.9
-"""Share of letters that similar names have in common."""
+_SHORTEST_SIMILAR: Final = 9
+"""Letters in a name below which one letter makes it another: 宁波东方贸易 and 宁波东风贸易 are two companies."""
 _SHORTEST_HALF: Final = 4
 _SHORTEST_HALF_OF_SIGNS: Final = 3
 """Letters in half of a name below which it tells nothing: 宁波 is a city."""
@@ -86,7 +85,7 @@ def profile(details: Json, normal: Json) -> Profile:
     reached = [normal, *normal.get("contact", ())]
     return Profile(
         country=details["country"],
-        names=tuple(dict.fromkeys((*_legal_name(normal), *normal.get("otherName", ())))),
+        names=names_of(normal),
         legal_form=normal.get("legalForm"),
         tax=None if tax is None else Tax(tax["number"], tax["country"], tax.get("valid")),
         emails=frozenset(one["email"] for one in reached if "email" in one),
@@ -95,10 +94,27 @@ def profile(details: Json, normal: Json) -> Profile:
     )
 
 
+def names_of(normal: Json) -> tuple[str, ...]:
+    """The names of a NormalForm, the legal one first; without legal forms."""
+    legal = (normal["matchName"],) if "matchName" in normal else ()
+    return tuple(dict.fromkeys((*legal, *normal.get("otherName", ()))))
+
+
 def match_keys(of: Profile) -> frozenset[int]:
     """By what others are found that may be the same: 64-bit digests of what is compared."""
+    return telling_keys(of) | half_keys(of)
+
+
+def half_keys(of: Profile) -> frozenset[int]:
+    """Those of halves of names: many share one, and who shares nothing else is a candidate only where names are `similar`."""
+    return frozenset(
+        match_key("half", half) for one in of.names for form in _forms(one) for half in _halves(form)
+    )
+
+
+def telling_keys(of: Profile) -> frozenset[int]:
+    """Those of whole names, numbers and addresses."""
     keys = {name_key(one) for one in of.names}
-    keys |= {match_key("half", half) for one in of.names for form in _forms(one) for half in _halves(form)}
     keys |= {match_key("email", one) for one in of.emails}
     keys |= {match_key("phone", one) for one in of.phones}
     if of.tax is not None:
@@ -159,25 +175,41 @@ def _by_names(one: Profile, other: Profile) -> Mapping[str, int]:
         if one.legal_form and other.legal_form and one.legal_form != other.legal_form:
             less += _LESS
         return {"sameName": _WEIGHTS["sameName"] - less}
-    if any(_similar(this, that) for this in one.names for that in other.names):
+    if similar(one.names, other.names):
         return {"similarName": _WEIGHTS["similarName"] - less}
     return {}
 
 
+def similar(ones: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether one of the names differs from one of the others in one letter."""
+    others = tuple(others)
+    return any(_similar(this, that) for this in ones for that in others)
+
+
 def _similar(one: str, other: str) -> bool:
-    """Whether two names differ in a few letters of one half. Figures tell apart: plant 1 is not plant 2."""
-    if _figures(one) != _figures(other):
-        return False
-    return any(_close(this, that) for this, that in zip(_forms(one), _forms(other), strict=True))
+    """Figures tell apart: plant 1 is not plant 2."""
+    close = any(_close(this, that) for this, that in zip(_forms(one), _forms(other), strict=True))
+    return close and _figures(one) == _figures(other)
 
 
 def _close(one: str, other: str) -> bool:
-    if not _halves(one) & _halves(other):
+    """Whether one letter is put in, left out, another one, or exchanged with its neighbour."""
+    if abs(len(one) - len(other)) > 1 or max(len(one), len(other)) < _SHORTEST_SIMILAR:
         return False
-    # The matcher's answer depends on which comes first.
-    first, second = sorted((one, other))
-    matcher = SequenceMatcher(None, first, second, autojunk=False)
-    return matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
+    start = _shared(one, other)
+    this, that = one[start:], other[start:]
+    end = _shared(this[::-1], that[::-1])
+    this, that = this[: len(this) - end], that[: len(that) - end]
+    exchanged = len(this) == 2 and this == that[::-1]
+    return exchanged or max(len(this), len(that)) <= 1
+
+
+def _shared(one: str, other: str) -> int:
+    """Letters that both begin with."""
+    return next(
+        (at for at, (this, that) in enumerate(zip(one, other, strict=False)) if this != that),
+        min(len(one), len(other)),
+    )
 
 
 def _contradict(one: Tax | None, other: Tax | None) -> bool:
@@ -215,7 +247,3 @@ def _place(address: Json) -> str:
     """Where an address is: country, postal code (else the city) and first line, whatever the spelling."""
     parts = (address["country"], address.get("postalCode") or address["city"], address["street"][0])
     return "/".join("".join(words(part)) for part in parts)
-
-
-def _legal_name(normal: Json) -> tuple[str, ...]:
-    return (normal["matchName"],) if "matchName" in normal else ()

@@ -13,7 +13,18 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, select, text, update
 
 from bridge.erp.customers.content import Content
-from bridge.erp.customers.duplicates import CANDIDATE, Profile, compare, match_key, match_keys, profile
+from bridge.erp.customers.duplicates import (
+    CANDIDATE,
+    Profile,
+    compare,
+    half_keys,
+    match_key,
+    match_keys,
+    names_of,
+    profile,
+    similar,
+    telling_keys,
+)
 from bridge.erp.customers.tables import customer, customer_match
 from bridge.erp.documents import Json, unpacked, without_none
 from bridge.store import Session
@@ -84,7 +95,7 @@ _HOLDERS = Prepared(
     "match_key",
 )
 _COMPARED = ByKeys(
-    "SELECT code, merged_into, details, normal FROM customer WHERE id IN ({keys})",
+    "SELECT id, code, merged_into, details, normal FROM customer WHERE id IN ({keys})",
     width=1,
 )
 
@@ -122,14 +133,17 @@ def candidates(session: Session, code: str, merged_into: str | None, of: Profile
         code: this one's own, whether it is there already or not.
         merged_into: the customer that this one is said to be the same as.
     """
-    holders = {holder for key in sorted(match_keys(of)) for (holder,) in session.rows(_HOLDERS, (key,))}
+    told, halves = _holders(session, telling_keys(of)), _holders(session, half_keys(of))
     found = []
-    for row in session.rows_for(_COMPARED, [(holder,) for holder in sorted(holders)]):
-        other, others_merge, details, normal = row
+    for row in session.rows_for(_COMPARED, [(holder,) for holder in sorted(told | halves)]):
+        holder, other, others_merge, details, normal_text = row
         if other in (code, merged_into) or others_merge == code:
             continue
+        normal = unpacked(normal_text)
+        if holder not in told and not similar(of.names, names_of(normal)):
+            continue
         kept = unpacked(details)
-        likeness = compare(of, profile(kept, unpacked(normal)))
+        likeness = compare(of, profile(kept, normal))
         if likeness is None or likeness.score < CANDIDATE:
             continue
         found.append(
@@ -144,6 +158,11 @@ def candidates(session: Session, code: str, merged_into: str | None, of: Profile
             )
         )
     return sorted(found, key=lambda one: (-one["score"], one["code"]))
+
+
+def _holders(session: Session, keys: Iterable[int]) -> set[int]:
+    """Who has one of these match keys, as far as anybody looks."""
+    return {holder for key in keys for (holder,) in session.rows(_HOLDERS, (key,))}
 
 
 def _remember(session: Session, customer_id: int, of: Profile) -> None:

@@ -46,7 +46,7 @@ class FxiaokeBackend:
         )
         self._caller = Caller(self._client, Door(tokens, tenant.user, older=tenant.older), tenant, Codes())
         self._reader = Reader(self._caller, things)
-        self._writer = Writer(self._caller, things, tenant)
+        self._writer = Writer(self._caller, things, self._reader, tenant)
 
     def check(self) -> list[str]:
         return []

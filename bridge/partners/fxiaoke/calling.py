@@ -67,7 +67,7 @@ class Caller:
             fields: those of the entity that are asked for; `also` names others as Fxiaoke does.
             order: ascending, by Fxiaoke's names.
         """
-        places = [thing.conversion.place(name) for name in fields]
+        places = [thing.conversion.place(name) for name in fields if name not in thing.details]
         data = {
             "dataObjectApiName": thing.api_name,
             "find_explicit_total_num": total,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 from bridge.mapping.shapes import Field, Shape
 from bridge.partners.entities import Entity, PartnerFile
@@ -19,6 +19,7 @@ OPERATORS: Final = (
 )  # fmt: skip
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII).fullmatch
 _DATES: Final = ("date", "datetime")
+_FORMS: Final = Forms(datetime="milliseconds", date="milliseconds", number="text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Thing:
         leave_out: fields that are read and never written.
         document_field: a text field there that keeps the id of the document that a record was written by.
         deletes: what a delete ends with: gone, or invalid and to be had back.
+        details: fields with a list of records of another object, such as the lines of an order.
     """
 
     entity: Entity
@@ -56,6 +58,7 @@ class Thing:
     leave_out: frozenset[str]
     document_field: str
     deletes: bool
+    details: Mapping[str, Detail] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -82,20 +85,29 @@ class Thing:
 
     def write(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values as they stand there, by the names of there."""
-        made = self.conversion.write(values)
+        made = self.conversion.write(
+            {name: value for name, value in values.items() if name not in self.details}
+        )
         for place in self.employees & made.keys():
             made[place] = [] if made[place] is None else [made[place]]
         return made
 
     def asked(self, name: str, operator: str, value: Any) -> dict[str, Any] | None:
         """A filter by a field; None where Fxiaoke is not known to compare such."""
-        field = self.conversion.shape.fields[name]
+        one = self.conversion.shape.fields[name]
         place = self.conversion.place(name)
-        if value is None or place in self.employees or field.repeats:
+        if value is None or place in self.employees or one.repeats:
             return None
-        if field.kind not in ("text", "integer", "decimal", *_DATES):
+        if one.kind not in ("text", "integer", "decimal", *_DATES):
             return None
-        return compared(place, operator, self.conversion.written(field, value))
+        return compared(place, operator, self.conversion.written(one, value))
+
+
+class Detail(NamedTuple):
+    """Records that belong to one of an entity: `by` is the field of theirs with its `_id`."""
+
+    thing: Thing
+    by: str
 
 
 def compared(place: str, operator: str, *values: Any) -> dict[str, Any]:
@@ -139,10 +151,7 @@ def thing_of(file: PartnerFile, entity: Entity, mistakes: list[str]) -> Thing:
     names = keys.pairs("names")
     _known(keys, "names", names, entity)
     zone = str(file.options.get("zone") or "Asia/Shanghai")
-    conversion = Conversion(
-        _zoned(entity.shape, zone),
-        Forms(datetime="milliseconds", date="milliseconds", number="text", names=names),
-    )
+    conversion = Conversion(_zoned(entity.shape, zone), replace(_FORMS, names=names))
     employees, leave_out = keys.texts("employees"), keys.texts("leave_out")
     _known(keys, "employees", employees, entity)
     _known(keys, "leave_out", leave_out, entity)
@@ -155,6 +164,7 @@ def thing_of(file: PartnerFile, entity: Entity, mistakes: list[str]) -> Thing:
         leave_out=frozenset(leave_out),
         document_field=keys.text("document_field"),
         deletes=keys.choice("delete", ("gone", "invalid"), "gone") == "gone",
+        details=_details(keys, entity, zone),
     )
     keys.finish()
     _check(keys, found)
@@ -166,19 +176,52 @@ def _check(keys: Keys, found: Thing) -> None:
     for name, given in (("object", found.api_name), ("document_field", found.document_field)):
         if given and not _NAME(given):
             keys.mistake(name, f"must be an API name: {given!r} is none")
-    for name, field in fields.items():
+    for name, one in fields.items():
         if not _NAME(found.conversion.place(name)):
             keys.mistake("names", f"{found.conversion.place(name)!r} is no API name of a field")
-        if field.shape is not None:
+        if one.shape is not None and name not in found.details:
             keys.mistakes.append(
-                f"{field.place}: {name} has fields: in Fxiaoke that is an object, so an entity of its own"
+                f"{one.place}: {name} has fields: in Fxiaoke that is an object; say which in {keys.section}.details"
             )
-        if found.conversion.place(name) in found.employees and (field.kind != "text" or field.repeats):
+        if found.conversion.place(name) in found.employees and (one.kind != "text" or one.repeats):
             keys.mistake("employees", f"{name} must be a text: it is one of the list that stands there")
     if found.entity.changed in fields and fields[found.entity.changed].kind != "datetime":
         keys.mistake("changed", "must name a field of the type datetime")
     if found.entity.id in fields and fields[found.entity.id].kind != "text":
         keys.mistake("id", "must name a field of the type text")
+
+
+def _details(keys: Keys, entity: Entity, zone: str) -> dict[str, Detail]:
+    table = keys.table("details")
+    found: dict[str, Detail] = {}
+    if table is None:
+        return found
+    given = entity.options["details"]
+    for name in given if isinstance(given, dict) else ():
+        inner = table.table(name)
+        one = entity.shape.fields.get(name)
+        shape = one.shape if one is not None and one.repeats else None
+        if inner is None or shape is None or any(part.shape is not None for part in shape.fields.values()):
+            table.mistake(name, "names no field with a list of objects, which have no objects in them")
+            continue
+        named = Entity(name=f"{entity.name}/{name}", id="_id", shape=shape, place=entity.place)
+        thing = Thing(
+            entity=named,
+            conversion=Conversion(_zoned(shape, zone), replace(_FORMS, names=inner.pairs("names"))),
+            api_name=inner.text("object", required=True),
+            employees=frozenset(),
+            filters=(),
+            leave_out=frozenset(),
+            document_field="",
+            deletes=True,
+        )
+        found[name] = Detail(thing, inner.text("by", required=True))
+        _known(inner, "names", thing.conversion.forms.names, named)
+        inner.finish()
+        for key, api_name in (("object", thing.api_name), ("by", found[name].by)):
+            if api_name and not _NAME(api_name):
+                inner.mistake(key, f"must be an API name: {api_name!r} is none")
+    return found
 
 
 def _filters(keys: Keys) -> list[dict[str, Any]]:
@@ -210,7 +253,7 @@ def _known(keys: Keys, name: str, given: Any, entity: Entity) -> None:
 def _zoned(shape: Shape, zone: str) -> Shape:
     """Dates are midnights somewhere: in the field's zone, else in the company's."""
 
-    def zoned(field: Field) -> Field:
-        return replace(field, zone=zone) if field.kind == "date" and not field.zone else field
+    def zoned(one: Field) -> Field:
+        return replace(one, zone=zone) if one.kind == "date" and not one.zone else one
 
-    return Shape(shape.name, {name: zoned(field) for name, field in shape.fields.items()})
+    return Shape(shape.name, {name: zoned(one) for name, one in shape.fields.items()})

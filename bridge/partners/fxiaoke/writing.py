@@ -17,7 +17,7 @@ from bridge.errors import DeliveredUnreadable, Refused, Unpresentable
 from bridge.partners.entities import Entity
 from bridge.partners.fxiaoke.calling import Caller
 from bridge.partners.fxiaoke.described import Tenant, Thing, compared
-from bridge.partners.fxiaoke.reading import is_invalid
+from bridge.partners.fxiaoke.reading import Reader, is_invalid
 from bridge.partners.http import json_body
 from bridge.partners.json_text import load
 from bridge.partners.partner import Verb, Written
@@ -29,8 +29,9 @@ Row = Mapping[str, Any]
 class Writer:
     """Safe to use from several threads."""
 
-    def __init__(self, caller: Caller, things: Mapping[str, Thing], tenant: Tenant) -> None:
+    def __init__(self, caller: Caller, things: Mapping[str, Thing], reader: Reader, tenant: Tenant) -> None:
         self._caller = caller
+        self._reader = reader
         self._things = things
         self._switches = {
             "triggerApprovalFlow": tenant.approvals,
@@ -63,7 +64,10 @@ class Writer:
             if value not in (None, [])
         }
         made.pop("_id", None)
-        body = {**self._switches, "data": {"object_data": _named(thing, made)}}
+        data: dict[str, Any] = {"object_data": _named(thing, made)}
+        if details := _details(thing, values):
+            data["details"] = details
+        body = {**self._switches, "data": data}
         request, reply = self._caller.post(f"{thing.path}/create", body, reads=False)
         id_ = json_body.at(reply.value, "dataId")
         if thing.is_named_by_fxiaoke:
@@ -88,6 +92,7 @@ class Writer:
         return None if row is None else str(row["_id"])
 
     def _update(self, thing: Thing, row: Row, values: Mapping[str, Any], document: Document) -> Written:
+        self._require_same_details(thing, row, values)
         made = self._written(thing, values, document)
         owner = made.pop(OWNER, None)
         if not thing.is_named_by_fxiaoke:
@@ -112,6 +117,19 @@ class Writer:
             texts.append(request.text)
         id_, answer = str(values[thing.entity.id]), reply.answer
         return Written(id_, b"\n\n".join(texts), answer.content, answer.status_code)
+
+    def _require_same_details(self, thing: Thing, row: Row, values: Mapping[str, Any]) -> None:
+        """What becomes of lines that come with a change is not documented: they may be left out, or be those that are there."""
+        given = {name: values[name] for name in thing.details if values.get(name) is not None}
+        if not given:
+            return
+        (there,) = self._reader.values(thing, [row], list(given))
+        for name, lines in given.items():
+            if not _alike(there[name], lines):
+                raise Unpresentable(
+                    f"{thing.entity.name}: {name} of a record that is there cannot be changed. Nothing was sent.",
+                    advice=f"Declare {thing.details[name].thing.api_name} as an entity of its own, and write its records.",
+                )
 
     def _delete(self, thing: Thing, values: Mapping[str, Any]) -> Written:
         id_ = str(values[thing.entity.id])
@@ -205,11 +223,31 @@ class Writer:
         row = self._one(thing, values)
         if row is None:
             return None if verb == "update" or thing.is_named_by_fxiaoke else False
-        there = thing.read(row)
         sent = {
             one: value for one, value in values.items() if one not in {*thing.leave_out, thing.entity.changed}
         }
-        return True if all(there.get(one) == value for one, value in sent.items()) else None
+        (there,) = self._reader.values(thing, [row], list(sent))
+        return True if _alike(there, sent) else None
+
+
+def _alike(there: Any, sent: Any) -> bool:
+    """Whether what was sent is there: beside it there may be more."""
+    if isinstance(sent, Mapping):
+        return isinstance(there, Mapping) and all(_alike(there.get(name), one) for name, one in sent.items())
+    if isinstance(sent, list | tuple):
+        return isinstance(there, list | tuple) and len(there) == len(sent) and all(map(_alike, there, sent))
+    return bool(there == sent)
+
+
+def _details(thing: Thing, values: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The lists of a record that is made, by their objects."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, detail in thing.details.items():
+        for line in values.get(name) or ():
+            made = {place: value for place, value in detail.thing.write(line).items() if value is not None}
+            api_name = detail.thing.api_name
+            found.setdefault(api_name, []).append({"object_describe_api_name": api_name, **made})
+    return found
 
 
 def _named(thing: Thing, made: Mapping[str, Any]) -> dict[str, Any]:

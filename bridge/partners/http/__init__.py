@@ -6,4 +6,5 @@ outcomes      what an HTTP status means for a call (docs/partners.md)
 conversion    values as records have them, and as they stand in JSON
 Tokens        access tokens, shared by processes and got by one of them
 Bucket        so many calls in so many seconds
+within        one time limit for everything that one act takes
 """

@@ -10,6 +10,7 @@ import time
 from collections import deque
 
 from bridge.errors import Unavailable
+from bridge.partners.http.time_left import left
 
 
 class Bucket:
@@ -32,8 +33,9 @@ class Bucket:
         """Wait for a place, and take it.
 
         Raises:
-            Unavailable: that would take longer than `patience`; nothing was sent.
+            Unavailable: that would take longer than `patience`, or than is left; nothing was sent.
         """
+        patience = left(self._patience)
         with self._lock:
             now = time.monotonic()
             moment = max(now, self._shut_until)
@@ -42,7 +44,7 @@ class Bucket:
                     self._taken.popleft()
                 if len(self._taken) >= self._calls:
                     moment = max(moment, self._taken[-self._calls] + self._seconds)
-            if moment - now > self._patience:
+            if moment - now > patience:
                 raise Unavailable(
                     "The partner takes no more calls for now. Nothing was sent.",
                     retry_after=moment - now,

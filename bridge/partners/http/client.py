@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from bridge.errors import PartnerError, SettingsError, Unavailable, Unpresentable
 from bridge.partners.http.endpoint import endpoint_of
+from bridge.partners.http.time_left import left
 from bridge.partners.http.wire import Answer, Times, Wire, request_head
 from bridge.settings import Partner
 from bridge.soap.limits import Limits
@@ -75,13 +76,12 @@ class Client:
             deadline: seconds for this call, where they are not those of the settings.
 
         Raises:
-            NotSent: nothing was written. InDoubt: something was, and no whole answer came.
+            NotSent: nothing was written, or no time was left. InDoubt: something was, and no whole answer came.
             Unauthorised: our certificate was refused. Unpresentable: a header cannot hold what was given.
         """
         head, content = self._prepared(method, path, params, headers or {}, body, content_type)
-        times = Times(
-            self._options.connect_timeout, self._options.read_timeout, deadline or self._options.deadline
-        )
+        seconds = left(deadline or self._options.deadline)
+        times = Times(self._options.connect_timeout, self._options.read_timeout, seconds)
         return self._wire.exchange(head, content, times)
 
     def _prepared(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.errors import NotSent, PartnerError, StoreError, Unauthorised, Unavailable
+from bridge.partners.http.time_left import left
 from bridge.store import Store, partner_tokens
 from bridge.store.clock import SECOND, is_live
 from bridge.store.partner_tokens import TokenRow
@@ -127,7 +128,7 @@ class Tokens:
             row = partner_tokens.read(session, self._partner)
         if row is not None and row.credentials == self._credentials and self._is_good(row, refused):
             return _token(row)
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + left(self._patience)
         while True:
             with store.transaction() as transaction:
                 row = partner_tokens.lock(transaction.session, self._partner, self._credentials)

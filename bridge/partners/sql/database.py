@@ -135,6 +135,9 @@ class Database:
 
     def quoted(self, name: str) -> str:
         """An identifier as its SQL writes it; of `schema.table` each part."""
+        if self.dialect == "sqlite":
+            # Of "name" SQLite makes a text where there is no such column; of `name` never.
+            return ".".join("`" + part.replace("`", "``") + "`" for part in name.split("."))
         preparer = self._reader.dialect.identifier_preparer
         return ".".join(preparer.quote_identifier(part) for part in name.split("."))
 

@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from bridge.mapping.shapes import Field
@@ -27,6 +27,10 @@ from bridge.partners.sql import Dialect
 from bridge.partners.sql.columns import Family, Found
 
 Change = Callable[[Any], Any]
+"""Of one value."""
+
+ColumnChange = Callable[[Sequence[Any]], Iterable[Any]]
+"""Of a whole column, in which some are None."""
 
 
 class Column(NamedTuple):
@@ -63,30 +67,42 @@ class Loader:
         """
         if not self._changes or not rows:
             return rows
-        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        columns: list[Any] = list(zip(*rows, strict=True))
         for number, column, change in self._changes:
             try:
-                columns[number] = [None if value is None else change(value) for value in columns[number]]
-            except (ArithmeticError, ValueError, TypeError) as error:
+                columns[number] = change(columns[number])
+            except (ArithmeticError, LookupError, ValueError, TypeError) as error:
                 raise Unfit(f"{column.name} holds what is no {column.field.kind}: {error}") from None
         return list(zip(*columns, strict=True))
 
 
-def loading(column: Column, dialect: Dialect) -> Change | None:
-    """What makes a record's value of what the driver gives; None where it is one already."""
+def loading(column: Column, dialect: Dialect) -> ColumnChange | None:
+    """What makes records' values of what the driver gives, for a whole column; None where they are that already."""
+    if column.field.kind == "boolean" and not column.field.repeats and column.found.family != "boolean":
+        return _flags
+    if (
+        column.field.kind == "decimal"
+        and not column.field.repeats
+        and dialect == "sqlite"
+        and not column.scaled
+    ):
+        return _sqlite_decimals
+    change = _loading_one(column, dialect)
+    if change is None:
+        return None
+    return lambda values: [None if value is None else change(value) for value in values]
+
+
+def _loading_one(column: Column, dialect: Dialect) -> Change | None:
     field, family = column.field, column.found.family
     if field.repeats or field.kind == "object":
         return lambda value: from_json(field, json.loads(value, parse_float=Decimal))
     match field.kind:
         case "decimal":
-            if column.scaled:
-                places = -(field.fraction or 0)
-                return lambda value: Decimal(value).scaleb(places)
-            return _sqlite_decimal if dialect == "sqlite" else None
+            places = -(field.fraction or 0)
+            return (lambda value: Decimal(value).scaleb(places)) if column.scaled else None
         case "integer":
             return None if family == "integer" else _whole
-        case "boolean":
-            return None if family == "boolean" else _flag
         case "date":
             return date.fromisoformat if dialect == "sqlite" else _date if dialect == "mysql" else None
         case "datetime":
@@ -157,7 +173,7 @@ def _moment_dumper(field: Field, family: Family, dialect: Dialect) -> Change:
 
 def moment_text(value: datetime) -> str:
     """As SQLite keeps it: of one width, so that the order of texts is that of moments."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def parsed_moment(value: str, zone: Any) -> datetime:
@@ -178,10 +194,19 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _sqlite_decimal(value: Any) -> Decimal:
-    if isinstance(value, float):  # in a column without a type, where each row has its own
-        raise Unfit(f"{value!r} is binary floating point; keep amounts as TEXT or as scaled integers")
-    return Decimal(value)
+def _sqlite_decimals(values: Sequence[Any]) -> list[Decimal | None]:
+    if float in set(map(type, values)):  # in a column without a type each row has its own
+        raise Unfit("an amount in binary floating point; keep amounts as TEXT or as scaled integers")
+    if None in values:
+        return [None if value is None else Decimal(value) for value in values]
+    return list(map(Decimal, values))
+
+
+_FLAGS: Final[Mapping[Any, bool | None]] = {0: False, 1: True, b"\0": False, b"\1": True, None: None}
+
+
+def _flags(values: Sequence[Any]) -> list[bool | None]:
+    return list(map(_FLAGS.__getitem__, values))
 
 
 def _whole(value: Any) -> int:
@@ -189,14 +214,6 @@ def _whole(value: Any) -> int:
     if found != value and str(found) != value:
         raise Unfit(f"{value!r} is no whole number")
     return found
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bytes):
-        value = int.from_bytes(value, "big")
-    if value in (0, 1):
-        return bool(value)
-    raise Unfit(f"{value!r} is neither 0 nor 1")
 
 
 def _date(value: Any) -> date:

@@ -27,7 +27,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult, bindparam, text
 
 from bridge.once import made_once
 from bridge.partners.partner import Claim, Record, Rejection, Verb
@@ -48,26 +48,27 @@ ORDER BY seq LIMIT 1000{skipping}
 _BRING_BACK: Final = """
 UPDATE {table} SET state = 'new', claimed_by = NULL, claimed_until = NULL WHERE seq IN ({seqs})
 """
-_CANDIDATES: Final = """
-SELECT t.seq FROM {table} t WHERE t.state = 'new' AND t.state <> 'done' AND NOT EXISTS (
-    SELECT 1 FROM {table} o WHERE o.{id} = t.{id} AND o.seq < t.seq AND o.state IN ('new', 'claimed'))
-ORDER BY t.seq LIMIT {limit}{skipping}
+_NEW: Final = """
+SELECT seq, {id} FROM {table} WHERE state = 'new' AND state <> 'done' AND seq > :after ORDER BY seq LIMIT {limit}{skipping}
+"""
+_OLDEST: Final = """
+SELECT MIN({id}), MIN(seq) FROM {table} WHERE {id} IN :names AND state IN ('new', 'claimed') AND state <> 'done' GROUP BY {exact}
 """
 _TAKE: Final = """
 UPDATE {table} SET state = 'claimed', claimed_by = :owner, claimed_until = {until}, attempts = attempts + 1 WHERE seq IN ({seqs})
 """
-_DONE_BEFORE: Final = """
-SELECT t.seq, p.seq, {same} FROM {table} t JOIN {table} p ON p.{id} = t.{id} AND p.state = 'done' AND p.seq = (
-    SELECT MAX(x.seq) FROM {table} x WHERE x.{id} = t.{id} AND x.state = 'done')
-WHERE t.seq IN ({seqs})
-"""
-_SAME_MESSAGE: Final = """
-SELECT t.seq, p.seq, {same} AND p.state = 'done' FROM {table} t
-JOIN {table} p ON p.message_id = t.message_id AND p.seq < t.seq AND p.state <> 'rejected'
-WHERE t.seq IN ({seqs}) AND t.message_id IS NOT NULL ORDER BY t.seq, p.seq
-"""
 _ROWS: Final = """
-SELECT seq, operation, message_id, attempts, created_at, {columns} FROM {table} WHERE seq IN ({seqs}) ORDER BY seq
+SELECT seq, operation, message_id, attempts, created_at, {id}, {columns} FROM {table} WHERE seq IN ({seqs}) ORDER BY seq
+"""
+_LAST_DONE: Final = """
+SELECT MIN({id}), MAX(seq) FROM {table} WHERE {id} IN :names AND state = 'done' GROUP BY {exact}
+"""
+_FIRST_OF_MESSAGE: Final = """
+SELECT MIN(message_id), MIN(seq) FROM {table} WHERE message_id IN :names AND state <> 'rejected' GROUP BY {exact_message}
+"""
+_SAME: Final = """
+SELECT t.seq, p.seq FROM {table} t JOIN {table} p ON p.{id} = t.{id} WHERE t.seq IN ({seqs}) AND p.seq IN ({others}) AND p.state = 'done'
+    AND {same}
 """
 _SETTLE: Final = """
 UPDATE {table} SET state = :state, done_at = {now}, claimed_until = NULL, reason = :reason, explanation = :explanation
@@ -77,12 +78,22 @@ _OURS: Final = " AND state = 'claimed' AND state <> 'done' AND claimed_by = :own
 
 
 class _Row(NamedTuple):
+    """A row that was taken. `id` is as the column has it."""
+
     seq: int
     operation: str
     message_id: str | None
     attempts: int
     created_at: datetime
+    id: Any
     values: tuple[Any, ...]
+
+
+class _Others(NamedTuple):
+    """Rows that a row is looked at beside: the last of its record that is done, the first other of its message_id."""
+
+    done: int | None
+    message: int | None
 
 
 def claimer() -> str:
@@ -119,9 +130,10 @@ class Inbox:
         """
         self._bring_back(connection)
         while taken := self._take(connection, limit):
-            rejected = self._settled(connection, taken)
-            open_rows = [seq for seq in taken if seq not in rejected]
-            claims = self._read(connection, open_rows)
+            claims: list[Claim] = []
+            for some in _batches(taken):
+                rows = self._rows(connection, some)
+                claims += self._read(connection, self._unsettled(connection, rows))
             if claims:
                 return claims
         return []
@@ -154,72 +166,22 @@ class Inbox:
                 self._settle(connection, Rejection(seq, "attempts", words), "rejected")
 
     def _take(self, connection: Connection, limit: int) -> list[int]:
-        taken = [int(seq) for seq in self._run(connection, _CANDIDATES, limit=limit).scalars()]
-        for some in _batches(taken):
-            self._run(connection, _TAKE, some, {"owner": self._owner})
-        return taken
-
-    def _settled(self, connection: Connection, taken: Sequence[int]) -> set[int]:
-        """Rows that were written twice, or set to new after a later one was done."""
-        settled: set[int] = set()
-        for seq, other, same in self._done_before(connection, taken):
-            if same:
-                words = f"The same as row {other}, which was done."
-                self._settle(connection, Rejection(seq, "duplicate", words), "done")
-            elif other > seq:
-                words = f"Row {other} of the same record was written later and is done. To change the record again, write a new row."
-                self._settle(connection, Rejection(seq, "superseded", words), "rejected")
-            else:
-                continue
-            settled.add(seq)
-        for seq, other, same in self._same_message(connection, [seq for seq in taken if seq not in settled]):
-            if same:
-                words = f"The same message as row {other}."
-                self._settle(connection, Rejection(seq, "duplicate", words), "done")
-            else:
-                words = f"Row {other} has the same message_id and other content. Give each message an id of its own."
-                self._settle(connection, Rejection(seq, "message_id", words), "rejected")
-            settled.add(seq)
-        return settled
-
-    def _done_before(self, connection: Connection, taken: Sequence[int]) -> list[tuple[int, int, bool]]:
-        """(row, last row of its record that is done, whether both say the same), where there is one."""
-        return [
-            (int(seq), int(other), bool(same))
-            for some in _batches(taken)
-            for seq, other, same in self._run(connection, _DONE_BEFORE, some, same=self._same)
-        ]
-
-    def _same_message(self, connection: Connection, taken: Sequence[int]) -> list[tuple[int, int, bool]]:
-        """(row, first other row with its message_id, whether both say the same). One that was rejected may be written again."""
-        found: dict[int, tuple[int, int, bool]] = {}
-        for some in _batches(taken):
-            for seq, other, same in self._run(connection, _SAME_MESSAGE, some, same=self._same):
-                found.setdefault(int(seq), (int(seq), int(other), bool(same)))
-        return list(found.values())
-
-    def _read(self, connection: Connection, seqs: Sequence[int]) -> list[Claim]:
-        """The rows as records; those whose values do not fit are rejected."""
-        claims: list[Claim] = []
-        for some in _batches(seqs):
-            rows = self._rows(connection, some)
-            try:
-                loaded: Iterable[tuple[Any, ...] | Unfit] = self._loader.load([row.values for row in rows])
-            except Unfit:
-                loaded = [self._one(row.values) for row in rows]
-            for row, values in zip(rows, loaded, strict=True):
-                wrong = [str(values)] if isinstance(values, Unfit) else self._misfits(row, values)
-                if wrong:
-                    words = "; ".join(wrong[:20])
-                    self._settle(connection, Rejection(row.seq, "values", f"{words}."), "rejected")
-                elif not isinstance(values, Unfit):
-                    claims.append(self._claim(row, values))
-        return claims
+        """Rows of which no older one of their record is open. A record with many of them does not keep the others waiting."""
+        after = 0
+        while found := self._run(connection, _NEW, parameters={"after": after}, limit=limit).all():
+            oldest = self._by_name(connection, _OLDEST, [name for _, name in found])
+            taken = [int(seq) for seq, name in found if oldest.get(name) == seq]
+            for some in _batches(taken):
+                self._run(connection, _TAKE, some, {"owner": self._owner})
+            if taken:
+                return taken
+            after = found[-1][0]
+        return []
 
     def _rows(self, connection: Connection, some: Sequence[int]) -> list[_Row]:
         columns = ", ".join(self._selected(name) for name in self._fields)
         return [
-            _Row(row[0], row[1], row[2], row[3], moment_of(row[4]), tuple(row[5:]))
+            _Row(row[0], row[1], row[2], row[3], moment_of(row[4]), row[5], tuple(row[6:]))
             for row in self._run(connection, _ROWS, some, columns=columns)
         ]
 
@@ -227,6 +189,55 @@ class Inbox:
         column = self._layout.columns[name]
         quoted = self._database.quoted(column.name)
         return f"CAST({quoted} AS TEXT)" if column.found.family == "json" else quoted
+
+    def _unsettled(self, connection: Connection, rows: Sequence[_Row]) -> list[_Row]:
+        """Without rows that were written twice, or set to new after a later one was done: those are settled here."""
+        beside = self._beside(connection, rows)
+        twins = self._twins(connection, beside)
+        left = []
+        for row in rows:
+            verdict = _verdict(row.seq, beside[row.seq], twins)
+            if verdict is None:
+                left.append(row)
+            else:
+                self._settle(connection, Rejection(row.seq, *verdict[1:]), verdict[0])
+        return left
+
+    def _beside(self, connection: Connection, rows: Sequence[_Row]) -> dict[int, _Others]:
+        done = self._by_name(connection, _LAST_DONE, [row.id for row in rows])
+        given = [row.message_id for row in rows if row.message_id is not None]
+        first = self._by_name(connection, _FIRST_OF_MESSAGE, given)
+        found = {}
+        for row in rows:
+            message = None if row.message_id is None else first.get(row.message_id)
+            found[row.seq] = _Others(done.get(row.id), message if message != row.seq else None)
+        return found
+
+    def _twins(self, connection: Connection, beside: Mapping[int, _Others]) -> set[tuple[int, int]]:
+        """(row, other row of its record that is done) that say the same, of those that may."""
+        pairs = [(seq, other) for seq, found in beside.items() for other in found if other is not None]
+        if not pairs:
+            return set()
+        seqs = sorted({seq for seq, _ in pairs})
+        others = ", ".join(f"{other:d}" for other in sorted({other for _, other in pairs}))
+        found = self._run(connection, _SAME, seqs, others=others, same=self._same)
+        return {(int(seq), int(other)) for seq, other in found}
+
+    def _read(self, connection: Connection, rows: Sequence[_Row]) -> list[Claim]:
+        """The rows as records; those whose values do not fit are rejected."""
+        claims: list[Claim] = []
+        try:
+            loaded: Iterable[tuple[Any, ...] | Unfit] = self._loader.load([row.values for row in rows])
+        except Unfit:
+            loaded = [self._one(row.values) for row in rows]
+        for row, values in zip(rows, loaded, strict=True):
+            wrong = [str(values)] if isinstance(values, Unfit) else self._misfits(row, values)
+            if wrong:
+                words = "; ".join(wrong[:20])
+                self._settle(connection, Rejection(row.seq, "values", f"{words}."), "rejected")
+            elif not isinstance(values, Unfit):
+                claims.append(self._claim(row, values))
+        return claims
 
     def _one(self, values: tuple[Any, ...]) -> tuple[Any, ...] | Unfit:
         try:
@@ -262,6 +273,14 @@ class Inbox:
             ).rowcount
         return self._run(connection, _SETTLE, [one.seq], settled).rowcount
 
+    def _by_name(self, connection: Connection, statement: str, names: Sequence[Any]) -> dict[Any, int]:
+        """A row's `seq` by the name it goes by; a list of names, so that each is looked up in the index whatever is known of the table."""
+        if not names:
+            return {}
+        listed = text(self._whole(statement)).bindparams(bindparam("names", expanding=True))
+        found = connection.execute(listed, {"names": sorted(set(names))})
+        return {name: int(seq) for name, seq in found}
+
     def _run(
         self,
         connection: Connection,
@@ -270,16 +289,24 @@ class Inbox:
         parameters: Mapping[str, Any] | None = None,
         **pieces: object,
     ) -> CursorResult[*tuple[Any, ...]]:
-        whole = statement.format(
+        # Each list of rows is a text of its own: to keep what was made of it helps nobody.
+        whole = text(self._whole(statement, seqs, **pieces))
+        return connection.execute(whole, parameters or {}, execution_options={"compiled_cache": None})
+
+    def _whole(self, statement: str, seqs: Sequence[int] = (), **pieces: object) -> str:
+        # A collation of MySQL's takes blanks at the end for nothing.
+        exact = "CAST({} AS BINARY)" if self._dialect == "mysql" else "{}"
+        return statement.format(
             table=self._table,
             id=self._id,
+            exact=exact.format(self._id),
+            exact_message=exact.format("message_id"),
             seqs=", ".join(f"{seq:d}" for seq in seqs),
             now=NOW[self._dialect],
             until=self._until,
             skipping="" if self._dialect == "sqlite" else " FOR UPDATE SKIP LOCKED",
             **pieces,
         )
-        return connection.execute(text(whole), parameters or {})
 
     @made_once
     def _same(self) -> str:
@@ -307,6 +334,22 @@ class Inbox:
             "mysql": f"TIMESTAMPADD(MICROSECOND, {self._lease * 1e6:.0f}, CURRENT_TIMESTAMP(6))",
             "sqlite": NOW["sqlite"].replace("'now')", f"'now', '+{seconds} seconds')"),
         }[self._dialect]
+
+
+def _verdict(seq: int, beside: _Others, twins: set[tuple[int, int]]) -> tuple[str, str, str] | None:
+    """State, reason and explanation of a row that is not to be moved; None where it is."""
+    if beside.done is not None:
+        if (seq, beside.done) in twins:
+            return "done", "duplicate", f"The same as row {beside.done}, which was done."
+        if beside.done > seq:
+            words = f"Row {beside.done} of the same record was written later and is done. To change the record again, write a new row."
+            return "rejected", "superseded", words
+    if beside.message is not None:
+        if (seq, beside.message) in twins:
+            return "done", "duplicate", f"The same message as row {beside.message}."
+        words = f"Row {beside.message} has the same message_id and other content. Give each message an id of its own."
+        return "rejected", "message_id", words
+    return None
 
 
 def _batches(seqs: Sequence[int], size: int = 1000) -> Iterable[Sequence[int]]:

@@ -111,6 +111,10 @@ class ZohoWriter:
             for name, value in sent.items()
         }
         made = module.one.conversion.write(sent)
+        for name, value in sent.items():
+            outer, nested, _ = module.one.conversion.place(name).partition("/")
+            if value is None and nested and not any((made[outer] or {}).values()):
+                made[outer] = None  # a lookup is emptied as a whole
         if not made:
             raise Unpresentable(
                 f"{entity.name}: nothing of it is to be written. Nothing was sent.",

@@ -72,7 +72,9 @@ class Memory:
 @pytest.fixture
 def bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
     (tmp_path / "crm.toml").write_text(FILE, "utf-8")
-    (tmp_path / "bridge.toml").write_text('[partners.crm]\nkind = "rest"\nentities = "crm.toml"\n', "utf-8")
+    (tmp_path / "bridge.toml").write_text(
+        f'[data]\nfolder = "{tmp_path}"\n[partners.crm]\nkind = "rest"\nentities = "crm.toml"\n', "utf-8"
+    )
     memory = ModuleType("memory_backend")
     memory.backend = Memory  # type: ignore[attr-defined]
     monkeypatch.setitem(__import__("sys").modules, "memory_backend", memory)

@@ -363,8 +363,8 @@ def test_a_service_that_is_not_there_is_named_with_those_that_are(bridge: Bridge
     from bridge.cli.handover import _chosen
     from bridge.errors import SettingsError
 
-    with pytest.raises(SettingsError, match=r"no service sales.*inventory, purchasing"):
-        _chosen(bridge, ["purchasing", "sales"])
+    with pytest.raises(SettingsError, match=r"no service marketing.*inventory, purchasing"):
+        _chosen(bridge, ["purchasing", "marketing"])
     with pytest.raises(SettingsError, match="serves no contract"):
         _chosen(Bridge(replace(bridge.settings), store=False), [])
 

@@ -13,6 +13,7 @@ from bridge.partners.fxiaoke import reading
 from bridge.partners.fxiaoke.reading import Place
 from bridge.partners.partner import Query
 from bridge.testing.fxiaoke import Fxiaoke
+from bridge.testing.served import Said
 from tests.integration.partners.fxiaoke.conftest import FILE, Making, company
 
 SECOND = timedelta(seconds=1)
@@ -207,6 +208,14 @@ def test_a_record_without_a_name_of_ours_is_told_of(crm: Fxiaoke, partner: Entit
     assert [one.id for one in partner.fetch("leads").records] == [id_]
 
 
+def test_records_without_a_name_of_ours_are_left_out_by_a_filter(crm: Fxiaoke, making: Making) -> None:
+    crm.put("AccountObj", name="Nobody has given it a number")
+    crm.put("AccountObj", name="x", account_no__c="A1")
+    numbered = 'filters = [{ field = "account_no__c", operator = "ISN", values = [] }]'
+    partner = making(crm, FILE.replace('id = "no"', f'{numbered}\nid = "no"', 1))
+    assert [one.id for one in partner.fetch("accounts").records] == ["A1"]
+
+
 def test_a_value_that_is_no_amount_comes_as_it_is(crm: Fxiaoke, partner: EntityPartner) -> None:
     crm.put("AccountObj", name="x", account_no__c="A", credit__c="n/a", buyer__c=["1001", "1002"])
     (record,) = partner.fetch("accounts").records
@@ -217,3 +226,20 @@ def test_a_cursor_of_somebody_else_is_refused(partner: EntityPartner) -> None:
     for text in ("7", "[]", '{"page": 3}', '{"since": "x"}', "null"):
         with pytest.raises(HandlerError, match="is no cursor"):
             partner.fetch("accounts", Query(after=text))
+
+
+def test_records_in_another_order_than_was_asked_for_are_noticed(
+    crm: Fxiaoke, partner: EntityPartner
+) -> None:
+    fill(crm, 2)
+    rows = [{"_id": id_, **row} for id_, row in reversed(crm.rows("AccountObj").items())]
+    crm.goes_wrong(Said(200, {"errorCode": 0, "data": {"dataList": rows}}), when="/query")
+    with pytest.raises(DeliveredUnreadable, match="came in another"):
+        partner.fetch("accounts", Query(order="changed"))
+
+
+def test_a_record_without_the_moment_of_its_change_is_noticed(crm: Fxiaoke, partner: EntityPartner) -> None:
+    rows = [{"_id": "1", "account_no__c": "A1"}]
+    crm.goes_wrong(Said(200, {"errorCode": 0, "data": {"dataList": rows}}), when="/query")
+    with pytest.raises(DeliveredUnreadable, match="no moment at last_modified_time"):
+        partner.fetch("accounts", Query(order="changed"))

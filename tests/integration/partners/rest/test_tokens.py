@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -159,6 +161,47 @@ def test_no_token_means_that_nothing_was_sent_to_the_partner(
     with pytest.raises(expected):
         making(oauth(shop), store=kept, **CREDENTIALS).fetch("accounts")
     assert [one.path for one in shop.asked] == ["/oauth/token"]
+
+
+PROCESS = """
+import sys
+from bridge.partners.http.client import Client
+from bridge.partners.http.oauth import Grant
+from bridge.partners.http.tokens import Tokens
+from bridge.settings import Partner
+from bridge.soap.limits import Limits
+from bridge.store import Store
+
+url, store = sys.argv[1], Store(sys.argv[2])
+grant = Grant(
+    client=Client(url, Partner(), Limits()), path="/oauth/token", kind="client_credentials", client_id="i", client_secret="s"
+)
+tokens = Tokens("shop", lambda: store, grant, credentials=grant.credentials)
+sys.stdin.readline()
+print(tokens.get().access_token)
+store.close()
+"""
+
+
+def test_several_processes_that_begin_at_once_ask_for_one_token(
+    shop: Shop, kept: Store, sqlite_url: str
+) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, shop.url, sqlite_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    said = [one.communicate(timeout=60)[0].strip() for one in processes]
+    assert said == ["T1", "T1", "T1"]
+    assert shop.granted == 1
 
 
 # -- `Tokens` by itself, with a clock that is turned

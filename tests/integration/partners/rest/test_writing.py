@@ -250,3 +250,16 @@ def test_a_token_in_the_query_is_not_journaled(shop: Shop, making: Making) -> No
     written = write(partner, "create", {"no": "A"})
     assert shop.asked[0].params == {"api_key": "secret-1"}
     assert b"secret-1" not in written.request
+
+
+def test_all_that_one_delivery_takes_is_within_its_deadline(shop: Shop, making: Making) -> None:
+    """An upsert of two requests, of which the first takes nearly all the time."""
+    partner = making(deadline=1.0)
+    shop.goes_wrong(Said(404, {}, wait=1.2), when="PATCH")
+    values = {"no": "A-1", "name": "One"}
+    delivery = partner.deliver(document("accounts.upsert", values), exchange_id="x-1")
+    assert delivery.outcome == "InDoubt"
+    shop.goes_wrong(Said(404, {}, wait=0.7), when="PATCH")
+    shop.goes_wrong(Said(201, {}, wait=0.7), when="POST")
+    assert partner.deliver(document("accounts.upsert", values), exchange_id="x-2").outcome == "InDoubt"
+    assert [one.method for one in shop.asked] == ["PATCH", "PATCH", "POST"]

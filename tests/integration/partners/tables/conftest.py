@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from bridge.partners import entities, kinds
 from bridge.partners.entity_partner import EntityPartner
@@ -27,19 +28,18 @@ class Theirs:
     dialect: str
     url: str
 
+    @functools.cached_property
+    def engine(self) -> Engine:
+        return create_engine(self.url)
+
     def run(self, *statements: str) -> None:
-        engine = create_engine(self.url)
-        with engine.begin() as connection:
+        with self.engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
-        engine.dispose()
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        engine = create_engine(self.url)
-        with engine.connect() as connection:
-            found = [tuple(row) for row in connection.execute(text(statement))]
-        engine.dispose()
-        return found
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement))]
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mysql"])
@@ -55,6 +55,12 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Theirs:
 
 
 def made(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Theirs:
+    found = _made(dialect, request, folder)
+    request.addfinalizer(lambda: found.engine.dispose())
+    return found
+
+
+def _made(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Theirs:
     name = f"theirs_{next(_numbers)}"
     if dialect == "sqlite":
         file = folder / "theirs.sqlite"

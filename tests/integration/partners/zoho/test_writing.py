@@ -52,8 +52,10 @@ def test_an_upsert_finds_the_record_by_the_field_that_names_it(zoho: ZohoCrm, ma
     assert body["duplicate_check_fields"] == ["Account_No"]
     assert body["trigger"] == ["workflow"]
     assert "Modified_Time" not in body["data"][0]
+    assert body["data"][0]["Owner"] is None, "a lookup is emptied as a whole"
     assert b'"Annual_Revenue":1234567.89' in zoho.asked[-1].body
-    write(partner, "accounts.upsert", ACCOUNT | {"name": "New"})
+    write(partner, "accounts.upsert", ACCOUNT | {"name": "New", "owner": "77"})
+    assert zoho.asked[-1].json["data"][0]["Owner"] == {"id": "77"}
     ((_, row),) = zoho.modules["Accounts"].rows.items()
     assert (row["Account_Name"], row["Customer_Since"]) == ("New", "2026-02-25")
 

@@ -68,7 +68,9 @@ def test_the_sample_is_good(tmp_path: Path) -> None:
         ('id = "no"', 'id = "no"\nfilters = [{ field = "a", operator = "EQ" }]', 6, "operators are EQ"),
         ('last_modified_time = "datetime"', 'last_modified_time = "integer"', 6, "of the type datetime"),
         ('no = "text"', 'no = "integer"', 5, "of the type text"),
-        ('of = "text"', 'fields = { sku = "text" }', 12, "an entity of its own"),
+        ("[entities.accounts.fields]", '[entities.accounts.details]\nlines = { object = "X", by = "y" }\n[entities.accounts.fields]', 9, "names no field with a list of objects"),
+        ('id = "no"', 'id = "no"\ndetails = "lines"', 6, "must be a table"),
+        ('of = "text"', 'fields = { sku = "text" }', 12, "say which in entities.accounts.details"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
