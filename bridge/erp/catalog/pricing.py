@@ -132,6 +132,7 @@ def set_prices(request: Any, call: Call, tell: Tell | None = None) -> Reply:
     wanted = request.priceList
     known_currency(wanted.currency, "/SetPrices/priceList/currency", call)
     session = call.session
+    call.reference = wanted.code
     found = _locked(request, call)
     units = _units(request.price, session, call)
     prices = [(_place(one), _terms(one)) for one in request.price]
@@ -154,7 +155,6 @@ def set_prices(request: Any, call: Call, tell: Tell | None = None) -> Reply:
         [PriceRow(found.code, *place, *terms, call.exchange_id, now, now) for place, terms in changed],
     )
     session.run(_WRITE_LIST, (found.revision, now, found.code))
-    call.reference = found.code
     if tell is not None:
         for sku in sorted({place.sku for place, _ in changed}):
             of_item = {place: terms for place, terms in after.items() if place.sku == sku}
