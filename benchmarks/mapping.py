@@ -1,8 +1,8 @@
 """A CRM's order of 20 lines becomes the values of a purchase order: by a mapping, and by a Python function that somebody wrote by hand.
 
 Both rename, trim, look up units, read dates and numbers with a comma, and give the same. The hand-written one checks nothing; the mapping
-has been proved against both shapes and looks at what may not fit. CPU time of the best of several rounds, in turn; records of dicts, as
-partners give them, and objects of the codec, as a handler gets them.
+has been proved against both shapes and looks at what may not fit. CPU time of the best of several rounds, in turn. Explained is what `soapbridge map --explain` shows, and what a
+record with a mistake costs.
 """
 
 from __future__ import annotations

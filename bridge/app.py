@@ -479,6 +479,20 @@ class Bridge:
             for name in sorted(names)
         ]
 
+    def misread_partners(self) -> list[str]:
+        """A sentence for each entity of a partner whose tables are not as its file says: those are asked, and nothing else stops."""
+        found: list[str] = []
+        for name, options in self.settings.partners.items():
+            if options.kind not in ("staging", "database"):
+                continue
+            try:
+                partner = self.any_partner(name)
+            except SettingsError:
+                continue  # `check` tells it
+            if isinstance(partner, EntityPartner):
+                found += [f"partner {name}: {sentence}" for sentence in partner.inspect()]
+        return found
+
     def _no_partner(self, name: str, *, known: bool) -> SettingsError:
         if known:
             return SettingsError(

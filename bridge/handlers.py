@@ -17,6 +17,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -379,7 +380,7 @@ class Service:
         *,
         to: SoapPartner,
         operation: str = "",
-        mapping: Callable[[Any], Any] | None = None,
+        mapping: Callable[[Any], Any] | str | os.PathLike[str] | None = None,
         reply: Callable[..., Any] | None = None,
         faults: Mapping[str, Fault] | None = None,
         headers: Callable[[Any], Mapping[str, Any]] | None = None,
@@ -392,7 +393,8 @@ class Service:
         Args:
             to: `bridge.partner(NAME)`.
             operation: the partner's, by its key; the same name unless given.
-            mapping: makes what the partner takes out of the request's values; not needed where both take the same element.
+            mapping: makes what the partner takes out of the request's values: a function, or a mapping's file (docs/mapping.md); not
+                needed where both take the same element.
             reply: makes our reply: out of the partner's, `reply(answer)`; durable, `reply(values, entry)` with the request's
                 values and what was stored, by its `id`. One that can be called both ways serves both.
             faults: which of our declared faults one of the partner's becomes, by its name: `"UnknownOrder"`, or with a function
@@ -405,6 +407,7 @@ class Service:
         Raises:
             HandlerError: whatever can be known to be wrong: misspelt names, elements that differ and nothing that maps them.
             OperationUnavailable: one of the operations cannot be hosted, or called.
+            SettingsError: the mapping's file is wrong.
         """
         from bridge.forwarding import forward
 

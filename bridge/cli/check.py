@@ -29,7 +29,7 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
         found = bridge.open_doors()
         if bridge.store is not None:
             found += unprotected(bridge.settings)
-        warnings = [door.says for door in found]
+        warnings = [door.says for door in found] + bridge.misread_partners()
         if bridge.store is not None:
             from bridge.ops.probe import folder_warnings
 

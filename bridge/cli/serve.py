@@ -59,8 +59,10 @@ def run(
     bridge.check(complete=False)
     for reason in bridge.unanswered():
         aside(f"warning: it will be answered with a Server fault: {reason}")
-    for door in bridge.open_doors():
-        aside(f"warning: {door.says}")
+    for warning in [door.says for door in bridge.open_doors()] + (
+        bridge.misread_partners() if delivers else []
+    ):
+        aside(f"warning: {warning}")
     if target is None:
         apply_shipped_rules(bridge)
     announce = functools.partial(_announce, bridge, as_json=as_json, delivers=delivers)

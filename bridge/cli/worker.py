@@ -49,9 +49,10 @@ def worker(target: Target = None, as_json: AsJson = False, config: ConfigFile = 
 
 
 def _warn(bridge: Bridge) -> None:
-    for warning in (
-        bridge.store.warnings() if bridge.store is not None else []
-    ) + bridge.waiting_for_nobody():
+    for warning in (bridge.store.warnings() if bridge.store is not None else []) + [
+        *bridge.waiting_for_nobody(),
+        *bridge.misread_partners(),
+    ]:
         aside(f"warning: {warning}")
     if not bridge.settings.partners:
         aside("warning: the settings name no partner; nothing is delivered.")

@@ -6,8 +6,10 @@
     catalog/        items as they are sold, price lists, what can be promised
     receivables/    invoices, credit notes, payments, what is open
     customers/      customers: cleansed, compared, stored, found; their credit
+    sales/          sales orders: placed, judged, decided, changed, completed; goods that come back
     shipped.py      binds these to the contracts' operations
-    states.py       pure: which state of an order allows what; state_page.py draws it
+    orders.py       what purchase and sales orders have in common: found, locked, judged; revisions.py: what they were
+    moves.py        pure: a document's states and moves as a table; states.py: a purchase order's; state_page.py draws them
     events.py       pure: what happened, as events of wsdl/crm/events-1.wsdl
     telling.py      which handler tells which of them, in its own transaction
     ledger.py       posts planned legs as one stock document; every operation that moves stock calls it
@@ -18,7 +20,7 @@
     currencies.py   pure: which currencies there are
     documents.py    pure: parts of documents as they are kept
     instants.py     pure: points in time that callers give, as they are kept
-    paging.py       pure: tokens of the next page of a list
+    pages.py        a page of a list; paging.py, pure: the token of the next one
     call.py         what a handler here needs of its second argument
     tables.py       tables, in the store's metadata
 

@@ -16,6 +16,7 @@ What can be known is checked when the operation is bound; which of the two ways 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from bridge.forwarding.checks import (
 )
 from bridge.handlers import Call, DeclaredFault, Handler, Service, named_or_nearest
 from bridge.idempotency import KeyPath
+from bridge.mapping.shapes import shape_of
 from bridge.settings import Service as ServiceSettings
 from bridge.settings import Settings
 from bridge.soap.refusals import refuse
@@ -195,7 +197,7 @@ def forward(
     *,
     to: SoapPartner,
     operation: str,
-    mapping: Function | None = None,
+    mapping: Function | str | os.PathLike[str] | None = None,
     reply: Callable[..., Any] | None = None,
     faults: Mapping[str, Fault] | None = None,
     headers: Function | None = None,
@@ -216,6 +218,9 @@ def forward(
             f"{ours.name} of {service.name} takes {ours.input}, {theirs.name} of {to.name} takes {theirs.input}.",
             advice="Say how one becomes the other: mapping=lambda values: {…}.",
         )
+    if mapping is not None and not callable(mapping):
+        source = None if ours.input is None else shape_of(service.contract, ours)
+        mapping = to.mapped(mapping, theirs, source)
     check_headers(service, ours, to, theirs, given=headers is not None)
     for function, arguments in ((mapping, 1), (headers, 1)):
         if function is not None and not takes(function, arguments):

@@ -102,24 +102,25 @@ class Mapping:
                 return running.sources_of(rule), rule.place
         return None
 
-    def turned(self) -> Mapping:
+    def turned(self, *, whole: bool = False) -> Mapping:
         """The way back, of one that is `two_way`: from the target's values to those of the source that it says something about.
 
+        Args:
+            whole: what comes back makes records: everything that the source requires must be in it.
+
         Raises:
-            SettingsError: the file does not say that it goes both ways.
+            SettingsError: the file does not say that it goes both ways, or the way back leaves out what is required.
         """
         if not self.rules.two_way:
             raise SettingsError(
                 f"The mapping {self.file} goes one way.",
                 advice="Say two_way = true under [mapping]; then it is proved.",
             )
-        return self._turned
-
-    @made_once
-    def _turned(self) -> Mapping:
         back, _ = two_way.turned(self.rules)
-        proof = prove(back, self.target, self.source, partial=True)
-        return Mapping(back, self.target, None, proof)
+        proof = prove(back, self.target, self.source, partial=not whole)
+        if proof.mistakes:
+            raise reader.mistaken(self.file, (f"{one} (on the way back)" for one in proof.mistakes))
+        return Mapping(back, self.target, self.source if whole else None, proof)
 
     @made_once
     def _of_dicts(self) -> generated.Made:

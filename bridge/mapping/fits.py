@@ -102,7 +102,7 @@ def missing(shape: Shape, values: Mapping[str, Any], path: str = "") -> Iterator
         value = values.get(name)
         here = f"{path}{name}"
         if value is None or value == []:
-            if field.required and not (field.nillable and name in values and value is None):
+            if field.required:
                 yield here
         elif field.shape is not None:
             for number, one in enumerate(value if field.repeats else [value], 1):

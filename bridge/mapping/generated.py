@@ -253,6 +253,10 @@ class _Writer:
             self._line(indent, f"{place} = {self._constant(way.constant)}")
             return
         value = self._at(way.sources[0])
+        must = way.required or self._needs(target, path)
+        must = must or (way.null and target is not None and target.required)
+        # Where something happens without a value, a value that steps have emptied is left to the slow path.
+        always = must or way.null or way.default is not None
         self._line(indent, f"if {value} or {value} == 0:")
         if way.steps:
             result = self._new("v")
@@ -268,23 +272,24 @@ class _Writer:
                     code = f"{self._name(step.run)}({', '.join([given, *map(self._at, further)])})"
                 self._line(indent + 1, f"{result} = {code}")
             value = result
-            must = way.required or self._needs(target, path)
-            if way.default is not None or must:
+            if always:
                 self._line(indent + 1, f"if not {value} and {value} != 0: misfit()")
             else:
                 self._line(indent + 1, f"if {value} or {value} == 0:")
                 indent += 1
             self._fit(indent + 1, value, way, target, path)
             self._line(indent + 1, f"{place} = {value}")
-            indent -= way.default is None and not must
+            indent -= not always
         else:
             self._fit(indent + 1, value, way, target, path)
             self._line(indent + 1, f"{place} = {value}")
         if way.default is not None:
             wrong = target is not None and misfit(target, way.default) is not None
             self._line(indent, f"else: {'misfit()' if wrong else f'{place} = {self._constant(way.default)}'}")
-        elif way.required or self._needs(target, path):
+        elif must:
             self._line(indent, "else: misfit()")
+        elif way.null:
+            self._line(indent, f"else: {place} = None")
 
     def _needs(self, target: Field | None, path: str) -> bool:
         """Whether a value is required and, as has been proved, there: where it is not the record is odd, and nothing else looks."""
@@ -342,7 +347,7 @@ class _Writer:
 def _is_odd(rule: Rule, target: Field | None) -> bool:
     """Whether a rule is left to `running`: lists of values, and what is rare."""
     return (target is not None and target.repeats) or any(
-        way.several or way.keep_empty or way.null or any(step.whole or step.listed for step in way.steps)
+        way.several or way.keep_empty or any(step.whole or step.listed for step in way.steps)
         for way in rule.ways
     )
 
@@ -350,7 +355,10 @@ def _is_odd(rule: Rule, target: Field | None) -> bool:
 def _by_rule(rule: Rule, scope: Scope, target: Field | None) -> Any:
     found = Run()
     value, null = _Runner(found)._value(rule, scope, target, "")
-    if found.mistakes or (value is None and not null and any(way.null for way in rule.ways)):
+    odd = value is None and (
+        (target is not None and target.required) or null is not any(way.null for way in rule.ways)
+    )
+    if found.mistakes or odd:
         raise Careful
     return value
 

@@ -32,7 +32,9 @@ from bridge.mapping.steps import Step
 
 FACTS: Final = ("direction", "frequency", "trigger", "owner")
 _SECTIONS: Final = ("mapping", "fields", "lists", "lookups", "rates", "units", "functions")
-_ABOUT: Final = ("title", "source", "target", "two_way", *FACTS)
+_ABOUT: Final = ("title", "source", "target", "two_way", "empty", "absent", *FACTS)
+_CHOICES: Final = {"empty": ("absent", "keep"), "absent": ("leave_out", "null")}
+"""What is said of a rule, or of all, first what holds where nothing is said."""
 _WAY: Final = ("from", "value", "default", "when", "do", "required", "empty", "absent", "owner", "note")
 _LIST: Final = ("each", "when", "fields", "lists", "required")
 _LOOKUP: Final = ("rows", "csv", "partner", "entity", "from", "to", "otherwise")
@@ -77,6 +79,7 @@ class _Reader:
         self._lines = Lines(text)
         self._rows = rows
         self._tools = Tools()
+        self._defaults = {name: choices[0] for name, choices in _CHOICES.items()}
         self.mistakes: list[str] = []
 
     def _place(self, at: Key) -> str:
@@ -110,6 +113,7 @@ class _Reader:
             units=self._each(table, "units", lambda _, given, __: _own_unit(given)),
             functions=self._each(table, "functions", lambda _, given, __: imported(given)),
         )
+        self._defaults |= self._said(about, ("mapping",))
         body = self._body(table, (), 0)
         if not body and not self.mistakes:
             self._mistake((), "the mapping has no rules: write [fields] and below it target = source")
@@ -125,6 +129,14 @@ class _Reader:
             rates=self._tools.rates,
             place=self._place(("mapping",)),
         )
+
+    def _said(self, table: Mapping[str, Any], at: Key) -> dict[str, str]:
+        """What is said of values that are empty or absent."""
+        found = {name: table[name] for name in _CHOICES if name in table}
+        for name, given in found.items():
+            if given not in _CHOICES[name]:
+                self._mistake((*at, name), f"{name} is one of {', '.join(_CHOICES[name])}, not {given!r}")
+        return found
 
     def _title(self, about: Mapping[str, Any]) -> dict[str, str]:
         given = about.get("title", {})
@@ -286,9 +298,7 @@ class _Reader:
         steps = self._steps(name, table, at)
         if "value" in table and steps:
             self._mistake(at, f"{name}: a constant is written as the target takes it, without steps")
-        for key, choices in (("empty", ("absent", "keep")), ("absent", ("leave_out", "null"))):
-            if table.get(key, choices[0]) not in choices:
-                self._mistake((*at, key), f"{name}: {key} is one of {', '.join(choices)}, not {table[key]!r}")
+        said = {**self._defaults, **self._said(table, at)}
         for key in ("value", "default"):
             if isinstance(table.get(key), dict):
                 self._mistake((*at, key), f"{name}: {key} cannot be a table: map its fields one by one")
@@ -304,8 +314,8 @@ class _Reader:
             steps=steps,
             further=further,
             required=self._is(table, at, "required", bool) and table["required"],
-            keep_empty=table.get("empty") == "keep",
-            null=table.get("absent") == "null",
+            keep_empty=said["empty"] == "keep",
+            null=said["absent"] == "null",
             place=self._place(at),
         )
 

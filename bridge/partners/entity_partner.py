@@ -30,6 +30,7 @@ from bridge.partners.partner import (
     VERBS,
     Backend,
     Claim,
+    Inspected,
     Page,
     Pong,
     Query,
@@ -254,6 +255,11 @@ class EntityPartner:
                 f"The partner {self.name} leaves nothing to be claimed.", advice="Ask it for changes: fetch."
             )
         return self.backend
+
+    def inspect(self) -> list[str]:
+        """A sentence for each entity that cannot be read as the file says, where the partner's tables can be looked at."""
+        backend: object = self.backend
+        return backend.inspect() if isinstance(backend, Inspected) else []
 
     def ping(self) -> Pong:
         """Whether the partner can be reached. Raises PartnerError."""

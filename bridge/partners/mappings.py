@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -75,18 +75,20 @@ class Mappings:
         """Those in the folder `mappings` beside the settings."""
         return sorted((self._folder / FOLDER).glob("*.toml"))
 
-    def take(self, given: Given, target: Callable[[], Shape] | None = None) -> Callable[[Any], Any]:
+    def take(
+        self, given: Given, target: Callable[[], Shape] | None = None, *, source: Shape | None = None
+    ) -> Callable[[Any], Any]:
         """What makes the values: the function itself, or the file, read and proved at its first use.
 
         Args:
-            target: the shape that the values are for, instead of the one that the file names.
+            target, source: the shapes that the values are for, and that they have, instead of those that the file names.
 
         Raises:
             SettingsError: with every mistake of the file.
         """
         if callable(given):
             return given
-        return self.load(given, target=None if target is None else target())
+        return self.load(given, source=source, target=None if target is None else target())
 
     def load(
         self, file: str | os.PathLike[str], *, source: Shape | None = None, target: Shape | None = None
@@ -102,7 +104,11 @@ class Mappings:
             if known is not None and source in (None, known.source):
                 return known
             rules = reader.read(path, self.rows)
-            sides, mistakes = self.sides(rules)
+            # What is given goes before what the file names, which is then not looked for.
+            known_sides = {
+                name for name, given in (("source", source), ("target", target)) if given is not None
+            }
+            sides, mistakes = self.sides(rules, without=known_sides)
             source = source or (sides["source"].shape if "source" in sides else None)
             of_target = target or (sides["target"].shape if "target" in sides else None)
             made = proved(rules, source, of_target, mistakes)
@@ -111,12 +117,12 @@ class Mappings:
             self._known[path, id(target)] = made
             return made
 
-    def sides(self, rules: Rules) -> tuple[dict[str, Side], list[str]]:
+    def sides(self, rules: Rules, without: Collection[str] = ()) -> tuple[dict[str, Side], list[str]]:
         """`source` and `target`, where the file names them; and what is wrong with the names."""
         found: dict[str, Side] = {}
         mistakes: list[str] = []
         for name, reference in (("source", rules.source), ("target", rules.target)):
-            if not reference:
+            if not reference or name in without:
                 continue
             try:
                 found[name] = self.side(reference, rules.file.parent)

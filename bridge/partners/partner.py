@@ -197,6 +197,15 @@ class Queue(Protocol):
         ...
 
 
+@runtime_checkable
+class Inspected(Protocol):
+    """What a backend implements besides where its partner's tables can be looked at before anything is read."""
+
+    def inspect(self) -> list[str]:
+        """A sentence for each entity that cannot be read as the file says, or one where the partner cannot be reached."""
+        ...
+
+
 class Partner(Protocol):
     """A system that we call, whatever its kind. Used by several threads."""
 

@@ -18,6 +18,7 @@ from bridge.settings.keys import (
 )
 from bridge.settings.load import FILE_VARIABLE, load, override
 from bridge.settings.partner import Partner
+from bridge.settings.reconcile import Reconcile
 from bridge.settings.sections import (
     Contracts,
     Data,
@@ -55,6 +56,7 @@ __all__ = [
     "Log",
     "Metrics",
     "Partner",
+    "Reconcile",
     "Retention",
     "Role",
     "Server",

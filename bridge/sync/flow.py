@@ -34,8 +34,8 @@ class Mapped(Protocol):
 
     def __call__(self, values: Any) -> Mapping[str, Any]: ...
 
-    def turned(self) -> Make:
-        """The way back. Raises SettingsError where it goes one way."""
+    def turned(self, *, whole: bool = False) -> Make:
+        """The way back; `whole`: with all that a record needs. Raises SettingsError where it goes one way, or something is missing."""
         ...
 
 
@@ -285,7 +285,10 @@ class Reader:
             if file is not None:
                 return self._load(file.absolute(), source=source, target=target)
             if kind == "back" and options.mapping is not None:
-                return self._load(options.mapping.absolute(), source=target, target=source).turned()
+                whole = not options.back_operation.endswith(".update")
+                return self._load(options.mapping.absolute(), source=target, target=source).turned(
+                    whole=whole
+                )
         except BridgeError as error:
             mistakes.extend(getattr(error, "mistakes", None) or [f"flows.{name}: {error}"])
         return dict

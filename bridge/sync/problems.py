@@ -20,14 +20,17 @@ def unreadable_page(way: Way, error: Exception) -> NewProblem:
     said = str(error) if isinstance(error, BridgeError) else f"{type(error).__name__}: {error}"
     advice = error.advice if isinstance(error, BridgeError) else ""
     if isinstance(error, Unauthorised):
-        repair = f"Give the partner {way.reader.name} valid credentials; the next run reads on from where this one stopped."
+        repair = f"Give the partner {error.partner or way.reader.name} valid credentials; the next run reads on from where this one stopped."
     elif isinstance(error, SettingsError):
         repair = f"{advice or 'Correct what is declared.'} The next run reads on from where this one stopped."
     elif isinstance(error, PartnerError):
         repair = "Nothing, where it passes: the next run reads on from where this one stopped."
     else:
         repair = "This is a mistake in the bridge or in a plug-in: the log has its trace. The next run tries again."
-    explanation = f"{way.reader.name}.{way.entity.name} could not be read: {said}"
+    asked = f"{way.reader.name}.{way.entity.name}"
+    if isinstance(error, PartnerError) and error.partner not in ("", way.reader.name):
+        asked = f"{error.partner}, which has to be looked at first,"
+    explanation = f"{asked} could not be read: {said}"
     return NewProblem(way.reads, "", "read", explanation[:4000], repair, None)
 
 

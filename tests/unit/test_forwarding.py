@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from bridge.errors import HandlerError, NotSent
+from bridge.errors import HandlerError, NotSent, SettingsError
 from bridge.forwarding import Forward, handlers_of
 from bridge.handlers import Call, Service, called_out, calling_out
 from bridge.idempotency import Once
@@ -215,3 +215,22 @@ def test_the_fault_about_a_partner_names_no_partner() -> None:
     assert "x-9" in said.reasons["en"]
     assert not {"10.0.0.7", "backoffice"} & set(said.reasons["en"].split())
     assert "x-9" in said.reasons["zh"]
+
+
+def test_a_mapping_may_be_a_file_and_is_proved_against_both_operations(
+    shop: Service, backoffice: SoapPartner, tmp_path: Path
+) -> None:
+    file = tmp_path / "cancel.toml"
+    file.write_text('[fields]\nDocument = "Order/Number"\nCause = { from = "Reason", default = "none" }\n')
+    shop.forward("CancelOrder", to=backoffice, **good(mapping=file))
+    made = shop.handlers["CancelOrder"]
+    assert isinstance(made, Forward)
+    assert made.mapping is not None
+    assert made.mapping({"Order": {"Number": "7"}}) == {"Document": "7", "Cause": "none"}
+
+    file.write_text('[fields]\nDocument = "Order/Numbr"\nCouse = "Reason"\n')
+    with pytest.raises(SettingsError) as caught:
+        Service(SHOP).forward("CancelOrder", to=SoapPartner(BACKOFFICE, **OF_A_BRIDGE), **good(mapping=file))
+    told = [one.removeprefix(f"{file}:") for one in caught.value.mistakes]
+    assert told[0] == "2: Order/Numbr: Order has no field Numbr in the source; did you mean Number?"
+    assert told[1].startswith("3: Couse: CancelSalesOrder has no field Couse there; did you mean Cause?")

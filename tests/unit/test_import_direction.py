@@ -55,6 +55,7 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host
         ("bridge.cli", "bridge.handover"),
+        ("bridge.cli", "bridge.testing"),  # `demo company` plays with a simulated CRM, when it is called
         ("bridge.cli", "bridge.mock"),  # `mock` starts one
         ("bridge.mock", "bridge.host"),  # reads requests and shows contracts as the real host does
         (

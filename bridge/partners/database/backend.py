@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.delivery.sender import Document
-from bridge.errors import SettingsError, Unavailable
+from bridge.errors import PartnerError, SettingsError, Unavailable
 from bridge.partners.database.declared import declarations
 from bridge.partners.database.sources import Sources
 from bridge.partners.database.writing import Writer
@@ -47,6 +47,19 @@ class DatabaseBackend:
     def check(self) -> list[str]:
         """A sentence for each mistake in the file; asks nobody."""
         return list(self._declared.mistakes)
+
+    def inspect(self) -> list[str]:
+        """A sentence for each entity whose columns are not as they are to be, or one where the database cannot be reached."""
+        found = []
+        for name in self._entities:
+            try:
+                with self.database.reading() as connection:
+                    self.sources.of(connection, name, run=True)
+            except SettingsError as error:
+                found.append(str(error))
+            except PartnerError as error:
+                return [str(error)]
+        return found
 
     def fetch(self, entity: Entity, query: Query) -> Page:
         """A page of records, of one snapshot. Raises as `Database.reading`."""

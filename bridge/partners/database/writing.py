@@ -112,7 +112,7 @@ class Writer:
         if row is None or row[0] is None:
             return None
         load = loading(column, self._database.dialect)
-        return row[0] if load is None else next(iter(load([row[0]])))
+        return row[0] if load is None else load(row[0])
 
     def _row(self, connection: Connection, value: str, values: Mapping[str, Any]) -> Any:
         sql = Statements(self._database, self._source)

@@ -262,9 +262,7 @@ class SoapPartner:
         method, _ = self._line.method(operation)
         check_name("ordering key", ordering_key)
         check_name("reference", reference)
-        given = values
-        if mapping is not None:
-            given = self._mappings.take(mapping, lambda: self._input(method.operation))(values)
+        given = values if mapping is None else self.mapped(mapping, method.operation)(values)
         entry_id = new_exchange_id()
         document = Document(
             entry_id,
@@ -287,6 +285,16 @@ class SoapPartner:
             )
         )
         return document
+
+    def mapped(
+        self, mapping: Given, operation: Operation, source: Shape | None = None
+    ) -> Callable[[Any], Any]:
+        """What makes the values that an operation takes: the function itself, or the mapping's file, read and proved.
+
+        Raises:
+            SettingsError: with every mistake of the file.
+        """
+        return self._mappings.take(mapping, lambda: self._input(operation), source=source)
 
     def _input(self, operation: Operation) -> Shape:
         """The shape of what an operation takes; one object for each."""

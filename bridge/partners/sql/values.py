@@ -16,9 +16,10 @@ A field without `zone` has UTC. In JSON decimals, dates and moments are texts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,10 +28,6 @@ from bridge.partners.sql import Dialect
 from bridge.partners.sql.columns import Family, Found
 
 Change = Callable[[Any], Any]
-"""Of one value."""
-
-ColumnChange = Callable[[Sequence[Any]], Iterable[Any]]
-"""Of a whole column, in which some are None."""
 
 
 class Column(NamedTuple):
@@ -47,50 +44,58 @@ class Unfit(ValueError):
 
 
 class Loader:
-    """Rows of a driver as rows of records' values: only the columns that want it are touched, each as a whole.
+    """Rows of a driver as rows of records' values, in one pass; where no column wants it, as they are.
 
     Args:
         columns: in the order of the rows' values; None for what is taken as it comes.
     """
 
     def __init__(self, columns: Sequence[Column | None], dialect: Dialect) -> None:
-        self._changes = [
-            (number, column, change)
-            for number, column in enumerate(columns)
-            if column is not None and (change := loading(column, dialect)) is not None
-        ]
+        self._columns = columns
+        self._changes = [None if column is None else loading(column, dialect) for column in columns]
+        self._as_they_are = not any(self._changes)
 
     def load(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """
         Raises:
             Unfit: a value cannot be what its field says; the message names the column.
         """
-        if not self._changes or not rows:
+        if self._as_they_are:
             return rows
-        columns: list[Any] = list(zip(*rows, strict=True))
-        for number, column, change in self._changes:
+        try:
+            return list(
+                zip(*(self._column(number, rows) for number in range(len(self._columns))), strict=True)
+            )
+        except (ArithmeticError, LookupError, ValueError, TypeError) as error:
+            raise self._told(rows, error) from None
+
+    def _column(self, number: int, rows: list[tuple[Any, ...]]) -> Iterator[Any]:
+        values = map(itemgetter(number), rows)
+        change = self._changes[number]
+        return values if change is None else map(change, values)
+
+    def _told(self, rows: list[tuple[Any, ...]], error: Exception) -> Unfit:
+        for number, column in enumerate(self._columns):
             try:
-                columns[number] = change(columns[number])
-            except (ArithmeticError, LookupError, ValueError, TypeError) as error:
-                raise Unfit(f"{column.name} holds what is no {column.field.kind}: {error}") from None
-        return list(zip(*columns, strict=True))
+                for _ in self._column(number, rows):
+                    pass
+            except (ArithmeticError, LookupError, ValueError, TypeError) as found:
+                assert column is not None
+                return Unfit(f"{column.name} holds what is no {column.field.kind}: {found}")
+        return Unfit(str(error))
 
 
-def loading(column: Column, dialect: Dialect) -> ColumnChange | None:
-    """What makes records' values of what the driver gives, for a whole column; None where they are that already."""
-    if column.field.kind == "boolean" and not column.field.repeats and column.found.family != "boolean":
-        return _flags
-    if (
-        column.field.kind == "decimal"
-        and not column.field.repeats
-        and dialect == "sqlite"
-        and not column.scaled
-    ):
-        return _sqlite_decimals
+def loading(column: Column, dialect: Dialect) -> Change | None:
+    """What makes a record's value of what the driver gives, None included; None where it is one already."""
+    field = column.field
+    if field.kind == "boolean" and not field.repeats and column.found.family != "boolean":
+        return _FLAGS.__getitem__
+    if field.kind == "decimal" and not field.repeats and dialect == "sqlite" and not column.scaled:
+        return _sqlite_decimal
     change = _loading_one(column, dialect)
     if change is None:
         return None
-    return lambda values: [None if value is None else change(value) for value in values]
+    return lambda value: None if value is None else change(value)
 
 
 def _loading_one(column: Column, dialect: Dialect) -> Change | None:
@@ -194,19 +199,16 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _sqlite_decimals(values: Sequence[Any]) -> list[Decimal | None]:
-    if float in set(map(type, values)):  # in a column without a type each row has its own
-        raise Unfit("an amount in binary floating point; keep amounts as TEXT or as scaled integers")
-    if None in values:
-        return [None if value is None else Decimal(value) for value in values]
-    return list(map(Decimal, values))
+def _sqlite_decimal(value: Any) -> Decimal | None:
+    if value.__class__ is str or value.__class__ is int:
+        return Decimal(value)
+    if value is None:
+        return None
+    # In a column without a type each row has its own.
+    raise Unfit(f"{value!r} is binary floating point; keep amounts as TEXT or as scaled integers")
 
 
 _FLAGS: Final[Mapping[Any, bool | None]] = {0: False, 1: True, b"\0": False, b"\1": True, None: None}
-
-
-def _flags(values: Sequence[Any]) -> list[bool | None]:
-    return list(map(_FLAGS.__getitem__, values))
 
 
 def _whole(value: Any) -> int:

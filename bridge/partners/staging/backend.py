@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.delivery.sender import Document
-from bridge.errors import SettingsError, Unavailable
+from bridge.errors import PartnerError, SettingsError, Unavailable
 from bridge.partners.entities import Entity
 from bridge.partners.kinds import Setting
 from bridge.partners.partner import Claim, Page, Pong, Query, Rejection, Totals, Verb, Written
@@ -55,6 +55,19 @@ class StagingBackend:
     def check(self) -> list[str]:
         """A sentence for each mistake in the file; asks nobody."""
         return list(self._layouts.mistakes)
+
+    def inspect(self) -> list[str]:
+        """A sentence for each table that is not as it is to be, or one where the database cannot be reached."""
+        try:
+            self.ping()
+        except (PartnerError, SettingsError) as error:
+            return [str(error)]
+        wrong = [self._wrong(layout, way) for layout in self._layouts.entities.values() for way in WAYS]
+        return [
+            f"{one} in {self.database.shown}: `soapbridge staging ddl` prints the tables as they are to be."
+            for one in wrong
+            if one
+        ]
 
     # -- the inbox
 

@@ -259,6 +259,7 @@ class Company:
         crm: Memory | None = None,
         erp: Memory | None = None,
         lease: float = 150.0,
+        functions: bool = True,
         key_file: Path | None = None,
     ) -> None:
         self.clock = Clock()
@@ -285,7 +286,7 @@ class Company:
                 backend,
                 accept=self.bridge._accept,  # type: ignore[arg-type]
             )
-        for name in flows:
+        for name in flows if functions else ():
             self.bridge.flows.maps(name)(to_customer)
             self.bridge.flows.maps(name, back=True)(to_account)
 

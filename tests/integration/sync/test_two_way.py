@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.errors import Refused
+from bridge.errors import Refused, Unauthorised
 from tests.integration.sync.conftest import ACCOUNTS, MakeCompany
 from tests.integration.sync.partners import Clock, Company, Memory, to_account
 
 BOTH = dataclasses.replace(ACCOUNTS, direction="two-way")
+
+
+@pytest.fixture
+def store_url(sqlite_url: str, migrated_sqlite: Path) -> str:
+    """SQLite alone: what is decided here is the same on each store, and test_one_way.py is run on both."""
+    shutil.copyfile(migrated_sqlite, sqlite_url.removeprefix("sqlite:///"))
+    return sqlite_url
 
 
 @pytest.fixture
@@ -270,3 +279,17 @@ def test_an_event_of_a_new_record_looks_at_the_other_side_first(company_of: Make
     company.deliver()
     assert company.erp.of("customers", "A-1")["title"] == "there"
     assert {one.stage for one in company.bridge.flows.problems()} == {"conflict"}
+
+
+def test_an_other_side_that_cannot_be_looked_at_is_named_and_nothing_is_moved(company: Company) -> None:
+    company.crm.edit("accounts", "A-1", name="North Ltd")
+    company.erp.read_error = Unauthorised("The token has expired.")
+    report = company.sync()
+    assert report.outcome == "failed"
+    (problem, *_) = [one for one in company.bridge.flows.problems() if one.side == "source"]
+    assert "erp, which has to be looked at first, could not be read" in problem.explanation
+    assert "Give the partner erp valid credentials" in problem.repair
+    company.erp.read_error = None
+    settle(company)
+    assert company.erp.of("customers", "A-1")["title"] == "North Ltd"
+    assert company.bridge.flows.problems() == []

@@ -31,7 +31,7 @@ sub answer_of {
     $client->on_action(sub { $known->{soapaction}->value })->autotype(0);
     $client->serializer->encodingStyle('');    # literal, and SOAP 1.2 forbids the attribute on the Envelope
     my $method = SOAP::Data->name($local)->uri($namespace)->prefix('m');
-    my $som = eval { $client->call($method => map { given($_) } @$content) };
+    my $som = eval { $client->call($method => map { given($_) } ref $content ? @$content : ()) };
     return { error => "$@" } if $@;
     return { error => 'no envelope: ' . $client->transport->status } if !ref $som;
     return { reply => got($som, '/Envelope/Body/[1]') } if !$som->match('/Envelope/Body/Fault');

@@ -119,6 +119,8 @@ each = "items"
         ('[fields]\na = { from = "x", lookup = "l" }\n[lookups.l]\nrows = {}\n', "3: lookups.l needs rows like"),
         ('[fields]\na = { from = "x", cut = 0 }\n', "2: a: cut must be at least 1 character"),
         ('[fields]\na = { from = "x", do = [{ cut = 1, pad = 2 }] }\n', "2: a: a step is a word"),
+        ('[mapping]\nabsent = "nil"\n[fields]\na = "x"\n', "2: absent is one of leave_out, null, not 'nil'"),
+        ('[fields]\na = { from = "x", empty = "drop" }\n', "2: empty is one of absent, keep, not 'drop'"),
         ('[fields]\na = { from = "x", do = ["cut"] }\n', "2: a: cut needs to be told more"),
         ('[fields]\na = { from = "x", currency = { of = "c", to = "CNY", rates = "r" } }\n[rates.r]\nbase = "EUR"\nper_unit = {}\n', "2: a: currency the rates r have no CNY"),
         ('[fields]\na = "x"\n[lookups.l]\npartner = "erp"\nentity = "e"\nfrom = "a"\nto = "b"\n', "3: lookups.l has its rows with the partner erp"),

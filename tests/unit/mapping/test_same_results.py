@@ -37,6 +37,8 @@ day = { from = "day", date = "DD.MM.YYYY" }
 joined = { from = ["a", "n/x"], join = "-" }
 kept = { from = "a", empty = "keep" }
 nothing = { from = "c", absent = "null" }
+null = { from = "a", do = ["trim", { cut = 4 }], absent = "null" }
+nulls = [{ when = "a = 'x'", from = "c", absent = "null" }, { when = "a is set", from = "c" }]
 all = { from = "rows/v", do = ["first"] }
 cut = { from = "a", do = [{ cut = 3 }, { pad = { to = 5, with = "0" } }] }
 yes = { from = "yes", boolean = { yes = ["x", "1"], no = "0" } }
@@ -142,7 +144,7 @@ TARGET = Shape(
         "out": Field(name="out", kind="object", required=True,
                      shape=Shape("out", {"rows": Field(name="rows", kind="object", repeats=True, required=True, shape=ROW)})),
         **{name: Field(name=name, kind="any") for name in
-           ("chosen", "looked", "elsewhere", "joined", "kept", "nothing", "all", "cut", "yes", "money")},
+           ("chosen", "looked", "elsewhere", "joined", "kept", "nothing", "all", "cut", "yes", "null", "nulls", "money")},
     },
 )  # fmt: skip
 
@@ -212,3 +214,26 @@ def test_objects_of_a_codec_go_through_like_dicts(tmp_path: Path) -> None:
     }
     assert mapping(values) == {"a": {"no": "PO-1"}, "who": "nobody"}
     assert mapping({"orderNumber": "PO-1"}) == mapping(values)
+
+
+def test_a_decoded_order_with_its_lines_is_done_by_the_function_alone(tmp_path: Path) -> None:
+    from lxml import etree
+
+    from bridge.contract import load as contract
+    from bridge.mapping import shape_of
+    from bridge.shipped import contracts
+
+    sample = Path(__file__).parents[3] / "samples/purchasing/CreatePurchaseOrder/good-1-line-soap11.xml"
+    purchasing = contract(contracts("erp")["purchasing"])
+    operation = purchasing.operations["CreatePurchaseOrder"]
+    assert operation.input is not None
+    order = purchasing.codec.decode(operation.input, etree.fromstring(sample.read_bytes())[-1][0])
+    file = tmp_path / "order.toml"
+    file.write_text(
+        '[fields]\nno = "order/buyerReference"\nterms = "order/deliveryTerms/place"\n[lists.lines]\neach = "order/line"\n'
+        '[lists.lines.fields]\nsku = "item/sku"\nquantity = "quantity/value"\nbuyer = "/order/buyer/code"\n'
+    )
+    mapping = load(file, source=shape_of(purchasing, operation))
+    made = mapping._of_objects(order)
+    assert made == mapping.explain(order).values
+    assert made["lines"][0]["buyer"] == "CO-NB01"

@@ -122,3 +122,13 @@ def test_a_partner_of_another_kind_or_of_no_name_is_told(folder: Path) -> None:
     assert "is of the kind database" in str(done.exception)
     done = CliRunner().invoke(app, ["columns", "epr"])
     assert "Did you mean erp?" in str(done.exception)
+
+
+def test_check_tells_what_would_be_misread_and_is_content_otherwise(folder: Path) -> None:
+    theirs(folder, "CREATE TABLE accounts (account_no TEXT NOT NULL, credit REAL)")
+    warnings = run_json("check")["warnings"]
+    assert any("partner erp" in one and "binary floating point" in one for one in warnings)
+    assert any("partner crm" in one and "there is no table accounts_inbox" in one for one in warnings)
+    theirs(folder, "DROP TABLE accounts; CREATE TABLE accounts (account_no TEXT NOT NULL, credit TEXT)")
+    theirs(folder, run("staging", "ddl", "crm"))
+    assert not [one for one in run_json("check")["warnings"] if "partner" in one]
