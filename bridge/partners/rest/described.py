@@ -59,7 +59,8 @@ class Description:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The call that lists records. Names are those of parameters, `records`, `more` and `next` places in the reply."""
+    """The call that lists records. Names are those of parameters, `records`, `more` and `next` places in the reply. `fills_pages`: a page
+    that is not full is the last."""
 
     method: str
     path: str
@@ -73,6 +74,7 @@ class Listing:
     order: Mapping[str, Mapping[str, str]]
     limit: str
     most: int
+    fills_pages: bool
     paging: Paging
     at: str
     first: int
@@ -278,6 +280,7 @@ def _listing(keys: Keys | None, entity: Entity, *, finish: bool = True) -> Listi
         order={name: {key: str(one) for key, one in value.items()} for name, value in order.items()},
         limit=keys.text("limit"),
         most=keys.number("most", 500, least=1),
+        fills_pages=bool(keys.raw("limit") and keys.raw("most")),
         paging=paging,
         at=keys.text("at", required=paging != "none"),
         first=keys.number("first", 1 if paging == "page" else 0),

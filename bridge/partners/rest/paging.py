@@ -76,7 +76,11 @@ def following(
     """
     if listing.paging == "none":
         return None
-    more = json_body.at(reply, listing.more) if listing.more else len(records) >= asked
+    if listing.more:
+        more = json_body.at(reply, listing.more)
+    else:
+        # Who says nothing of the size of its pages may give smaller ones than were asked for: only an empty one is the end.
+        more = len(records) >= (asked if listing.fills_pages else 1)
     if listing.paging == "token":
         token = json_body.at(reply, listing.next)
         if token in (None, "", False):

@@ -160,6 +160,7 @@ def _calls(entity: Entity, conversion: Conversion, path: str, columns: tuple[str
         else {},
         limit="per_page",
         most=_PAGE,
+        fills_pages=True,
         paging="token",
         at="page_token",
         first=0,

@@ -42,9 +42,9 @@ class ZohoReader(Reader):
         if not module.by_query:
             return super().fetch(entity, query)
         cursor = cursor_of(query.after)
-        rows = self._rows(module, query, cursor)
+        rows, more = self._rows(module, query, cursor)
         coming = None
-        if rows and len(rows) >= min(query.limit, coql.MOST_ROWS):
+        if rows and more:
             id_, last = rows[-1]
             at = id_ if query.order == "id" else json.dumps([_moment(last).isoformat(), id_])
             coming = cursor._replace(at=at)
@@ -62,7 +62,8 @@ class ZohoReader(Reader):
         for start in range(0, len(ids), coql.MOST_IN):
             condition = coql.any_of(column or module.id_column, ids[start : start + coql.MOST_IN])
             query = coql.select(self._columns(module), module.name, [condition], limit=coql.MOST_ROWS)
-            found += [self._whole(module, id_, record) for id_, record in self._ask(module, query)]
+            rows, _ = self._ask(module, query)
+            found += [self._whole(module, id_, record) for id_, record in rows]
         return found
 
     def _columns(self, module: Module) -> list[str]:
@@ -71,7 +72,7 @@ class ZohoReader(Reader):
         named = [conversion.place(name).partition("/")[0] for name, one in fields.items() if not one.repeats]
         return list(dict.fromkeys(["id", *named]))
 
-    def _rows(self, module: Module, query: Query, cursor: Cursor) -> list[tuple[str, Record]]:
+    def _rows(self, module: Module, query: Query, cursor: Cursor) -> tuple[list[tuple[str, Record]], bool]:
         changed = module.one.conversion.place(module.one.entity.changed) if module.one.entity.changed else ""
         conditions = []
         if query.since is not None:
@@ -99,21 +100,23 @@ class ZohoReader(Reader):
             if before is not None:
                 yield coql.compared(place(name), "<", before)
 
-    def _ask(self, module: Module, text: str) -> list[tuple[str, Record]]:
-        """Zoho's id and the record of each row."""
+    def _ask(self, module: Module, text: str) -> tuple[list[tuple[str, Record]], bool]:
+        """Zoho's id and the record of each row, and whether there are more."""
         found = []
-        for value in self.rows(text):
+        rows, more = self.rows(text)
+        for value in rows:
             id_ = json_body.at(value, "id")
             if not isinstance(id_, str) or not id_:
                 raise DeliveredUnreadable(f"A record of {module.name} has no id.", advice="Tell Zoho.")
             found.append((id_, self._record(module.one, value, None)))
-        return found
+        return found, more
 
-    def rows(self, text: str) -> list[Any]:
-        """What a query finds."""
+    def rows(self, text: str) -> tuple[list[Any], bool]:
+        """What a query finds, and whether there is more than Zoho gave."""
         request = Request(method="POST", path=f"{self._base}/coql", body={"select_query": text})
-        found = json_body.at(self._api.ask(request).value, "data")
-        return found if isinstance(found, list) else []  # 204: nothing
+        value = self._api.ask(request).value
+        found = json_body.at(value, "data")  # 204: nothing
+        return found if isinstance(found, list) else [], json_body.at(value, "info/more_records") is True
 
     def _whole(self, module: Module, id_: str, record: Record) -> Record:
         """With its subforms: one more request, where it has such."""
@@ -156,7 +159,7 @@ class ZohoReader(Reader):
             conditions.append(coql.compared(changed, ">=", query.since))
         if query.until is not None:
             conditions.append(coql.compared(changed, "<", query.until))
-        counted = self.rows(coql.select(["COUNT(id) as total"], module.name, conditions))
+        counted, _ = self.rows(coql.select(["COUNT(id) as total"], module.name, conditions))
         count = int(_figure(counted[0], "total")) if counted else 0
         found: dict[tuple[str, str], Decimal] = {}
         for field, currency in sums.items():
@@ -170,7 +173,8 @@ class ZohoReader(Reader):
         given = [*conditions, f"{place(field)} is not null"]
         group = [place(currency)] if currency else []
         text = coql.select([f"SUM({place(field)}) as total", *group], module.name, given, group=group)
-        for row in self.rows(text):
+        rows, _ = self.rows(text)
+        for row in rows:
             if json_body.at(row, "total") is not None:
                 yield (field, str(json_body.at(row, group[0]) or "") if group else ""), _figure(row, "total")
 

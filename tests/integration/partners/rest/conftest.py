@@ -69,6 +69,7 @@ class Shop(Served):
         self.tokens: list[str] = []
         self.granted = 0
         self.ids: list[str] = []
+        self.most = 100
 
     def fill(self, count: int) -> None:
         for number in range(count):
@@ -112,7 +113,7 @@ class Shop(Served):
         ]
         if "name" in asked:
             rows = [row for row in rows if row["info"]["name"] == asked["name"]]
-        size = int(asked.get("size", "100"))
+        size = min(int(asked.get("size", "100")), self.most)
         start = (int(asked.get("page", "1")) - 1) * size + int(asked.get("skip", "0"))
         if "token" in asked:
             start = int(asked["token"][1:])

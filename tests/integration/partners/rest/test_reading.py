@@ -69,6 +69,16 @@ def test_every_way_of_paging_gives_every_record_once(
     assert [one.id for one in everything(partner)] == [f"A{number:03}" for number in range(count)]
 
 
+@pytest.mark.parametrize("gone", ['limit = "size"\n', "most = 3\n"])
+def test_pages_that_are_smaller_than_was_asked_for_are_not_taken_for_the_last(
+    shop: Shop, making: Making, gone: str
+) -> None:
+    shop.fill(7)
+    shop.most = 2
+    partner = making(BASIC.replace(gone, "") + FIELDS)
+    assert len(everything(partner, Query(limit=500))) == 7
+
+
 def test_what_was_changed_is_asked_for_with_both_ends(shop: Shop, making: Making) -> None:
     shop.fill(8)
     since, until = DAY + timedelta(seconds=2), DAY + timedelta(seconds=6)

@@ -80,6 +80,18 @@ def everything_after(partner: EntityPartner, query: Query, after: str | None) ->
     return records
 
 
+def test_pages_that_zoho_cuts_short_are_not_taken_for_the_last(zoho: ZohoCrm, making: Making) -> None:
+    fill(zoho, 9)
+    partner = making()
+    found = partner.fetch("accounts", Query(limit=3))
+    data = [{"id": "1", "Account_No": "A", "Modified_Time": "2026-03-01T00:00:00Z"}]
+    zoho.goes_wrong(Said(200, {"data": data, "info": {"count": 1, "more_records": True}}), when="/coql")
+    assert partner.fetch("accounts", Query(limit=3)).next is not None
+    zoho.goes_wrong(Said(200, {"data": data, "info": {"count": 1, "more_records": False}}), when="/coql")
+    assert partner.fetch("accounts", Query(limit=1)).next is None
+    assert found.next is not None
+
+
 def test_values_come_as_records_have_them(zoho: ZohoCrm, making: Making) -> None:
     zoho.put(
         "Accounts",
