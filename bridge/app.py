@@ -124,6 +124,12 @@ class Bridge:
             raise
         return store
 
+    def _required_store(self, advice: str) -> Store:
+        """The store. Raises HandlerError where the bridge runs without one."""
+        if self.store is None:
+            raise HandlerError("The bridge runs without a store.", advice=advice)
+        return self.store
+
     @property
     def audit(self) -> Notes:
         """Where what people and processes do is written down, in a form that shows tampering (docs/audit.md):
@@ -175,9 +181,8 @@ class Bridge:
         """
         from bridge.delivery.acts import Deliveries
 
-        if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="Deliveries are kept in one.")
-        return Deliveries(self.store, self.settings, self.any_partner)
+        store = self._required_store("Deliveries are kept in one.")
+        return Deliveries(store, self.settings, self.any_partner)
 
     @made_once
     def flows(self) -> Flows:
@@ -189,11 +194,8 @@ class Bridge:
         """
         from bridge.sync import Flows
 
-        if self.store is None:
-            raise HandlerError(
-                "The bridge runs without a store.", advice="Flows keep in one how far they are."
-            )
-        return Flows(self.store, self.settings, self.any_partner, self.mappings.load, self.audit)
+        store = self._required_store("Flows keep in one how far they are.")
+        return Flows(store, self.settings, self.any_partner, self.mappings.load, self.audit)
 
     @made_once
     def reconciliations(self) -> Reconciliations:
@@ -204,10 +206,9 @@ class Bridge:
         """
         from bridge.reconciliation.acts import Reconciliations
 
-        if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="What is found is kept in one.")
+        store = self._required_store("What is found is kept in one.")
         return Reconciliations(
-            self.store,
+            store,
             self.settings,
             partner=self.any_partner,
             transaction=self.transaction,
@@ -226,9 +227,8 @@ class Bridge:
         """
         from bridge.replay import Replay
 
-        if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="The journal is kept in one.")
-        return Replay(self.store, self.settings, self.services, self.gatekeeper)
+        store = self._required_store("The journal is kept in one.")
+        return Replay(store, self.settings, self.services, self.gatekeeper)
 
     @made_once
     def backups(self) -> Backups:
@@ -239,9 +239,8 @@ class Bridge:
         """
         from bridge.backup import Backups
 
-        if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="There is nothing to be copied.")
-        return Backups(self.store, self.settings, notes=self.audit)
+        store = self._required_store("There is nothing to be copied.")
+        return Backups(store, self.settings, notes=self.audit)
 
     @made_once
     def cache(self) -> FileCache | None:
@@ -408,9 +407,8 @@ class Bridge:
             HandlerError: the bridge runs without a store.
             StoreError: the store cannot be used.
         """
-        if self.store is None:
-            raise HandlerError("The bridge runs without a store.", advice="Give it one: `store.url`.")
-        with self.store.transaction() as transaction:
+        store = self._required_store("Give it one: `store.url`.")
+        with store.transaction() as transaction:
             token = current_transaction.set(transaction)
             try:
                 yield transaction

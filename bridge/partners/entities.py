@@ -17,8 +17,6 @@ Every mistake is told with its line, all at once.
 
 from __future__ import annotations
 
-import difflib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +26,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import SettingsError
+from bridge.mapping.converters import nearest
+from bridge.mapping.lines import Lines
 from bridge.mapping.shapes import Field, Kind, Shape
 
 _TYPES: Final[Mapping[str, Kind]] = {
@@ -73,11 +73,11 @@ class PartnerFile:
     file: Path
     options: Mapping[str, Any]
     entities: Mapping[str, Entity]
-    text: str
+    lines: Lines
 
     def place(self, section: str, name: str = "") -> str:
         """`file:line` of a section (`partner`, `entities.accounts`) or of a key in it."""
-        return f"{self.file}:{_line(self.text, section, name)}"
+        return _place(self.file, self.lines, section, name)
 
 
 def read(file: Path, *, with_fields: bool = True) -> PartnerFile:
@@ -98,18 +98,19 @@ def read(file: Path, *, with_fields: bool = True) -> PartnerFile:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError.of([f"{file}: {error}"]) from error
-    reader = _Reader(file, text, with_fields=with_fields)
+    lines = Lines(text)
+    reader = _Reader(file, lines, with_fields=with_fields)
     entities = reader.entities(table)
     if reader.mistakes:
         raise SettingsError.of(reader.mistakes)
-    return PartnerFile(file=file, options=table.get("partner", {}), entities=entities, text=text)
+    return PartnerFile(file=file, options=table.get("partner", {}), entities=entities, lines=lines)
 
 
 class _Reader:
-    def __init__(self, file: Path, text: str, *, with_fields: bool) -> None:
+    def __init__(self, file: Path, lines: Lines, *, with_fields: bool) -> None:
         self.with_fields = with_fields
         self.file = file
-        self.text = text
+        self.lines = lines
         self.mistakes: list[str] = []
 
     def entities(self, table: Mapping[str, Any]) -> dict[str, Entity]:
@@ -134,7 +135,9 @@ class _Reader:
             fields = {}
         if fields and not self.with_fields:
             self._mistake(
-                section, "fields", f"the fields of {name} are those of the contract: leave them out here"
+                f"{section}.fields",
+                next(iter(fields)),
+                f"the fields of {name} are those of the contract: leave them out here",
             )
         shape = Shape(name, dict(self._fields(f"{section}.fields", fields)))
         for name_of, needed in (("id", True), ("changed", False)):
@@ -143,7 +146,7 @@ class _Reader:
                 continue
             if not isinstance(given, str) or (self.with_fields and given not in shape.fields):
                 hint = (
-                    _nearest(str(given), list(shape.fields))
+                    nearest(str(given), list(shape.fields))
                     if given
                     else f"; there are {', '.join(shape.fields)}"
                 )
@@ -157,7 +160,7 @@ class _Reader:
             changed=str(table.get("changed", "")),
             shape=shape,
             options=options,
-            place=f"{self.file}:{_line(self.text, section)}",
+            place=self._place(section),
         )
 
     def _fields(self, section: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Field]]:
@@ -173,7 +176,7 @@ class _Reader:
     def _field(self, section: str, name: str, given: Mapping[str, Any]) -> Field:
         for unknown in given.keys() - set(_FIELD_KEYS):
             self._mistake(
-                section, name, f"{section}.{name} has no key {unknown}{_nearest(unknown, _FIELD_KEYS)}"
+                section, name, f"{section}.{name} has no key {unknown}{nearest(unknown, _FIELD_KEYS)}"
             )
         kind = given.get("type", "object" if "fields" in given else None)
         if kind not in _TYPES:
@@ -220,7 +223,7 @@ class _Reader:
             documentation={"en": note}
             if (note := self._typed(section, name, given, "note", str, ""))
             else {},
-            place=f"{self.file}:{_line(self.text, section, name)}",
+            place=self._place(section, name),
         )
 
     def _zone(self, section: str, name: str, given: Mapping[str, Any]) -> str:
@@ -253,33 +256,17 @@ class _Reader:
         self._mistake(section, name, f"{section}.{name}: {key} cannot be {value!r}")
         return default
 
+    def _place(self, section: str, name: str = "") -> str:
+        return _place(self.file, self.lines, section, name)
+
     def _mistake(self, section: str, name: str, what: str) -> None:
-        self.mistakes.append(f"{self.file}:{_line(self.text, section, name)}: {what}")
+        self.mistakes.append(f"{self._place(section, name)}: {what}")
 
 
 def _decimal(value: float | str | None) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-def _nearest(name: str, real: Any) -> str:
-    near = difflib.get_close_matches(name, list(real), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(real)}"
-
-
-def _line(text: str, section: str, name: str = "") -> int:
-    """The line (1-based) where a key, or with no name a section, stands; the section's, else 1, where it hides."""
-    current, best = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            current = header[1].replace('"', "").replace("'", "")
-            if current == section or current.startswith(f"{section}."):
-                if best == 1 or current == section:
-                    best = number
-                if not name and current == section:
-                    return number
-        elif (assigned := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and name:
-            written = f"{current}.{assigned[1]}".replace('"', "").replace("'", "").lstrip(".")
-            wanted = f"{section}.{name}"
-            if written == wanted or written.startswith(f"{wanted}."):
-                return number
-    return best
+def _place(file: Path, lines: Lines, section: str, name: str = "") -> str:
+    """`file:line` of a section, or of a key in it; of the nearest thing around where it hides."""
+    return f"{file}:{lines.of((*section.split('.'), *([name] if name else [])))}"

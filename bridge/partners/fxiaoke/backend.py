@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from bridge.delivery.sender import Document
 from bridge.errors import SettingsError
-from bridge.partners.entities import Entity
 from bridge.partners.fxiaoke.access import Door, Grant
 from bridge.partners.fxiaoke.calling import Caller
 from bridge.partners.fxiaoke.codes import Codes
@@ -17,12 +14,13 @@ from bridge.partners.fxiaoke.reading import Reader
 from bridge.partners.fxiaoke.writing import Writer
 from bridge.partners.http.client import Client
 from bridge.partners.http.tokens import Tokens
+from bridge.partners.http.verbs import Verbs
 from bridge.partners.kinds import Setting
-from bridge.partners.partner import Page, Pong, Query, Totals, Verb, Written
+from bridge.partners.partner import Pong
 from bridge.partners.rest.backend import require
 
 
-class FxiaokeBackend:
+class FxiaokeBackend(Verbs):
     """Safe to use from several threads."""
 
     def __init__(self, setting: Setting, tenant: Tenant, things: Mapping[str, Thing]) -> None:
@@ -45,11 +43,8 @@ class FxiaokeBackend:
             patience=options.deadline,
         )
         self._caller = Caller(self._client, Door(tokens, tenant.user, older=tenant.older), tenant, Codes())
-        self._reader = Reader(self._caller, things)
-        self._writer = Writer(self._caller, things, self._reader, tenant)
-
-    def check(self) -> list[str]:
-        return []
+        reader = Reader(self._caller, things)
+        super().__init__(reader, Writer(self._caller, things, reader, tenant))
 
     def address(self) -> str:
         return self._client.host
@@ -61,25 +56,6 @@ class FxiaokeBackend:
         started = time.perf_counter()
         self._caller.post("/cgi/crm/v2/object/list", {"data": {}}, reads=True)
         return Pong("errorCode 0", time.perf_counter() - started)
-
-    def fetch(self, entity: Entity, query: Query) -> Page:
-        return self._reader.fetch(entity, query)
-
-    def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        return self._reader.scan(entity, fields, query)
-
-    def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
-        return self._reader.totals(entity, query, sums)
-
-    def write(self, entity: Entity, verb: Verb, values: Mapping[str, Any], document: Document) -> Written:
-        return self._writer.write(entity, verb, values, document)
-
-    @property
-    def can_find(self) -> bool:
-        return self._writer.can_find
-
-    def find(self, document: Document) -> bool | None:
-        return self._writer.find(document)
 
 
 def backend(setting: Setting) -> FxiaokeBackend:

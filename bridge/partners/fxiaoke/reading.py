@@ -13,22 +13,20 @@ No record is left out, whatever is changed while the pages are read; one that is
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from bridge.errors import DeliveredUnreadable, HandlerError, Unavailable
+from bridge.errors import DeliveredUnreadable, HandlerError
 from bridge.partners.entities import Entity
 from bridge.partners.fxiaoke.calling import MOST, Caller
 from bridge.partners.fxiaoke.described import Thing, compared
+from bridge.partners.http.patience import pages
 from bridge.partners.partner import Page, Query, Record, Totals
 from bridge.partners.sorting import in_order
 from bridge.partners.summing import Sums
 
-PATIENCE: Final = 120.0
-"""Seconds that reading in bulk waits, in all, for a Fxiaoke that is busy, before it gives up."""
 BELIEVED: Final = 10_000
 """Up to which count its own is believed; what it counts beyond is not documented."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -234,21 +232,7 @@ class Reader:
         looked_at += [thing.entity.changed] if thing.entity.changed else []
         looked_at += [query.between[0]] if query.between is not None else []
         asked = replace(query, order="id", after=None, limit=MOST)
-        left = PATIENCE
-        while True:
-            try:
-                page = self._page(thing, asked, looked_at)
-            except Unavailable as error:
-                wait = 5.0 if error.retry_after is None else error.retry_after
-                if wait > left:
-                    raise
-                left -= wait
-                time.sleep(wait)
-                continue
-            yield page
-            if page.next is None:
-                return
-            asked = replace(asked, after=page.next)
+        return pages(lambda page: self._page(thing, page, looked_at), asked)
 
 
 def is_invalid(row: Mapping[str, Any]) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from bridge.mapping.converters import nearest
 from bridge.partners.entities import PartnerFile
 
 T = TypeVar("T")
@@ -87,21 +87,12 @@ class Keys:
         """Tells of every key that nobody has taken."""
         for name in self._table:
             if name not in self._taken:
-                near = difflib.get_close_matches(name, self._taken, n=1, cutoff=0.6)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._taken)}"
-                self.mistake(name, f"is not known; {hint}")
+                self.mistake(name, f"is not known{nearest(name, self._taken)}")
 
     def mistake(self, name: str, what: str) -> None:
         """`name` is the key that is wrong, "" for the table itself."""
         dotted = f"{self.section}.{name}" if name else self.section
-        self.mistakes.append(f"{self._place(name)}: {dotted} {what}")
-
-    def _place(self, name: str) -> str:
-        """A table that is written in one line stands where its key does."""
-        section = self.section
-        while f"[{section}" not in self._file.text and "." in section:
-            section, _, name = section.rpartition(".")
-        return self._file.place(section, name)
+        self.mistakes.append(f"{self._file.place(self.section, name)}: {dotted} {what}")
 
     def _take(self, name: str, kind: type[T], default: T) -> T:
         self._taken.append(name)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from bridge.delivery.sender import Document
 from bridge.errors import SettingsError
-from bridge.partners.entities import Entity
 from bridge.partners.http.bucket import Bucket
 from bridge.partners.http.client import Client
 from bridge.partners.http.letting_in import Changing, Doorman, Fixed, Pass, basic
 from bridge.partners.http.oauth import Grant
 from bridge.partners.http.tokens import Tokens
+from bridge.partners.http.verbs import Verbs
 from bridge.partners.kinds import Setting
-from bridge.partners.partner import Page, Pong, Query, Totals, Verb, Written
+from bridge.partners.partner import Pong
 from bridge.partners.rest.api import Api, Request, always
 from bridge.partners.rest.described import Described, Description, described, description_of
 from bridge.partners.rest.reading import Reader
 from bridge.partners.rest.writing import Writer
 
 
-class RestBackend:
+class RestBackend(Verbs):
     """Safe to use from several threads.
 
     Args:
@@ -35,11 +33,8 @@ class RestBackend:
         self._api = api
         self._clients = clients
         self._ping = description.ping
-        self._reader = Reader(api, entities)
-        self._writer = Writer(api, entities, self._reader, id_header=description.id_header)
-
-    def check(self) -> list[str]:
-        return []
+        reader = Reader(api, entities)
+        super().__init__(reader, Writer(api, entities, reader, id_header=description.id_header))
 
     def address(self) -> str:
         return self._clients[0].host
@@ -52,25 +47,6 @@ class RestBackend:
         started = time.perf_counter()
         reply = self._api.ask(Request(method="GET", path=self._ping))
         return Pong(f"HTTP {reply.answer.status_code}", time.perf_counter() - started)
-
-    def fetch(self, entity: Entity, query: Query) -> Page:
-        return self._reader.fetch(entity, query)
-
-    def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        return self._reader.scan(entity, fields, query)
-
-    def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
-        return self._reader.totals(entity, query, sums)
-
-    def write(self, entity: Entity, verb: Verb, values: Mapping[str, Any], document: Document) -> Written:
-        return self._writer.write(entity, verb, values, document)
-
-    @property
-    def can_find(self) -> bool:
-        return self._writer.can_find
-
-    def find(self, document: Document) -> bool | None:
-        return self._writer.find(document)
 
 
 def doorman_of(setting: Setting, description: Description, clients: list[Client]) -> Doorman:

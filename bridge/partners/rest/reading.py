@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-from bridge.errors import DeliveredUnreadable, HandlerError, Refused, Unavailable
+from bridge.errors import DeliveredUnreadable, HandlerError, Refused
 from bridge.partners.entities import Entity
 from bridge.partners.http import json_body
 from bridge.partners.http.client import filled
 from bridge.partners.http.conversion import iso, moment
+from bridge.partners.http.patience import pages
 from bridge.partners.partner import Page, Query, Record, Totals
 from bridge.partners.rest.api import Api, Reply, Request
 from bridge.partners.rest.described import Described, Listing
@@ -21,8 +22,8 @@ from bridge.partners.rest.paging import Cursor, cursor_of, following
 from bridge.partners.sorting import in_order
 from bridge.partners.summing import Sums
 
-PATIENCE: Final = 120.0
-"""Seconds that reading in bulk waits, in all, for a partner that is busy, before it gives up."""
+_BUSY: Final = (200, 429, 503)
+"""Statuses of a partner that is busy; another one is away."""
 
 
 class Reader:
@@ -209,21 +210,7 @@ class Reader:
     def _pages(self, one: Described, query: Query) -> Iterator[Page]:
         """Every page; a partner that is busy is waited for."""
         asked = replace(query, after=None, limit=self._most(one))
-        left = PATIENCE
-        while True:
-            try:
-                page = self.fetch(one.entity, asked)
-            except Unavailable as error:
-                wait = 5.0 if error.retry_after is None else error.retry_after
-                if error.status not in (200, 429, 503) or wait > left:
-                    raise
-                left -= wait
-                time.sleep(wait)
-                continue
-            yield page
-            if page.next is None:
-                return
-            asked = replace(asked, after=page.next)
+        return pages(partial(self.fetch, one.entity), asked, is_busy=lambda error: error.status in _BUSY)
 
     def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
         one = self._of(entity)

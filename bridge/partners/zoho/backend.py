@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from bridge.delivery.sender import Document
 from bridge.errors import SettingsError, Unavailable
-from bridge.partners.entities import Entity
 from bridge.partners.http.bucket import Bucket
 from bridge.partners.http.client import Client
 from bridge.partners.http.letting_in import Changing, Pass
 from bridge.partners.http.oauth import Grant
 from bridge.partners.http.tokens import Tokens
+from bridge.partners.http.verbs import Verbs
 from bridge.partners.kinds import Setting
-from bridge.partners.partner import Page, Pong, Query, Totals, Verb, Written
+from bridge.partners.partner import Pong
 from bridge.partners.rest.api import Api, Request
 from bridge.partners.rest.backend import require
 from bridge.partners.zoho.described import Module, Organisation, module_of, organisation_of
@@ -62,7 +60,7 @@ class Domains:
                 client.close()
 
 
-class ZohoBackend:
+class ZohoBackend(Verbs):
     """Safe to use from several threads."""
 
     def __init__(self, setting: Setting, organisation: Organisation, modules: Mapping[str, Module]) -> None:
@@ -85,14 +83,11 @@ class ZohoBackend:
         # What its scopes have to allow anyway; that of `org` they need not.
         first = next((f"{module.name}/actions/count" for module in modules.values()), "org")
         self._looked_at = f"{organisation.base}/{first}"
-        self._reader = ZohoReader(self._api, modules, organisation.base)
-        self._writer = ZohoWriter(self._api, modules, self._reader, organisation.base)
+        reader = ZohoReader(self._api, modules, organisation.base)
+        super().__init__(reader, ZohoWriter(self._api, modules, reader, organisation.base))
         self.notifications = Notifications(
-            setting.name, options.client_secret, self._api, self._reader, organisation, modules
+            setting.name, options.client_secret, self._api, reader, organisation, modules
         )
-
-    def check(self) -> list[str]:
-        return []
 
     def address(self) -> str:
         return self._domains.host
@@ -104,25 +99,6 @@ class ZohoBackend:
         started = time.perf_counter()
         reply = self._api.ask(Request(method="GET", path=self._looked_at))
         return Pong(f"HTTP {reply.answer.status_code}", time.perf_counter() - started)
-
-    def fetch(self, entity: Entity, query: Query) -> Page:
-        return self._reader.fetch(entity, query)
-
-    def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        return self._reader.scan(entity, fields, query)
-
-    def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
-        return self._reader.totals(entity, query, sums)
-
-    def write(self, entity: Entity, verb: Verb, values: Mapping[str, Any], document: Document) -> Written:
-        return self._writer.write(entity, verb, values, document)
-
-    @property
-    def can_find(self) -> bool:
-        return self._writer.can_find
-
-    def find(self, document: Document) -> bool | None:
-        return self._writer.find(document)
 
 
 def backend(setting: Setting) -> ZohoBackend:
