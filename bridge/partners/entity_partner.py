@@ -300,10 +300,6 @@ class EntityPartner:
             error = broken
         except (HandlerError, SettingsError) as broken:  # its file was changed after this was accepted
             error = Unpresentable(f"{broken.message} Nothing was sent.", advice=broken.advice)
-        except Exception as broken:
-            log.exception("exchange %s: delivery failed in our own code", exchange_id)
-            # Nothing tells how far it came.
-            raise broken
         if error is not None:
             error.partner, error.operation, error.exchange_id = self.name, document.operation, exchange_id
         record = self._record(document, exchange_id, begun, time.perf_counter() - started, written, error)

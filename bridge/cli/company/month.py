@@ -51,7 +51,6 @@ class Month:
     seconds: float = 0.0
     lines: list[Line] = field(default_factory=list)
     reconciled: list[dict[str, Any]] = field(default_factory=list)
-    sums: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def well(self) -> bool:
