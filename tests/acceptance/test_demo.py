@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import typer
+
+from bridge.cli.company.told import play
 from tests.acceptance.shipped_erp import environment
 
 
@@ -51,3 +55,21 @@ def test_the_demo_needs_no_checkout_and_leaves_nothing_behind(tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     assert "refused, 3 violations listed" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_companys_month_goes_wrong_and_ends_with_both_sides_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        play(tmp_path, keep=tmp_path, as_json=True, counts=(20, 60, 210))
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["what"], one["outcome"]) for one in told["happened"] if not one["well"]] == []
+    assert len(told["happened"]) == 6
+    assert [(one["rule"], one["outcome"], one["differences"]) for one in told["reconciled"]] == [
+        ("customers", "same", 0),
+        ("orders", "same", 0),
+        ("payments", "same", 0),
+    ]
+    assert told["documents"] == 20 + 60 + 210 + 2  # two are repairs
+    assert ended.value.exit_code == 0
+    assert len(list((tmp_path / "reports").glob("*.html"))) == 3
