@@ -58,9 +58,10 @@ def shipped_bridge(settings: Settings, *, store: bool = True) -> Bridge:
 
     bridge = Bridge(settings, store=store)
     _require_modules(settings)
+    wsdls = contracts("erp")
     services = {
-        name: bridge.serve(path, idempotency_key="requestId")
-        for name, path in contracts("erp").items()
+        name: bridge.serve(wsdls[name], idempotency_key="requestId")
+        for name in shipped.MODULES
         if name in settings.erp.modules
     }
     shipped.bind(services, _rules(settings), _tell(bridge))

@@ -23,7 +23,7 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
 
     try:
         bridge = open_bridge(target, config)
-        services = [service.name for service in bridge.services.values()]
+        services = sorted(service.name for service in bridge.services.values())
         bridge.check()
         _check_tls(bridge.settings)
         found = bridge.open_doors()

@@ -21,15 +21,16 @@ class Service(Protocol):
 
 
 MODULES: Mapping[str, Callable[[Rules, Tell | None], Mapping[str, Handler]]] = {
-    "purchasing": purchasing.handlers,
     "inventory": inventory.handlers,
+    "purchasing": purchasing.handlers,
     "suppliers": suppliers.handlers,
     "customers": customers.handlers,
     "catalog": catalog.handlers,
     "sales": sales.handlers,
     "receivables": receivables.handlers,
 }
-"""What makes the handlers of each module, which has the name of its contract."""
+"""What makes the handlers of each module, which has the name of its contract; in the order in which they are served and shown. First what can
+be tried without anything before it."""
 
 
 def handlers(rules: Rules, tell: Tell | None = None) -> Mapping[str, Mapping[str, Handler]]:

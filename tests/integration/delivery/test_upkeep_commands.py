@@ -97,6 +97,7 @@ def test_retention_counts_before_it_removes(folder: Path) -> None:
         "journal",
         "firings",
         "ordering keys",
+        "problems",
     }
     assert json.loads(run("retention", "--json").stdout)["removed"] is True
 

@@ -277,7 +277,10 @@ class Company:
         )
         for name, text, backend in (("crm", CRM, self.crm), ("erp", ERP, self.erp)):
             file = folder / f"{name}.toml"
-            file.write_text(text, "utf-8")
+            if (
+                not file.exists()
+            ):  # several processes share the folder, and one reads while another would write
+                file.write_text(text, "utf-8")
             described = entities.read(file)
             self.bridge.partners[name] = EntityPartner(
                 name,
