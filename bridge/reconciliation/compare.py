@@ -1,6 +1,7 @@
 """Two sides, each in the order of a key, held against each other in bounded memory. Pure.
 
-A row is (key, id, *values), the values in the same order on both sides. Where both sides are the same, whole batches are compared at
+A row is (key, id, *values), the values in the same order on both sides; where the key is the id on both, it may stand once: (id, *values)
+with `values_at` 1. Where both sides are the same, whole batches are compared at
 once; only around a difference rows are looked at one by one.
 """
 
@@ -66,9 +67,11 @@ def within(tolerance: Decimal) -> Same:
     return same
 
 
-def translated(batches: Iterable[list[Row]], tables: Mapping[int, Mapping[Any, Any]]) -> Iterator[list[Row]]:
+def translated(
+    batches: Iterable[list[Row]], tables: Mapping[int, Mapping[Any, Any]], *, values_at: int = VALUES
+) -> Iterator[list[Row]]:
     """The rows with values of the target's own words; what a table does not have stays as it is, and is a difference."""
-    places = [(place + VALUES, table) for place, table in tables.items()]
+    places = [(place + values_at, table) for place, table in tables.items()]
     for batch in batches:
         rows = []
         for row in batch:
@@ -80,7 +83,12 @@ def translated(batches: Iterable[list[Row]], tables: Mapping[int, Mapping[Any, A
 
 
 def differences(
-    source: Iterable[list[Row]], target: Iterable[list[Row]], same: Sequence[Same], counts: Counts
+    source: Iterable[list[Row]],
+    target: Iterable[list[Row]],
+    same: Sequence[Same],
+    counts: Counts,
+    *,
+    values_at: int = VALUES,
 ) -> Iterator[Found]:
     """Every key of which the two sides do not hold the same, in their order.
 
@@ -91,7 +99,7 @@ def differences(
     Raises:
         OutOfOrder: a side's keys go back.
     """
-    left, right = _Side(source, "source"), _Side(target, "target")
+    left, right = _Side(source, "source", values_at - 1), _Side(target, "target", values_at - 1)
     while True:
         alike = left.skip_alike(right)
         counts.source += alike
@@ -109,12 +117,14 @@ def differences(
             ours, theirs = left.take_key(), right.take_key()
         counts.source += len(ours)
         counts.target += len(theirs)
-        found = _judge(ours, theirs, same)
+        found = _judge(ours, theirs, same, values_at)
         if found is not None:
             yield found
 
 
-def _judge(ours: tuple[Row, ...], theirs: tuple[Row, ...], same: Sequence[Same]) -> Found | None:
+def _judge(
+    ours: tuple[Row, ...], theirs: tuple[Row, ...], same: Sequence[Same], values_at: int
+) -> Found | None:
     key = (ours or theirs)[0][0]
     if len(ours) > 1 or len(theirs) > 1:
         return Found("duplicate", key, ours, theirs)
@@ -122,21 +132,22 @@ def _judge(ours: tuple[Row, ...], theirs: tuple[Row, ...], same: Sequence[Same])
         return Found("missing", key, ours, theirs)
     if not ours:
         return Found("extra", key, ours, theirs)
-    unlike = unequal(ours[0], theirs[0], same)
+    unlike = unequal(ours[0], theirs[0], same, values_at=values_at)
     return Found("fields", key, ours, theirs, unlike) if unlike else None
 
 
-def unequal(ours: Row, theirs: Row, same: Sequence[Same]) -> tuple[int, ...]:
+def unequal(ours: Row, theirs: Row, same: Sequence[Same], *, values_at: int = VALUES) -> tuple[int, ...]:
     """Which values of two rows are not the same, by position."""
-    pairs = zip(same, ours[VALUES:], theirs[VALUES:], strict=True)
+    pairs = zip(same, ours[values_at:], theirs[values_at:], strict=True)
     return tuple(place for place, (alike, one, other) in enumerate(pairs) if not alike(one, other))
 
 
 class _Side:
     """One side's rows, batch by batch; at most two batches are held, and the rows of one key."""
 
-    def __init__(self, batches: Iterable[list[Row]], name: str) -> None:
+    def __init__(self, batches: Iterable[list[Row]], name: str, id_at: int) -> None:
         self._batches = iter(batches)
+        self._id_at = id_at
         self._rows: list[Row] = []
         self._at = 0
         self._name = name
@@ -165,10 +176,10 @@ class _Side:
         """The rows with the next row's key; of a record that was read twice, as its page moved meanwhile, what was read last."""
         head = self.head
         assert head is not None
-        taken = {head[1]: head}
+        taken = {head[self._id_at]: head}
         self._at += 1
         while (following := self.head) is not None and following[0] == head[0]:
-            taken[following[1]] = following
+            taken[following[self._id_at]] = following
             self._at += 1
         return tuple(taken.values())
 

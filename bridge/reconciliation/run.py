@@ -161,10 +161,16 @@ class Run:
 
     def _compare(self, run: int, first: date | None, before: date | None, progress: Progress) -> None:
         rule, counts = self._rule, Counts()
-        source = _counted(_rows(rule.source, first, before), progress)
+        # Where both sides go by their ids, rows are compared as they come: a million new ones would cost as much as reading them.
+        by_id = rule.source.by_id and rule.target.by_id
+        read, values_at = (_as_they_come, 1) if by_id else (_rows, VALUES)
+        source = _counted(read(rule.source, first, before), progress)
         if rule.translate:
-            source = translated(source, rule.translate)
-        found = differences(source, _rows(rule.target, first, before), rule.same, counts)
+            source = translated(source, rule.translate, values_at=values_at)
+        target = read(rule.target, first, before)
+        found = differences(source, target, rule.same, counts, values_at=values_at)
+        if by_id:
+            found = map(_with_key, found)
         while candidates := list(islice(found, BATCH)):
             self._keep(run, self._again(candidates))
         self.figures.source, self.figures.target = counts.source, counts.target
@@ -284,17 +290,25 @@ class Run:
         )
 
 
+def _as_they_come(side: Side, first: date | None, before: date | None) -> Iterator[list[Row]]:
+    """(id, *values) of everything in the window, in the order of the id."""
+    return side.partner.scan(side.entity.name, side.fields, side.query(first, before))
+
+
+def _with_key(found: Found) -> Found:
+    """Rows of (id, *values) as rows of (key, id, *values)."""
+    source, target = (tuple((row[0], *row) for row in rows) for rows in (found.source, found.target))
+    return found._replace(source=source, target=target)
+
+
 def _rows(side: Side, first: date | None, before: date | None) -> Iterator[list[Row]]:
     """(key, id, *values) of everything in the window, in the order of the key."""
-    query = side.query(first, before)
-    name = side.entity.name
     if side.by_id:
-        for batch in side.partner.scan(name, side.fields, query):
+        for batch in _as_they_come(side, first, before):
             yield [(row[0], *row) for row in batch]
         return
-    keyed = (
-        [_by_key(row) for row in batch] for batch in side.partner.scan(name, (side.key, *side.fields), query)
-    )
+    fields, query = (side.key, *side.fields), side.query(first, before)
+    keyed = ([_by_key(row) for row in batch] for batch in side.partner.scan(side.entity.name, fields, query))
     yield from in_order(keyed)
 
 
