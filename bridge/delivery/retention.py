@@ -105,11 +105,14 @@ def _kinds(store: Store, settings: Settings, removing: Removing = lambda _: None
         kinds.append(rows.Entries(_before(now, kept.delivered), delivered=True))
     if kept.undelivered:
         kinds.append(rows.Entries(_before(now, kept.undelivered), delivered=False))
-        kinds.append(rows.Problems(_before(now, kept.undelivered)))
+        kinds.append(rows.problems(_before(now, kept.undelivered)))
     if kept.journal:
         kinds.append(rows.Journal(_before(now, kept.journal), removing))
+        kinds.extend(rows.reconciliations(_before(now, kept.journal)))
     if kept.firings:
-        kinds.append(rows.Firings(_before(now, kept.firings)))
+        kinds.append(rows.firings(_before(now, kept.firings)))
+    if kept.notifications:
+        kinds.append(rows.notifications(_before(now, kept.notifications)))
     return kinds
 
 

@@ -225,8 +225,8 @@ class Retention:
 
     journal: float = setting(
         400.0,
-        "Exchanges with their envelopes. A year and a month: what was ordered a year ago can still be shown when its accounts are "
-        "closed. Longer than `idempotency.keep`, or a repeat with other prefixes is not known again.",
+        "Exchanges with their envelopes, and reconciliations with the differences they found; the last of each rule stays. A year and a month: what "
+        "was ordered a year ago can still be shown when its accounts are closed. Longer than `idempotency.keep`, or a repeat with other prefixes is not known again.",
         unit="days",
         least=0,
         most=36_500,
@@ -250,6 +250,13 @@ class Retention:
     firings: float = setting(
         30.0,
         "Runs of schedules; the last one of each stays. A month: long enough to see since when one fails.",
+        unit="days",
+        least=0,
+        most=36_500,
+    )
+    notifications: float = setting(
+        7.0,
+        "Ids of what partners told of their own accord, by which it is known when they tell it again. A week: Salesforce tells again for a day.",
         unit="days",
         least=0,
         most=36_500,

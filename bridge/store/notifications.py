@@ -5,18 +5,14 @@ Functions take the session of the transaction that acts upon it: what is rolled 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Executable, bindparam, delete
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.store.clock import SECOND
 from bridge.store.session import Session
 from bridge.store.statements import DialectName, Prepared, insertion
 from bridge.store.tables import notification, notified_record
-
-KEPT_SECONDS: Final = 7 * 86_400
-"""How long it is remembered what was told: longer than any partner tells it again (Salesforce: 24 hours)."""
 
 
 class _Row(NamedTuple):
@@ -34,7 +30,6 @@ class _RecordRow(NamedTuple):
 _INSERT = insertion(
     notification, _Row, returning=notification.c.at, unless_there=("partner", "notification_id")
 )
-_FORGET = Prepared(delete(notification).where(notification.c.at < bindparam("before")), "before")
 
 
 def _newest(dialect: DialectName) -> Executable:
@@ -59,8 +54,3 @@ def take(session: Session, partner: str, notification_id: str, now: int) -> bool
 def is_newest(session: Session, partner: str, record_id: str, changed_at: int) -> bool:
     """Whether nothing newer was told of this record. Others that tell of it wait until this transaction ends."""
     return bool(session.rows(_NEWEST, _RecordRow(partner, record_id, changed_at)))
-
-
-def forget(session: Session, now: int) -> int:
-    """Forget what nobody tells again; how many."""
-    return session.run(_FORGET, (now - KEPT_SECONDS * SECOND,))

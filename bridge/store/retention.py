@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import (
     ColumnElement,
+    Table,
     and_,
     delete,
     exists,
@@ -28,9 +29,10 @@ from sqlalchemy import (
 from bridge.store import idempotency as records
 from bridge.store.clock import SECOND, Clock
 from bridge.store.database import Store
+from bridge.store.reconciliation_tables import difference, reconciliation
 from bridge.store.session import Session
 from bridge.store.sync_tables import flow_problem
-from bridge.store.tables import attempt, firing, idempotency, journal, ordering_key, outbox
+from bridge.store.tables import attempt, firing, idempotency, journal, notification, ordering_key, outbox
 
 ROWS: Final = 500
 """Rows removed in one transaction at most."""
@@ -212,51 +214,59 @@ class Entries:
         return int(removed.rowcount)  # type: ignore[attr-defined]
 
 
-class Firings:
+class Rows:
+    """Rows of a table that nothing else waits for.
+
+    Args:
+        expired: which of them may go; what holds of one does not change any more.
+    """
+
+    def __init__(self, name: str, table: Table, expired: ColumnElement[bool]) -> None:
+        self.name = name
+        self._table = table
+        self._key = tuple_(*table.primary_key)
+        self._expired = expired
+
+    def count(self, session: Session) -> int:
+        found = session.execute(select(func.count()).select_from(self._table).where(self._expired))
+        return int(found.scalar_one())
+
+    def remove(self, store: Store) -> int:
+        with store.reading() as session:
+            chosen = select(*self._table.primary_key).where(self._expired).limit(ROWS)
+            keys = [tuple(row) for row in session.execute(chosen)]
+        if keys:
+            with store.transaction() as transaction:
+                transaction.session.execute(delete(self._table).where(self._key.in_(keys)))
+        return len(keys)
+
+
+def firings(before: int) -> Rows:
     """Firings of schedules that have ended or were lost; the last one of each stays."""
-
-    name = "firings"
-
-    def __init__(self, before: int) -> None:
-        newest = select(func.max(firing.c.id)).group_by(firing.c.schedule)
-        self._expired = and_(
-            firing.c.started_at < before,
-            or_(firing.c.ended_at.is_not(None), firing.c.lease_until < Clock()),
-            firing.c.id.not_in(newest),
-        )
-
-    def count(self, session: Session) -> int:
-        found: int = session.execute(select(func.count(firing.c.id)).where(self._expired)).scalar_one()
-        return found
-
-    def remove(self, store: Store) -> int:
-        with store.reading() as session:
-            ids = list(session.execute(select(firing.c.id).where(self._expired).limit(ROWS)).scalars())
-        if ids:
-            with store.transaction() as transaction:
-                transaction.session.execute(delete(firing).where(firing.c.id.in_(ids)))
-        return len(ids)
+    newest = select(func.max(firing.c.id)).group_by(firing.c.schedule)
+    ended = or_(firing.c.ended_at.is_not(None), firing.c.lease_until < Clock())
+    return Rows("firings", firing, and_(firing.c.started_at < before, ended, firing.c.id.not_in(newest)))
 
 
-class Problems:
+def problems(before: int) -> Rows:
     """Problems of flows that were solved or dismissed."""
+    return Rows("problems", flow_problem, flow_problem.c.settled_at < before)
 
-    name = "problems"
 
-    def __init__(self, before: int) -> None:
-        self._expired = flow_problem.c.settled_at < before
+def notifications(before: int) -> Rows:
+    """Ids of what partners told of their own accord."""
+    return Rows("notifications", notification, notification.c.at < before)
 
-    def count(self, session: Session) -> int:
-        found: int = session.execute(select(func.count(flow_problem.c.id)).where(self._expired)).scalar_one()
-        return found
 
-    def remove(self, store: Store) -> int:
-        with store.reading() as session:
-            ids = list(session.execute(select(flow_problem.c.id).where(self._expired).limit(ROWS)).scalars())
-        if ids:
-            with store.transaction() as transaction:
-                transaction.session.execute(delete(flow_problem).where(flow_problem.c.id.in_(ids)))
-        return len(ids)
+def reconciliations(before: int) -> list[Rows]:
+    """Runs of reconciliation, and first their differences; the last run of each rule stays."""
+    newest = select(func.max(reconciliation.c.id)).group_by(reconciliation.c.rule)
+    expired = and_(reconciliation.c.started_at < before, reconciliation.c.id.not_in(newest))
+    runs = select(reconciliation.c.id).where(expired)
+    return [
+        Rows("differences", difference, difference.c.reconciliation_id.in_(runs)),
+        Rows("reconciliations", reconciliation, expired),
+    ]
 
 
 def count_keys(session: Session, entries: Iterable[Entries]) -> int:

@@ -51,7 +51,6 @@ class Listener:
             )
             return {"Ack": False}
         session, now = call.session, stored(call.now)
-        notifications.forget(session, now)
         records = []
         # Sorted: two requests that tell of the same records wait for each other in one order.
         for told in sorted(request.Notification, key=lambda one: (one.sObject.Id, one.Id)):

@@ -14,16 +14,20 @@ from sqlalchemy import func, insert, select, text, update
 
 from bridge.delivery import retention
 from bridge.settings import Retention, Settings
-from bridge.store import Store, outbox
+from bridge.store import Store, differences, notifications, outbox
 from bridge.store import retention as rows
 from bridge.store import schedules as firings
 from bridge.store.clock import SECOND, host_clock
+from bridge.store.differences import NewDifference
 from bridge.store.outbox import NewEntry
+from bridge.store.reconciliation_tables import difference, reconciliation
 from bridge.store.tables import act, attempt, firing, idempotency, journal, metadata, ordering_key
 from bridge.store.tables import outbox as entries
 
 DAY = 86_400 * SECOND
-SETTINGS = Settings(retention=Retention(journal=10, delivered=10, undelivered=20, firings=10))
+SETTINGS = Settings(
+    retention=Retention(journal=10, delivered=10, undelivered=20, firings=10, notifications=10)
+)
 
 
 def days_ago(days: float) -> int:
@@ -169,10 +173,35 @@ def test_the_last_firing_of_a_schedule_and_one_that_runs_stay(store: Store) -> N
     assert [tuple(row) for row in left] == [("yearly", "done"), ("daily", None), ("daily", "done")]
 
 
+def test_what_a_partner_told_is_forgotten_when_it_tells_it_no_more(store: Store) -> None:
+    with store.transaction() as transaction:
+        for name, age in (("old", 15), ("new", 5)):
+            assert notifications.take(transaction.session, "sf", name, days_ago(age))
+    assert remove(store)["notifications"] == 1
+    with store.transaction() as transaction:
+        assert notifications.take(transaction.session, "sf", "old", days_ago(0))
+        assert not notifications.take(transaction.session, "sf", "new", days_ago(0))
+
+
+def test_reconciliations_go_with_what_they_found_but_the_last_of_each_rule(store: Store) -> None:
+    with store.transaction() as transaction:
+        session = transaction.session
+        for rule, age in (("orders", 40), ("orders", 30), ("orders", 5), ("stock", 40)):
+            values_of = {"rule": rule, "source": "crm.a", "target": "erp.a", "started_at": days_ago(age)}
+            row = insert(reconciliation).values(**values_of).returning(reconciliation.c.id)
+            found = NewDifference("missing", "never sent", f"{rule}-{age}", "1", None, None, "{}")
+            differences.put(session, session.execute(row).scalar_one(), [found] * 3)
+    removed = remove(store)
+    assert (removed["reconciliations"], removed["differences"]) == (2, 6)
+    assert values(store, difference.c.record_key) == {"orders-5", "stock-40"}
+
+
 def test_zero_keeps_for_ever(store: Store) -> None:
     put(store, "old", "old", "delivered", days_ago(5000))
     put(store, "lost", "lost", "refused", days_ago(5000))
-    for_ever = Settings(retention=Retention(journal=0, delivered=0, undelivered=0, firings=0))
+    for_ever = Settings(
+        retention=Retention(journal=0, delivered=0, undelivered=0, firings=0, notifications=0)
+    )
     assert remove(store, for_ever) == {"answers": 0}
     assert values(store, entries.c.entry_id) == {"old", "lost"}
 
