@@ -27,6 +27,9 @@ class Result:
 
 
 def budget_table(budgets: Sequence[Budget]) -> list[str]:
+    """Nothing where there are none."""
+    if not budgets:
+        return []
     return ["| budget | measured | bound | |", "|---|---|---|---|", *(budget.row() for budget in budgets)]
 
 
@@ -63,7 +66,8 @@ def render(results: Sequence[Result]) -> str:
     parts = [_HEAD.format(machine=machine(), verdict=verdict(results))]
     for result in results:
         parts += [f"## {result.title}", result.about.strip(), "\n".join(result.lines)]
-        parts.append("\n".join(budget_table(result.budgets)))
+        if result.budgets:
+            parts.append("\n".join(budget_table(result.budgets)))
     parts.append(_REMARKS)
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -94,5 +98,5 @@ _REMARKS = """\
 - A durable request that comes alone pays for a commit and a sync of its own, and for what a process loses while it
   waits for the disk: without any store, sleeping as long after each request makes the next one a quarter dearer. Under
   load the requests that wait share a sync, so that a busy server spends less on each than an idle one.
-- Client and server share one machine, and the network is its loopback. Latency was not measured.
+- Client and server share one machine, and the network is its loopback: latency ("Three modes") is that of programs and disks alone.
 """

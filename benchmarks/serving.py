@@ -31,8 +31,10 @@ APPLICATIONS = {
     "constant": "benchmarks.durable:constant",
     "unstored": "benchmarks.durable:unstored",
     "stored": "benchmarks.durable:stored",
+    "counterpart_soap": "benchmarks.counterpart:soap",
+    "counterpart_rest": "benchmarks.counterpart:rest",
 }
-"""What can be served, by name; `stored` takes the store's URL."""
+"""What can be served, by name; `stored` and `counterpart_…` take a database's URL."""
 
 
 class Server:
