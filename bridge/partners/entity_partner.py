@@ -203,10 +203,11 @@ class EntityPartner:
         fields: Sequence[str],
         query: Query = Query(),  # noqa: B008 - frozen
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """Batches of (id, *fields), ordered by id in code point order, in bounded memory. Raises as `fetch`."""
+        """Batches of (id, *fields), ordered by id in code point order, in bounded memory, or of (`query.by`, *fields) by that.
+        Raises as `fetch`."""
         found = self.entity(entity)
         self._require_changed(found, query)
-        for name in fields:
+        for name in (*fields, *([query.by] if query.by else [])):
             if name not in found.shape.fields:
                 raise HandlerError(
                     f"{self.name}.{entity} has no field {name}.",

@@ -58,8 +58,10 @@ class Query:
         limit: records of a page, at most; a partner may give fewer.
         ids: these only.
         where: fields that equal these values.
+        among: (field, values): a field that equals one of these.
         between: (field, first, before): a field whose value is `first` or later, and before `before`; None: no such end.
         order: by id (code point order), or by the moment of the change and then the id, which lets a reader stop anywhere.
+        by: of `scan`: the field whose text rows are ordered by (code point order) and which stands first in them; "": the id.
         deleted: what was deleted is asked for too, where the partner can tell.
     """
 
@@ -69,13 +71,22 @@ class Query:
     limit: int = 500
     ids: tuple[str, ...] = ()
     where: Mapping[str, Any] | None = None
+    among: tuple[str, Sequence[Any]] | None = None
     between: tuple[str, Any, Any] | None = None
     order: Literal["id", "changed"] = "id"
+    by: str = ""
     deleted: bool = False
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for some by their values."""
+        return bool(self.where or self.among or self.between)
+
     def wants(self, values: Mapping[str, Any]) -> bool:
-        """Whether a record meets `where` and `between`: for partners that cannot be asked that."""
+        """Whether a record meets `where`, `among` and `between`: for partners that cannot be asked that."""
         if self.where and any(value_at(values, name) != value for name, value in self.where.items()):
+            return False
+        if self.among is not None and value_at(values, self.among[0]) not in self.among[1]:
             return False
         if self.between is None:
             return True
@@ -153,7 +164,8 @@ class Backend(Protocol):
         ...
 
     def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        """Batches of (id, *fields), ordered by id in code point order; `query.after` and `limit` do not count."""
+        """Batches of (id, *fields), ordered by id in code point order, or of (`query.by`, *fields) by that; `after` and `limit` do not
+        count."""
         ...
 
     def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:

@@ -1,8 +1,7 @@
 """Two sides, each in the order of a key, held against each other in bounded memory. Pure.
 
-A row is (key, id, *values), the values in the same order on both sides; where the key is the id on both, it may stand once: (id, *values)
-with `values_at` 1. Where both sides are the same, whole batches are compared at
-once; only around a difference rows are looked at one by one.
+Rows come as (key, *values), where the key is the record's id, or as (key, *values, id); the values in the same order on both sides. What is
+found has them as (key, id, *values). Where both sides are the same, whole batches are compared at once; only around a difference rows are looked at one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Kind = Literal["missing", "extra", "fields", "duplicate"]
 duplicate: one side has it twice, as records of their own."""
 
 VALUES = 2
-"""Where in a row the values begin."""
+"""Where in a row of what is found the values begin."""
 
 
 class Found(NamedTuple):
@@ -68,9 +67,13 @@ def within(tolerance: Decimal) -> Same:
 
 
 def translated(
-    batches: Iterable[list[Row]], tables: Mapping[int, Mapping[Any, Any]], *, values_at: int = VALUES
+    batches: Iterable[list[Row]], tables: Mapping[int, Mapping[Any, Any]], *, values_at: int = 1
 ) -> Iterator[list[Row]]:
-    """The rows with values of the target's own words; what a table does not have stays as it is, and is a difference."""
+    """The rows with values of the target's own words; what a table does not have stays as it is, and is a difference.
+
+    Args:
+        values_at: where in a row the values begin.
+    """
     places = [(place + values_at, table) for place, table in tables.items()]
     for batch in batches:
         rows = []
@@ -88,18 +91,19 @@ def differences(
     same: Sequence[Same],
     counts: Counts,
     *,
-    values_at: int = VALUES,
+    with_ids: tuple[bool, bool] = (False, False),
 ) -> Iterator[Found]:
     """Every key of which the two sides do not hold the same, in their order.
 
     Args:
         same: says of each value in turn whether two are the same.
         counts: counts the rows as they go by.
+        with_ids: whether the rows of the source, and those of the target, have an id at their end.
 
     Raises:
         OutOfOrder: a side's keys go back.
     """
-    left, right = _Side(source, "source", values_at - 1), _Side(target, "target", values_at - 1)
+    left, right = _Side(source, "source", with_ids[0]), _Side(target, "target", with_ids[1])
     while True:
         alike = left.skip_alike(right)
         counts.source += alike
@@ -109,22 +113,20 @@ def differences(
         theirs: tuple[Row, ...] = ()
         if here is None and there is None:
             return
-        if there is None or (here is not None and here[0] < there[0]):
+        if there is None or (here is not None and here < there):
             ours = left.take_key()
-        elif here is None or there[0] < here[0]:
+        elif here is None or there < here:
             theirs = right.take_key()
         else:
             ours, theirs = left.take_key(), right.take_key()
         counts.source += len(ours)
         counts.target += len(theirs)
-        found = _judge(ours, theirs, same, values_at)
+        found = _judge(ours, theirs, same)
         if found is not None:
             yield found
 
 
-def _judge(
-    ours: tuple[Row, ...], theirs: tuple[Row, ...], same: Sequence[Same], values_at: int
-) -> Found | None:
+def _judge(ours: tuple[Row, ...], theirs: tuple[Row, ...], same: Sequence[Same]) -> Found | None:
     key = (ours or theirs)[0][0]
     if len(ours) > 1 or len(theirs) > 1:
         return Found("duplicate", key, ours, theirs)
@@ -132,31 +134,32 @@ def _judge(
         return Found("missing", key, ours, theirs)
     if not ours:
         return Found("extra", key, ours, theirs)
-    unlike = unequal(ours[0], theirs[0], same, values_at=values_at)
+    unlike = unequal(ours[0], theirs[0], same)
     return Found("fields", key, ours, theirs, unlike) if unlike else None
 
 
-def unequal(ours: Row, theirs: Row, same: Sequence[Same], *, values_at: int = VALUES) -> tuple[int, ...]:
-    """Which values of two rows are not the same, by position."""
-    pairs = zip(same, ours[values_at:], theirs[values_at:], strict=True)
+def unequal(ours: Row, theirs: Row, same: Sequence[Same]) -> tuple[int, ...]:
+    """Which values of two rows (key, id, *values) are not the same, by position."""
+    pairs = zip(same, ours[VALUES:], theirs[VALUES:], strict=True)
     return tuple(place for place, (alike, one, other) in enumerate(pairs) if not alike(one, other))
 
 
 class _Side:
     """One side's rows, batch by batch; at most two batches are held, and the rows of one key."""
 
-    def __init__(self, batches: Iterable[list[Row]], name: str, id_at: int) -> None:
+    def __init__(self, batches: Iterable[list[Row]], name: str, with_ids: bool) -> None:
         self._batches = iter(batches)
-        self._id_at = id_at
+        self._with_ids = with_ids
         self._rows: list[Row] = []
+        self._ids: list[Any] = []
         self._at = 0
         self._name = name
         self._last: str | None = None
 
     @property
-    def head(self) -> Row | None:
-        """The next row; None at the end."""
-        return self._rows[self._at] if self._fill() else None
+    def head(self) -> str | None:
+        """The next row's key; None at the end."""
+        return self._rows[self._at][0] if self._fill() else None
 
     def skip_alike(self, other: _Side) -> int:
         """Pass over as many rows as both sides have alike from here on; how many those were. The last of a batch stays, since the
@@ -174,12 +177,12 @@ class _Side:
 
     def take_key(self) -> tuple[Row, ...]:
         """The rows with the next row's key; of a record that was read twice, as its page moved meanwhile, what was read last."""
-        head = self.head
-        assert head is not None
-        taken = {head[self._id_at]: head}
-        self._at += 1
-        while (following := self.head) is not None and following[0] == head[0]:
-            taken[following[self._id_at]] = following
+        key = self.head
+        taken: dict[str, Row] = {}
+        while self.head == key:
+            row = self._rows[self._at]
+            id_ = str(self._ids[self._at]) if self._with_ids else row[0]
+            taken[id_] = (row[0], id_, *row[1:])
             self._at += 1
         return tuple(taken.values())
 
@@ -190,7 +193,13 @@ class _Side:
             if batch is None:
                 return False
             self._check(batch)
-            self._rows, self._at = batch, 0
+            self._at = 0
+            if self._with_ids:
+                # Apart: ids that each side gives its own would make every row another.
+                self._ids = [row[-1] for row in batch]
+                self._rows = [row[:-1] for row in batch]
+            else:
+                self._rows = batch
         return True
 
     def _check(self, batch: list[Row]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bridge.errors import BridgeError, SettingsError
 from bridge.mapping.shapes import Shape
@@ -17,6 +17,9 @@ from bridge.partners.partner import Partner, Query
 from bridge.reconciliation.compare import Same, plain_same, within
 from bridge.settings import Settings
 from bridge.settings.reconcile import Reconcile
+
+_KEYS: Final = ("text", "integer")
+"""Kinds of fields whose text is the same whoever writes it."""
 
 Maps = Callable[[Any], Any]
 
@@ -45,6 +48,12 @@ class Side:
     def by_id(self) -> bool:
         """Whether the key is the record's id."""
         return self.key == self.entity.id
+
+    def typed(self, keys: Iterable[str]) -> tuple[Any, ...]:
+        """Keys as the field has them."""
+        found = self.entity.shape.find(self.key)
+        whole = found is not None and found.kind == "integer"
+        return tuple(int(key) if whole else key for key in keys if key)
 
     def query(self, first: date | None, before: date | None) -> Query:
         """What is asked for: everything, or what is in the window."""
@@ -145,6 +154,10 @@ class _Reader:
         if source is None or target is None:
             raise SettingsError.of(self._mistakes)
         key = self._pair("key", options.key, source[1], target[1]) or (source[1].id, target[1].id)
+        for name, entity in zip(key, (source[1], target[1]), strict=True):
+            found = entity.shape.find(name)
+            if found is not None and found.kind not in _KEYS:
+                self._mistake("key", f"names {name}, which is {found.kind}; a key is {' or '.join(_KEYS)}")
         day = self._pair("date", options.date, source[1], target[1]) or ("", "")
         currency = self._pair("currency", options.currency, source[1], target[1])
         if options.days and not day[0]:

@@ -25,7 +25,7 @@ from typing import Any
 from bridge.errors import BridgeError, HandlerError
 from bridge.partners.json_text import dump
 from bridge.partners.partner import Query, Record, Totals, value_at
-from bridge.partners.sorting import in_order
+from bridge.partners.sorting import text_of
 from bridge.reconciliation.causes import Cause, Facts, cause_of
 from bridge.reconciliation.compare import (
     VALUES,
@@ -161,16 +161,11 @@ class Run:
 
     def _compare(self, run: int, first: date | None, before: date | None, progress: Progress) -> None:
         rule, counts = self._rule, Counts()
-        # Where both sides go by their ids, rows are compared as they come: a million new ones would cost as much as reading them.
-        by_id = rule.source.by_id and rule.target.by_id
-        read, values_at = (_as_they_come, 1) if by_id else (_rows, VALUES)
-        source = _counted(read(rule.source, first, before), progress)
+        source = _counted(_rows(rule.source, first, before), progress)
         if rule.translate:
-            source = translated(source, rule.translate, values_at=values_at)
-        target = read(rule.target, first, before)
-        found = differences(source, target, rule.same, counts, values_at=values_at)
-        if by_id:
-            found = map(_with_key, found)
+            source = translated(source, rule.translate)
+        with_ids = (not rule.source.by_id, not rule.target.by_id)
+        found = differences(source, _rows(rule.target, first, before), rule.same, counts, with_ids=with_ids)
         while candidates := list(islice(found, BATCH)):
             self._keep(run, self._again(candidates))
         self.figures.source, self.figures.target = counts.source, counts.target
@@ -180,8 +175,8 @@ class Run:
     def _again(self, candidates: Sequence[Found]) -> Iterator[tuple[Found, Record | None, Record | None]]:
         """The candidates that still differ when both sides are read once more, with the records."""
         rule = self._rule
-        ours = _read_again(rule.source, candidates, lambda one: one.source)
-        theirs = _read_again(rule.target, candidates, lambda one: one.target)
+        ours = _read_again(rule.source, candidates)
+        theirs = _read_again(rule.target, candidates)
         for candidate in candidates:
             if candidate.kind == "duplicate":
                 yield candidate, None, None
@@ -202,7 +197,7 @@ class Run:
         source = _row_again(self._rule.source, candidate.key, candidate.source, ours)
         target = _row_again(self._rule.target, candidate.key, candidate.target, theirs)
         if source is not None and ours is not None and self._rule.translate:
-            source = next(translated([[source]], self._rule.translate))[0]
+            source = next(translated([[source]], self._rule.translate, values_at=VALUES))[0]
         if source is None and target is None:
             return None
         if target is None or source is None:
@@ -290,30 +285,13 @@ class Run:
         )
 
 
-def _as_they_come(side: Side, first: date | None, before: date | None) -> Iterator[list[Row]]:
-    """(id, *values) of everything in the window, in the order of the id."""
-    return side.partner.scan(side.entity.name, side.fields, side.query(first, before))
-
-
-def _with_key(found: Found) -> Found:
-    """Rows of (id, *values) as rows of (key, id, *values)."""
-    source, target = (tuple((row[0], *row) for row in rows) for rows in (found.source, found.target))
-    return found._replace(source=source, target=target)
-
-
 def _rows(side: Side, first: date | None, before: date | None) -> Iterator[list[Row]]:
-    """(key, id, *values) of everything in the window, in the order of the key."""
+    """(id, *values) of everything in the window in the order of the id, or (key, *values, id) in that of the key."""
+    query = side.query(first, before)
     if side.by_id:
-        for batch in _as_they_come(side, first, before):
-            yield [(row[0], *row) for row in batch]
-        return
-    fields, query = (side.key, *side.fields), side.query(first, before)
-    keyed = ([_by_key(row) for row in batch] for batch in side.partner.scan(side.entity.name, fields, query))
-    yield from in_order(keyed)
-
-
-def _by_key(row: Row) -> Row:
-    return ("" if row[1] is None else str(row[1]), row[0], *row[2:])
+        return side.partner.scan(side.entity.name, side.fields, query)
+    fields = (*side.fields, side.entity.id)
+    return side.partner.scan(side.entity.name, fields, dataclasses.replace(query, by=side.key))
 
 
 def _counted(batches: Iterator[list[Row]], progress: Progress) -> Iterator[list[Row]]:
@@ -324,21 +302,17 @@ def _counted(batches: Iterator[list[Row]], progress: Progress) -> Iterator[list[
         yield batch
 
 
-def _read_again(
-    side: Side, candidates: Sequence[Found], rows_of: Callable[[Found], tuple[Row, ...]]
-) -> dict[str, Record] | None:
+def _read_again(side: Side, candidates: Sequence[Found]) -> dict[str, Record] | None:
     """Today's records by key; None where the partner cannot be asked for single ones."""
+    keys = tuple(one.key for one in candidates)
+    query = Query(ids=keys) if side.by_id else Query(among=(side.key, side.typed(keys)))
     try:
-        if side.by_id:
-            ids = tuple(one.key for one in candidates)
-            return {record.id: record for record in _fetch(side, Query(ids=ids, limit=max(BATCH, len(ids))))}
-        found: dict[str, Record] = {}
-        for one in candidates:
-            for record in _fetch(side, Query(where={side.key: one.key})):
-                found[one.key] = record
+        return {
+            record.id if side.by_id else text_of(value_at(record.values, side.key)): record
+            for record in _fetch(side, dataclasses.replace(query, limit=max(BATCH, len(keys))))
+        }
     except HandlerError:
         return None
-    return found
 
 
 def _fetch(side: Side, query: Query) -> Iterator[Record]:
@@ -351,7 +325,7 @@ def _fetch(side: Side, query: Query) -> Iterator[Record]:
 
 
 def _row_again(side: Side, key: str, seen: tuple[Row, ...], now: Mapping[str, Record] | None) -> Row | None:
-    if now is None:
+    if now is None or not key:  # of records without a key one cannot be asked for
         return seen[0] if seen else None
     record = now.get(key)
     return (

@@ -92,15 +92,15 @@ class Thing:
             made[place] = [] if made[place] is None else [made[place]]
         return made
 
-    def asked(self, name: str, operator: str, value: Any) -> dict[str, Any] | None:
+    def asked(self, name: str, operator: str, *values: Any) -> dict[str, Any] | None:
         """A filter by a field; None where Fxiaoke is not known to compare such."""
         one = self.conversion.shape.fields[name]
         place = self.conversion.place(name)
-        if value is None or place in self.employees or one.repeats:
+        if None in values or place in self.employees or one.repeats:
             return None
         if one.kind not in ("text", "integer", "decimal", *_DATES):
             return None
-        return compared(place, operator, self.conversion.written(one, value))
+        return compared(place, operator, *(self.conversion.written(one, value) for value in values))
 
 
 class Detail(NamedTuple):

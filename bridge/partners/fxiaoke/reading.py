@@ -24,7 +24,7 @@ from bridge.partners.fxiaoke.calling import MOST, Caller
 from bridge.partners.fxiaoke.described import Thing, compared
 from bridge.partners.http.patience import pages
 from bridge.partners.partner import Page, Query, Record, Totals
-from bridge.partners.sorting import in_order
+from bridge.partners.sorting import in_order, rows
 from bridge.partners.summing import Sums
 
 BELIEVED: Final = 10_000
@@ -206,15 +206,13 @@ class Reader:
     def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
         """Ordered here: in which order Fxiaoke compares texts is not documented."""
         thing = self._things[entity.name]
-        return in_order(
-            [(record.id, *(record.values.get(name) for name in fields)) for record in page.records]
-            for page in self._pages(thing, query, fields)
-        )
+        looked_at = [*fields, query.by] if query.by else fields
+        return in_order(rows(page.records, fields, query.by) for page in self._pages(thing, query, looked_at))
 
     def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
         thing = self._things[entity.name]
         found = Sums(sums)
-        if not sums and not (query.ids or query.where or query.between or query.deleted):
+        if not sums and not (query.ids or query.narrows or query.deleted):
             filters = _between_changes(thing, query, query.since)
             total = self._caller.query(thing, filters, fields=(), limit=1, total=True).total
             if total is not None and total <= BELIEVED:
@@ -230,7 +228,7 @@ class Reader:
         """Every page by id, with as many fields as are looked at; a Fxiaoke that is busy is waited for."""
         looked_at = [*fields, thing.entity.id, *(query.where or {})]
         looked_at += [thing.entity.changed] if thing.entity.changed else []
-        looked_at += [query.between[0]] if query.between is not None else []
+        looked_at += [named[0] for named in (query.among, query.between) if named is not None]
         asked = replace(query, order="id", after=None, limit=MOST)
         return pages(lambda page: self._page(thing, page, looked_at), asked)
 
@@ -247,8 +245,10 @@ def _is_wanted(record: Record, query: Query) -> bool:
 
 
 def _narrowed(thing: Thing, query: Query) -> Filters:
-    """`where` and `between`, as far as Fxiaoke can be asked them; `Query.wants` looks at the rest."""
+    """`where`, `among` and `between`, as far as Fxiaoke can be asked them; `Query.wants` looks at the rest."""
     found = [thing.asked(name, "EQ", value) for name, value in (query.where or {}).items()]
+    if query.among is not None:
+        found.append(thing.asked(query.among[0], "IN", *query.among[1]))
     if query.between is not None:
         name, first, before = query.between
         found += [thing.asked(name, "GTE", first), thing.asked(name, "LT", before)]

@@ -19,7 +19,7 @@ from bridge.partners.partner import Page, Query, Record, Totals
 from bridge.partners.rest.api import Api, Reply, Request
 from bridge.partners.rest.described import Described, Listing
 from bridge.partners.rest.paging import Cursor, cursor_of, following
-from bridge.partners.sorting import in_order
+from bridge.partners.sorting import in_order, rows
 from bridge.partners.summing import Sums
 
 _BUSY: Final = (200, 429, 503)
@@ -38,6 +38,8 @@ class Reader:
         if query.ids and (one.listing is None or not one.listing.ids):
             return self._one_by_one(one, query)
         listing = self._listing(one)
+        if query.among is not None and query.among[0] in listing.where:
+            return self._value_by_value(one, query)
         cursor = cursor_of(query.after)
         records: list[Record] = []
         coming: Cursor | None = None
@@ -60,6 +62,14 @@ class Reader:
             )
         found = [record for id_ in query.ids if (record := self.get(one, id_)) is not None]
         return Page([record for record in found if query.wants(record.values)])
+
+    def _value_by_value(self, one: Described, query: Query) -> Page:
+        """Those that have one of some values, of a list that can be asked for one: all of them in a page."""
+        assert query.among is not None
+        name, values = query.among
+        wheres = ({**(query.where or {}), name: value} for value in values)
+        asked = (replace(query, among=None, where=where) for where in wheres)
+        return Page([record for each in asked for page in self._pages(one, each) for record in page.records])
 
     def get(self, one: Described, id_: str) -> Record | None:
         """One record; None where there is none of that id."""
@@ -197,11 +207,10 @@ class Reader:
     def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
         one = self._of(entity)
         batches = (
-            [(record.id, *(record.values.get(name) for name in fields)) for record in page.records]
-            for page in self._pages(one, replace(query, order="id"))
+            rows(page.records, fields, query.by) for page in self._pages(one, replace(query, order="id"))
         )
-        listing = self._listing(one)
-        return _ascending(one, batches) if "id" in listing.order else in_order(batches)
+        by_id = "id" in self._listing(one).order and not query.by
+        return _ascending(one, batches) if by_id else in_order(batches)
 
     def _most(self, one: Described) -> int:
         """Records of the largest page."""
@@ -215,7 +224,7 @@ class Reader:
     def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
         one = self._of(entity)
         counting = one.counting
-        narrowed = query.ids or query.where or query.between or query.deleted
+        narrowed = query.ids or query.narrows or query.deleted
         unaskable = counting is None or (
             (query.since is not None and not counting.since)
             or (query.until is not None and not counting.until)
@@ -278,12 +287,12 @@ def _asking(listing: Listing, given: Mapping[str, Any], headers: Mapping[str, st
 def _ascending(one: Described, batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:
     """The batches, held to the order that was promised: merging two sides relies on it."""
     before = ""
-    for rows in batches:
-        for row in rows:
+    for batch in batches:
+        for row in batch:
             if row[0] < before:
                 raise DeliveredUnreadable(
                     f"{one.entity.name}: {row[0]!r} comes after {before!r}, and ids were to come in the order of their code points.",
                     advice=f"Leave out `order.id` at {one.entity.place}: then they are sorted here.",
                 )
             before = row[0]
-        yield rows
+        yield batch

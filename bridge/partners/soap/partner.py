@@ -324,7 +324,7 @@ class SoapPartner:
         fields: Sequence[str],
         query: Query = Query(),  # noqa: B008 - frozen
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """Batches of (id, *fields), ordered by id in code point order. Raises as `fetch`."""
+        """Batches of (id, *fields), ordered by id in code point order, or of (`query.by`, *fields) by that. Raises as `fetch`."""
         return self._reading.scan(entity, fields, query)
 
     def totals(

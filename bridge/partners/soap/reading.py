@@ -33,7 +33,7 @@ from bridge.errors import DeliveredUnreadable, HandlerError, SettingsError
 from bridge.mapping.shapes import Field, Shape, shape_of
 from bridge.partners.entities import Entity, PartnerFile
 from bridge.partners.partner import Page, Query, Record, Totals, value_at
-from bridge.partners.sorting import in_order
+from bridge.partners.sorting import in_order, rows
 from bridge.partners.summing import Sums
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Reading:
         found = _at(reply, one.records)
         values = found if isinstance(found, list) else ([] if found is None else [found])
         records = [_record(one, value) for value in values]
-        if query.where or query.between:
+        if query.narrows:
             records = [one for one in records if query.wants(one.values)]
         following = _at(reply, one.at["next"]) if "next" in one.at else None
         return Page(records, None if following in (None, "") else str(following))
@@ -120,11 +120,8 @@ class Reading:
 
     def scan(self, name: str, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
         """As `Partner.scan`: sorted here unless the partner gives them by id."""
-        batches = (
-            [(record.id, *(value_at(record.values, field) for field in fields)) for record in page.records]
-            for page in self.pages(name, query)
-        )
-        return batches if self._of(name).at.get("order") == "id" else in_order(batches)
+        batches = (rows(page.records, fields, query.by) for page in self.pages(name, query))
+        return batches if self._of(name).at.get("order") == "id" and not query.by else in_order(batches)
 
     def totals(self, name: str, query: Query, sums: Mapping[str, str | None]) -> Totals:
         """Worked out of all records: a SOAP partner has no operation for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from bridge.errors import SettingsError
 from bridge.partners.partner import Page, Query, Record, Totals
+from bridge.partners.sorting import in_order, text_of
 from bridge.partners.sql.bulk import batches
 from bridge.partners.sql.database import Database
 from bridge.partners.sql.statements import Source, Statements
@@ -84,11 +86,16 @@ class Reader:
     def scan(
         self, connection: Connection, fields: Sequence[str], query: Query
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """Batches of (id, *fields) by id, as the database gives them: one statement, one snapshot. Raises as `page`."""
+        """Batches of (id, *fields) by id, or of (`query.by`, *fields) by that, as the database gives them: one statement, one snapshot.
+        Raises as `page`."""
+        if query.by and self._source.columns[query.by].field.kind not in ("text", "integer"):
+            yield from self._sorted_here(connection, fields, query)
+            return
         sql = self._sql
         clauses, parameters = sql.conditions(query)
-        values = [sql.as_text(sql.id), *(sql.value(name) for name in fields)]
-        statement = sql.select(values, clauses, [sql.id_order()])
+        first, order = sql.text_order(query.by) if query.by else (sql.as_text(sql.id), sql.id_order())
+        values = [first, *(sql.value(name) for name in fields)]
+        statement = sql.select(values, clauses, [order])
         loader = self._loader([None, *fields])
         with closing(batches(connection, statement, parameters)) as found:
             for rows in found:
@@ -99,6 +106,13 @@ class Reader:
                 except Unfit as error:
                     raise self._misread(str(error)) from None
                 yield loaded
+
+    def _sorted_here(
+        self, connection: Connection, fields: Sequence[str], query: Query
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """By a field whose text databases write in ways of their own: dates, moments, amounts."""
+        found = self.scan(connection, (query.by, *fields), replace(query, by=""))
+        return in_order([(text_of(row[1]), *row[2:]) for row in batch] for batch in found)
 
     def totals(self, connection: Connection, query: Query, sums: Mapping[str, str | None]) -> Totals:
         """Counted and summed by the database; what SQLite keeps as text by an exact sum of ours."""

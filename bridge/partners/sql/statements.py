@@ -91,6 +91,14 @@ class Statements:
         """The id as it is ordered by."""
         return self._in_code_points(self.as_text(self.id))
 
+    def text_order(self, name: str) -> tuple[str, str]:
+        """The text of a field, "" where it has none, as it is selected and as it is ordered by."""
+        column = self.source.columns[name]
+        text = self.as_text(column)
+        if column.found.nullable is not False:  # else an index on it would not be used
+            text = f"COALESCE({text}, '')"
+        return text, self._in_code_points(text)
+
     def _in_code_points(self, text: str) -> str:
         match self._dialect:
             case "postgresql":
@@ -125,6 +133,12 @@ class Statements:
             parameters |= given
         for number, (name, value) in enumerate((query.where or {}).items()):
             clauses.append(self._equal(name, value, f"where_{number}", parameters))
+        if query.among is not None:
+            name, values = query.among
+            equals = [
+                self._equal(name, value, f"among_{number}", parameters) for number, value in enumerate(values)
+            ]
+            clauses.append(f"({' OR '.join(equals) or '1 = 0'})")
         if (gone := self.is_deleted()) and not query.deleted:
             clauses.append(f"NOT {gone}")
         return clauses, parameters

@@ -20,7 +20,7 @@ from bridge.partners.partner import Page, Query, Record, Totals
 from bridge.partners.rest.api import Api, Request
 from bridge.partners.rest.paging import Cursor, cursor_of
 from bridge.partners.rest.reading import Reader
-from bridge.partners.sorting import in_order
+from bridge.partners.sorting import in_order, rows
 from bridge.partners.zoho import coql
 from bridge.partners.zoho.described import Module
 
@@ -88,11 +88,17 @@ class ZohoReader(Reader):
         return self._ask(module, text)
 
     def _narrowed(self, module: Module, query: Query) -> Iterator[str]:
-        """`where` and `between`, as far as a query can be asked them; `Query.wants` looks at the rest."""
+        """`where`, `among` and `between`, as far as a query can be asked them; `Query.wants` looks at the rest."""
         place = module.one.conversion.place
         for name, value in (query.where or {}).items():
             if "/" not in place(name):
                 yield coql.compared(place(name), "=", value)
+        if (
+            query.among is not None
+            and "/" not in place(query.among[0])
+            and len(query.among[1]) <= coql.MOST_IN
+        ):
+            yield coql.any_of(place(query.among[0]), query.among[1])
         if query.between is not None and "/" not in place(query.between[0]):
             name, first, before = query.between
             if first is not None:
@@ -137,10 +143,7 @@ class ZohoReader(Reader):
         """Sorted here: Zoho's order of ids is that of numbers."""
         one = self._of(entity)
         pages = self._pages(one, replace(query, order="id"))
-        return in_order(
-            [(record.id, *(record.values.get(name) for name in fields)) for record in page.records]
-            for page in pages
-        )
+        return in_order(rows(page.records, fields, query.by) for page in pages)
 
     def _most(self, one: Any) -> int:
         return coql.MOST_ROWS if self._modules[one.entity.name].by_query else super()._most(one)
@@ -150,7 +153,7 @@ class ZohoReader(Reader):
         module = self._modules[entity.name]
         if not module.by_query or query.ids:
             return self._added(module.one, query, sums)
-        narrowed = query.since or query.until or query.where or query.between
+        narrowed = query.since or query.until or query.narrows
         if not sums and not narrowed:
             return super().totals(entity, replace(query, deleted=False), sums)
         changed = module.one.conversion.place(entity.changed) if entity.changed else ""

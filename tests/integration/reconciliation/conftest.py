@@ -18,6 +18,7 @@ from bridge.errors import PartnerError
 from bridge.partners import kinds
 from bridge.partners.entities import Entity
 from bridge.partners.partner import Page, Pong, Query, Record, Totals, Written
+from bridge.partners.sorting import in_order, rows
 from bridge.partners.summing import Sums
 from bridge.settings import load
 
@@ -93,11 +94,12 @@ class Memory:
                 yield self.rows[no]
 
     def fetch(self, entity: Entity, query: Query) -> Page:
-        self.before_fetch()
+        if query.narrows or query.ids:
+            self.before_fetch()
         return Page([Record(row["no"], row, row.get("changed")) for row in self._chosen(query)])
 
     def scan(self, entity: Entity, fields: Sequence[str], query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        yield [(row["no"], *(row.get(name) for name in fields)) for row in self._chosen(query)]
+        yield from in_order([rows(self.fetch(entity, query).records, fields, query.by)])
 
     def totals(self, entity: Entity, query: Query, sums: Mapping[str, str | None]) -> Totals:
         found = Sums(sums)

@@ -175,6 +175,35 @@ def test_a_record_under_two_keys_is_a_duplicate_and_a_persons(sides: Make) -> No
         both.bridge.reconciliations.proposal(one.id)
 
 
+def test_a_record_that_nobody_gave_a_key_is_missing_over_there(sides: Make) -> None:
+    both = sides('key = "other=no"')
+    both.crm.put("1", other="A", name="Account A")
+    both.crm.put("2", name="Account B")
+    both.erp.put("A")
+    ended = run(both)
+    assert found(both, ended) == [("missing", "", "never sent")]
+    (one,) = both.bridge.reconciliations.differences(ended.run)
+    assert one.source_id == "2"
+
+
+def test_ids_that_each_side_gives_its_own_are_no_difference_and_single_ones_are_looked_at_again(
+    sides: Make,
+) -> None:
+    both = sides('key = "other=other"')
+    for number in range(40):
+        both.crm.put(f"c{number}", other=f"A{number:02}", name=f"Account {number}")
+        both.erp.put(f"{99 - number}", other=f"A{number:02}", name=f"Account {number}")
+    assert run(both).outcome == "same"
+    both.erp.rows.pop("92")
+    both.erp.rows["80"]["name"] = "Other"
+    assert found(both, run(both)) == [
+        ("missing", "A07", "never sent"),
+        ("fields", "A19", "never sent"),
+    ]
+    both.erp.before_fetch = lambda: both.erp.rows["80"].update(name="Account 19")
+    assert found(both, run(both)) == [("missing", "A07", "never sent")], "it was changed while we read"
+
+
 def test_only_what_is_in_the_window_is_looked_at(sides: Make) -> None:
     both = sides('date = "day"\ndays = 7')
     both.crm.put("A", day=date(2020, 1, 1))

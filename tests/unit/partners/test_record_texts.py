@@ -43,9 +43,14 @@ def test_what_would_lose_something_is_no_record(value: object) -> None:
 
 @given(st.lists(st.lists(st.tuples(st.text(), st.decimals(allow_nan=False), st.none() | st.integers()))))
 def test_rows_come_in_the_order_of_code_points(batches: list[list[tuple[Any, ...]]]) -> None:
-    found = [row for batch in in_order(batches, batch=2) for row in batch]
-    # A lone surrogate cannot be in a database; hypothesis does not make any.
+    found = [row for batch in in_order(batches, batch=2, held=3) for row in batch]
     assert found == sorted((row for batch in batches for row in batch), key=lambda row: row[0])
+
+
+def test_more_rows_than_are_held_are_merged_from_a_file() -> None:
+    batches = ([(f"{number * 7919 % 10_007:05}", number)] for number in range(10_007))
+    found = [row for batch in in_order(batches, held=600) for row in batch]
+    assert [row[0] for row in found] == [f"{number:05}" for number in range(10_007)]
 
 
 def test_amounts_are_added_exactly_by_currency() -> None:

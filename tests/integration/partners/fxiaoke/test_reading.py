@@ -148,6 +148,9 @@ def test_conditions_are_asked_and_checked(crm: Fxiaoke, partner: EntityPartner) 
     found = partner.fetch("accounts", Query(between=("credit", Decimal("2.50"), Decimal("10"))))
     assert [one.id for one in found.records] == ["A0002", "A0003", "K"]
     assert len(crm.asked[-1].json["data"]["search_query_info"]["filters"]) == 2
+    found = partner.fetch("accounts", Query(among=("name", ("Key", "nobody"))))
+    assert [one.id for one in found.records] == ["K", "L"]
+    assert len(crm.asked[-1].json["data"]["search_query_info"]["filters"]) == 1
 
 
 def test_single_ones_come_by_id_however_many(crm: Fxiaoke, partner: EntityPartner) -> None:
@@ -179,6 +182,8 @@ def test_bulk_reading_is_in_the_order_of_ids_and_asks_for_what_is_needed(
         crm.put("AccountObj", name=f"N{number}", account_no__c=f"A{number}", credit__c="1")
     rows = [row for batch in partner.scan("accounts", ["name"]) for row in batch]
     assert rows == [("A1", "N1"), ("A2", "N2"), ("A3", "N3")]
+    by_name = [row for batch in partner.scan("accounts", [], Query(by="name")) for row in batch]
+    assert by_name == [("N1",), ("N2",), ("N3",)]
     assert "credit__c" not in crm.asked[-1].json["data"]["search_query_info"]["fieldProjection"]
 
 

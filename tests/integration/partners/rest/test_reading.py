@@ -95,6 +95,16 @@ def test_what_a_list_cannot_be_asked_is_filtered_here(shop: Shop, making: Making
     assert [one.id for one in everything(partner, Query(between=("credit", 2, 4)))] == ["A002", "A003"]
 
 
+def test_of_several_values_each_is_asked_for_where_it_can_be(shop: Shop, making: Making) -> None:
+    shop.fill(7)
+    partner = making()
+    names = ("Name of A004", "nobody", "Name of A001")
+    assert [one.id for one in everything(partner, Query(among=("name", names)))] == ["A004", "A001"]
+    assert [one.params["name"] for one in shop.asked] == list(names)
+    values = (Decimal(5), Decimal(2))
+    assert [one.id for one in everything(partner, Query(among=("credit", values)))] == ["A002", "A005"]
+
+
 def test_beyond_the_last_offset_a_list_goes_on_from_the_moment_it_has_reached(
     shop: Shop, making: Making
 ) -> None:
@@ -169,6 +179,8 @@ def test_a_scan_has_every_record_in_the_order_of_code_points(shop: Shop, making:
     )
     rows = [row for batch in partner.scan("accounts", ["credit"]) for row in batch]
     assert rows == [(no, Decimal(1)) for no in sorted(("b", "B", "é", "a", "10", "9"))]
+    rows = [row for batch in partner.scan("accounts", ["no"], Query(by="credit")) for row in batch]
+    assert [row[0] for row in rows] == ["1"] * 6
 
 
 def test_an_order_of_ids_that_was_promised_and_not_kept_is_found(shop: Shop, making: Making) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.errors import NotSent, SettingsError, Unauthorised
+from bridge.errors import HandlerError, NotSent, SettingsError, Unauthorised
 from bridge.partners.partner import Query
 
 TABLE = {
@@ -151,6 +151,26 @@ def test_fields_that_equal_values_are_asked_for(crm) -> None:
     assert ids(currency=None) == ["Z 2"]
 
 
+def test_fields_that_have_one_of_some_values_are_asked_for(crm) -> None:
+    def ids(name, *values) -> list[str]:
+        return [record.id for record in crm.fetch("accounts", Query(among=(name, values))).records]
+
+    assert ids("currency", "CNY", "USD", None) == ["B", "Z 2"]
+    assert ids("currency") == []
+
+
+def test_a_scan_may_be_in_the_order_of_another_field(crm) -> None:
+    def rows(by) -> list[tuple]:
+        return [row for batch in crm.scan("accounts", ["account_no"], Query(by=by)) for row in batch]
+
+    found = rows("currency")
+    assert [row[0] for row in found] == ["", "CNY", "EUR", "EUR"]
+    assert sorted(found) == [("", "Z 2"), ("CNY", "B"), ("EUR", "A-1"), ("EUR", "a-1")]
+    assert rows("balance") == [("-3.00", "B"), ("0.10", "a-1"), ("1.00", "Z 2"), ("12.50", "A-1")]
+    with pytest.raises(HandlerError, match="has no field nowhere"):
+        rows("nowhere")
+
+
 def test_a_scan_gives_tuples_by_id_with_the_fields_asked_for(crm) -> None:
     batches = list(crm.scan("accounts", ["balance", "currency", "active"]))
     assert batches == [
@@ -220,6 +240,9 @@ def test_whole_numbers_name_records_too_in_the_order_of_their_texts(theirs, part
         [("10", 10, "ten"), ("100", 100, "hundred"), ("9", 9, "nine")]
     ]
     assert [one.id for one in crm.fetch("orders", Query(ids=("9",))).records] == ["9"]
+    assert list(crm.scan("orders", ["note"], Query(by="no"))) == [
+        [("10", "ten"), ("100", "hundred"), ("9", "nine")]
+    ]
 
 
 def test_a_database_that_is_not_there_or_does_not_let_us_in_is_told_apart(served, partner_of) -> None:

@@ -156,6 +156,8 @@ def test_a_query_is_narrowed_and_no_text_ends_it(zoho: ZohoCrm, making: Making) 
     assert len(partner.fetch("accounts", Query(where={"currency": None})).records) == 3
     zoho.put("Accounts", {"Account_No": "B", "Account_Name": "B", "Annual_Revenue": Decimal(5)})
     assert [one.id for one in partner.fetch("accounts", Query(between=("revenue", 1, 9))).records] == ["B"]
+    names = ("B", "O'Neill & Co 4", "nobody")
+    assert [one.id for one in partner.fetch("accounts", Query(among=("name", names))).records] == ["A-4", "B"]
     with pytest.raises(HandlerError, match="cannot be asked for"):
         partner.fetch("accounts", Query(where={"name": "a\nb"}))
 
@@ -184,6 +186,9 @@ def test_a_scan_is_in_the_order_of_code_points(zoho: ZohoCrm, making: Making) ->
     fill(zoho, 12)
     rows = [row for batch in making().scan("accounts", ["revenue"]) for row in batch]
     assert [row[0] for row in rows] == sorted(f"A-{number}" for number in range(12))
+    rows = [row for batch in making().scan("accounts", [], Query(by="name")) for row in batch]
+    assert len(rows) == 12
+    assert rows == sorted(rows)
 
 
 def test_totals_are_zohos_own(zoho: ZohoCrm, making: Making) -> None:

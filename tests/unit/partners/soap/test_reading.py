@@ -92,6 +92,12 @@ def test_a_scan_goes_through_all_pages_by_id(tmp_path: Path, contract: Contract)
         ("PO-2", "open"),
         ("PO-3", "open"),
     ]
+    by_state = found.scan("orders", ["orderNumber"], Query(by="state"))
+    assert [row for batch in by_state for row in batch] == [
+        ("open", "PO-3"),
+        ("open", "PO-1"),
+        ("open", "PO-2"),
+    ]
 
 
 def test_totals_count_all_pages(tmp_path: Path, contract: Contract) -> None:
