@@ -2,64 +2,41 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 import bridge.erp.sales.tables
 import bridge.erp.tables  # noqa: F401 - puts its tables into the metadata
 from bridge.store import Store
-from bridge.store.tables import metadata
-
-_databases = itertools.count(1)
+from tests.postgresql import database, empty
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(postgresql_server: Any) -> Any:
-    """The server, with a database `migrated` to copy."""
-    postgresql_server.psql("CREATE DATABASE migrated")
-    template = Store(postgresql_server.get_uri(database="migrated"))
-    template.migrate()
-    template.close()
-    return postgresql_server
-
-
-@pytest.fixture(scope="session")
-def shared_postgresql_url(migrated_postgresql: Any) -> str:
-    return _database(migrated_postgresql, "migrated")
+def migrated_postgresql(postgresql_server: Any) -> Iterator[str]:
+    """URL of a database with the tables, for all tests of a process that are content with an emptied one."""
+    with database(postgresql_server) as url:
+        store = Store(url)
+        store.migrate()
+        store.close()
+        yield url
 
 
 @pytest.fixture
-def emptied_postgresql_url(shared_postgresql_url: str) -> str:
-    """One database for all tests that take this, emptied: making one takes half a second, and these are many."""
-    with psycopg.connect(shared_postgresql_url, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '20s'")  # an earlier test left a transaction open
-        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE")
-    return shared_postgresql_url
+def postgresql_url(migrated_postgresql: str) -> str:
+    """A database with the tables, and nothing in them."""
+    empty(migrated_postgresql, kept=["alembic_version"])
+    return migrated_postgresql
 
 
 @pytest.fixture
-def empty_postgresql_url(postgresql_server: Any) -> str:
+def empty_postgresql_url(postgresql_server: Any) -> Iterator[str]:
     """A database without tables."""
-    return _database(postgresql_server, "template1")
-
-
-@pytest.fixture
-def postgresql_url(migrated_postgresql: Any) -> str:
-    """A database with the tables."""
-    return _database(migrated_postgresql, "migrated")
-
-
-def _database(server: Any, template: str) -> str:
-    name = f"test_{next(_databases)}"
-    server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
-    uri: str = server.get_uri(database=name)
-    return uri
+    with database(postgresql_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import insert, select
 
@@ -24,29 +23,6 @@ from bridge.store.outbox import NewEntry
 from bridge.store.tables import metadata
 
 Backing = Callable[..., Backups]
-
-
-@pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture(scope="session")
-def _other_postgresql_url(postgresql_server: Any) -> str:
-    postgresql_server.psql("CREATE DATABASE restored")
-    url: str = postgresql_server.get_uri(database="restored")
-    return url
-
-
-@pytest.fixture
-def empty_postgresql_url(_other_postgresql_url: str) -> str:
-    """One database for all tests that take this, without tables: making one takes half a second."""
-    with psycopg.connect(_other_postgresql_url, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '20s'")  # an earlier test left a transaction open
-        connection.execute("DROP SCHEMA IF EXISTS payroll CASCADE")
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return _other_postgresql_url
 
 
 @pytest.fixture

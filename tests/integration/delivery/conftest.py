@@ -146,11 +146,6 @@ class Outbox:
 
 
 @pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture
 def box(store: Store) -> Outbox:
     return Outbox(store)
 

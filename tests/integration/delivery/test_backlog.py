@@ -19,11 +19,6 @@ from .conftest import LEASE, Outbox, ScriptedPartner
 NOTHING = {"waiting": 0, "sending": 0, "in_doubt": 0, "held": 0}
 
 
-@pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
 def found(store: Store, *partners: str) -> dict[str, Backlog]:
     return {one.partner: one for one in store.backlog(partners)}
 

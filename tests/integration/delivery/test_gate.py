@@ -32,11 +32,6 @@ NOW = 1_700_000_000 * SECOND
 DELIVERED = Delivery(outcome="Delivered")
 
 
-@pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
 def admit(gate: Gate, store: Store, now: int = NOW, *, new: bool = True) -> int | None:
     with store.transaction() as transaction:
         return gate.admit(transaction.session, now, new=new)

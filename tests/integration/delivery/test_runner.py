@@ -88,7 +88,7 @@ def destination(store: Store, partner: Partner, concurrency: int = 4, **changed:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("emptied_postgresql_url")
+        url: str = request.getfixturevalue("postgresql_url")
         return url
     Store(sqlite_url).migrate()
     return sqlite_url
@@ -215,24 +215,24 @@ class _Deaf:
 
 @pytest.mark.postgres
 def test_a_listener_whose_connection_is_cut_comes_back_and_finds_what_it_missed(
-    emptied_postgresql_url: str, erp: Partner
+    postgresql_url: str, erp: Partner
 ) -> None:
-    with contextlib.closing(Store(emptied_postgresql_url)) as store:
+    with contextlib.closing(Store(postgresql_url)) as store:
         box = Outbox(store)
         runner = Runner(store, [destination(store, erp)], Options(sweep=RARELY))
         runner.start()
         store.wakers.clear()
         try:
-            until(lambda: _listeners(emptied_postgresql_url) == 1)
-            assert _listeners(emptied_postgresql_url, "pg_terminate_backend(pid)") == 1
+            until(lambda: _listeners(postgresql_url) == 1)
+            assert _listeners(postgresql_url, "pg_terminate_backend(pid)") == 1
             box.put("a")
             until(lambda: erp.sent == [("K", "a")])
-            until(lambda: _listeners(emptied_postgresql_url) == 1)
+            until(lambda: _listeners(postgresql_url) == 1)
             box.put("b")
             until(lambda: erp.sent == [("K", "a"), ("K", "b")])
         finally:
             runner.stop(10)
-    until(lambda: _listeners(emptied_postgresql_url) == 0)
+    until(lambda: _listeners(postgresql_url) == 0)
 
 
 def _listeners(url: str, then: str = "pid") -> int:

@@ -143,11 +143,6 @@ def reply(request: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture
 def open_desk(store_url: str) -> Iterator[Callable[..., Desk]]:
     """Makes bridges on one store: several are several processes, as far as the database can tell."""
     made: list[Desk] = []

@@ -34,11 +34,6 @@ def _beside(name: str) -> ModuleType:
 
 
 @pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture
 def desk(store_url: str) -> Iterator[Desk]:
     """The shipped ERP, asked by envelopes; once on each database."""
     made = Desk(store_url)

@@ -158,11 +158,6 @@ class Bench:
 
 
 @pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture
 def make(store_url: str) -> Iterator[Callable[..., Bench]]:
     """Makes bridges on one store."""
     made: list[Bench] = []

@@ -17,11 +17,6 @@ MakeCompany = Callable[..., Company]
 
 
 @pytest.fixture
-def postgresql_url(emptied_postgresql_url: str) -> str:
-    return emptied_postgresql_url
-
-
-@pytest.fixture
 def company_of(store_url: str, tmp_path: Path) -> Iterator[MakeCompany]:
     """Makes a company with these flows, by name; closed after the test."""
     made: list[Company] = []

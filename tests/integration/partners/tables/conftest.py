@@ -7,6 +7,7 @@ import functools
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bridge.partners import entities, kinds
 from bridge.partners.entity_partner import EntityPartner
 from bridge.settings import Partner as Options
 from bridge.soap.limits import DEFAULT
+from tests.postgresql import database
 
 _numbers = itertools.count(1)
 
@@ -68,8 +70,9 @@ def _made(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Theirs:
         return Theirs(dialect, f"sqlite:///{file}")
     if dialect == "postgresql":
         server = request.getfixturevalue("postgresql_server")
-        server.psql(f"CREATE DATABASE {name}")
-        uri: str = server.get_uri(database=name)
+        stack = ExitStack()
+        request.addfinalizer(stack.close)
+        uri = stack.enter_context(database(server))
         return Theirs(dialect, uri.replace("postgresql://", "postgresql+psycopg://"))
     server = request.getfixturevalue("mariadb_server")
     server.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
