@@ -3,7 +3,7 @@
 python -m benchmarks                    all of them, a few minutes
 python -m benchmarks --only over_http durable
 python -m benchmarks --strict           exit status 1 when a budget is missed
-python -m benchmarks --write            docs/benchmarks.md anew
+python -m benchmarks --write            docs/benchmarks.md anew, and the table in docs/choosing.md
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks import (
     sync,
     wss,
 )
-from benchmarks.page import Result, budget_table, render, verdict
+from benchmarks.page import Result, budget_table, put, render, verdict
 
 SUITE = {
     "in_process": ("In process", in_process),
@@ -56,6 +56,7 @@ SUITE = {
 }
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+CHOOSING = PAGE.with_name("choosing.md")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SUITE, metavar="NAME", help=f"of {', '.join(SUITE)}")
     parser.add_argument("--strict", action="store_true", help="exit status 1 when a budget is missed")
     parser.add_argument(
-        "--write", action="store_true", help="write docs/benchmarks.md; only with the whole suite"
+        "--write",
+        action="store_true",
+        help="write docs/benchmarks.md and the table in docs/choosing.md; only with the whole suite",
     )
     chosen = parser.parse_args(arguments)
     if chosen.write and chosen.only:
@@ -80,6 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{verdict(results)}")
     if chosen.write:
         PAGE.write_text(render(results), encoding="utf-8")
+        (measured,) = (one.lines for one in results if one.title == SUITE["modes"][0])
+        CHOOSING.write_text(put(CHOOSING.read_text("utf-8"), "modes", measured), encoding="utf-8")
         print(f"Written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}")
     missed = any(not budget.kept for result in results for budget in result.budgets)
     return 1 if chosen.strict and missed else 0

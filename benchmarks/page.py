@@ -72,6 +72,15 @@ def render(results: Sequence[Result]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def put(text: str, name: str, lines: Sequence[str]) -> str:
+    """A page with these lines between its marks `<!-- NAME -->` and `<!-- /NAME -->`."""
+    before, _, rest = text.partition(f"<!-- {name} -->\n")
+    _, mark, after = rest.partition(f"<!-- /{name} -->")
+    if not mark:
+        raise ValueError(f"the page has no marks for {name}")
+    return "\n".join([f"{before}<!-- {name} -->", *lines, f"{mark}{after}"])
+
+
 _HEAD = """\
 # Benchmarks
 

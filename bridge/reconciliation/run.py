@@ -45,8 +45,8 @@ from bridge.store.differences import LastDelivery, NewDifference, Outcome
 
 log = logging.getLogger(__name__)
 
-BATCH = 100
-"""Candidates that are looked at again, and kept, at a time."""
+BATCH = 50
+"""Candidates that are looked at again, and kept, at a time: no partner is asked for more values of a field at once."""
 
 
 @dataclass(slots=True)

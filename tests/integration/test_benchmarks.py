@@ -13,10 +13,11 @@ from benchmarks import mapping as benchmarks_mapping
 from benchmarks.in_process import caller
 from benchmarks.measure import Budget
 from benchmarks.messages import NAMESPACE, order
-from benchmarks.page import Result, render, verdict
+from benchmarks.page import Result, put, render, verdict
 from benchmarks.serving import Load, Server, post
 from bridge.contract import load
 
+CHOOSING = "a\n<!-- modes -->\nold\n<!-- /modes -->\nb\n"
 KEPT = Budget("so fast", 1.5, 2.0)
 MISSED = Budget("so many", 1.5, 2.0, at_most=False)
 
@@ -143,3 +144,9 @@ def test_the_mapping_and_the_function_by_hand_give_the_same() -> None:
     assert mapping(order) == benchmarks_mapping.by_hand(order)
     # Quickly: by the function that is measured.
     assert mapping._of_dicts(order) == benchmarks_mapping.by_hand(order)
+
+
+def test_a_table_takes_the_place_of_the_one_between_its_marks() -> None:
+    assert put(CHOOSING, "modes", ["| new |"]) == "a\n<!-- modes -->\n| new |\n<!-- /modes -->\nb\n"
+    with pytest.raises(ValueError, match="no marks"):
+        put("a\n", "modes", [])

@@ -181,6 +181,12 @@ def definitions(file: Path) -> set[str]:
     return found
 
 
+def test_the_figures_of_the_ways_to_connect_are_those_that_were_measured_last() -> None:
+    table = TEXTS["docs/choosing.md"].partition("<!-- modes -->")[2].partition("<!-- /modes -->")[0].strip()
+    assert len(table.splitlines()) == 6
+    assert table in TEXTS["docs/benchmarks.md"]
+
+
 def test_functions_that_the_text_places_in_a_file_are_there(page: str) -> None:
     lies = []
     for file, name in re.findall(r"`(bridge/[\w/]+\.py)`\s+`([\w.]+)`", TEXTS[page]):

@@ -98,6 +98,9 @@ def test_retention_counts_before_it_removes(folder: Path) -> None:
         "firings",
         "ordering keys",
         "problems",
+        "reconciliations",
+        "differences",
+        "notifications",
     }
     assert json.loads(run("retention", "--json").stdout)["removed"] is True
 
