@@ -198,8 +198,8 @@ def way(kind: str, url: str, folder: Path) -> Iterator[tuple[Bridge, Theirs]]:
             theirs.service = stack.enter_context(Server(f"counterpart_{kind}", url))
             endpoint = f"http://127.0.0.1:{theirs.service.port}"
         bridge = _bridge(kind, folder, endpoint, url)
+        stack.callback(bridge.close)
         assert bridge.store is not None
-        stack.callback(bridge.store.close)
         bridge.store.migrate()
         if kind == "staging":
             theirs.job = stack.enter_context(_job(bridge, url))

@@ -103,10 +103,7 @@ def measured(folder: Path, id_: str) -> Measured:
         found = {(one.kind, one.record_key) for one in bridge.reconciliations.all_differences(ended.run)}
         return Measured(cpu, seconds, growth, found)
     finally:
-        assert bridge.store is not None
-        bridge.store.close()
-        for one in bridge.partners.values():
-            one.close()
+        bridge.close()
 
 
 def fill(folder: Path) -> set[tuple[str, str]]:

@@ -70,10 +70,7 @@ def company(folder: Path) -> Iterator[tuple[Bridge, str]]:
         }
     )
     yield bridge, theirs
-    assert bridge.store is not None
-    bridge.store.close()
-    for one in bridge.partners.values():
-        one.close()
+    bridge.close()
 
 
 def make_tables(url: str, described: str) -> None:

@@ -100,6 +100,14 @@ class Bridge:
         """
         return cls(settings_.load(file), store=store)
 
+    def close(self) -> None:
+        """Closes the connections to the store and to partners. The bridge may be used again; it then connects anew."""
+        for partner in list(self.partners.values()):
+            partner.close()
+        store = self.__dict__.get("store")  # as far as somebody has looked at it
+        if store is not None:
+            store.close()
+
     @property
     def has_store(self) -> bool:
         """Whether it runs with a store; says so without connecting to it."""

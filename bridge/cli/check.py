@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bridge.cli.bridges import Target, open_bridge
@@ -22,21 +23,21 @@ def check(target: Target = None, as_json: AsJson = False, config: ConfigFile = N
     from bridge.access.doors import unprotected
 
     try:
-        bridge = open_bridge(target, config)
-        services = sorted(service.name for service in bridge.services.values())
-        bridge.check()
-        _check_tls(bridge.settings)
-        found = bridge.open_doors()
-        if bridge.store is not None:
-            found += unprotected(bridge.settings)
-        warnings = [door.says for door in found] + bridge.misread_partners()
-        if bridge.store is not None:
-            from bridge.ops.probe import folder_warnings
+        with closing(open_bridge(target, config)) as bridge:
+            services = sorted(service.name for service in bridge.services.values())
+            bridge.check()
+            _check_tls(bridge.settings)
+            found = bridge.open_doors()
+            if bridge.store is not None:
+                found += unprotected(bridge.settings)
+            warnings = [door.says for door in found] + bridge.misread_partners()
+            if bridge.store is not None:
+                from bridge.ops.probe import folder_warnings
 
-            warnings += bridge.store.warnings() + bridge.waiting_for_nobody()
-            warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
-            if bridge.settings.backup.folder is not None:
-                warnings += bridge.backups.warnings()
+                warnings += bridge.store.warnings() + bridge.waiting_for_nobody()
+                warnings += folder_warnings(bridge.settings.data.folder, bridge.store.file)
+                if bridge.settings.backup.folder is not None:
+                    warnings += bridge.backups.warnings()
     except SettingsError as error:
         mistakes = list(error.mistakes)
     except BridgeError as error:

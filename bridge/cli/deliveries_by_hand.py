@@ -142,8 +142,7 @@ def settle(
             asked = made.deliveries
             _carry_out(lambda dry: asked.ask(chosen, who=who, why=why, dry_run=dry), dry_run, yes, as_json)
         finally:
-            if made.store is not None:
-                made.store.close()
+            made.close()
     with _opened(config) as deliveries:
         _carry_out(
             lambda dry: deliveries.settle(chosen, as_, who=who, why=why, dry_run=dry), dry_run, yes, as_json

@@ -139,7 +139,7 @@ def answer(
                 raise _answered(number)
         _note(bridge.audit, record, "duplicate_answered")
     finally:
-        store.close()
+        bridge.close()
     finish(
         f"Every repeat of the request {record.idempotency_key} to {record.operation} gets this answer.",
         as_json=as_json,

@@ -276,13 +276,10 @@ def dismiss(
 @contextmanager
 def _flows(target: str | None, config: str | None) -> Iterator[Flows]:
     bridge: Bridge = open_bridge(target, config)
-    store = bridge.store
-    if store is None:
-        raise SettingsError("This bridge runs without a store.", advice="Flows keep in one how far they are.")
     try:
         yield bridge.flows
     finally:
-        store.close()
+        bridge.close()
 
 
 @contextmanager

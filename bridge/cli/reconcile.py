@@ -242,8 +242,7 @@ def _opened(target: str | None, config: str | None) -> Iterator[Reconciliations]
     try:
         yield bridge.reconciliations
     finally:
-        if bridge.store is not None:
-            bridge.store.close()
+        bridge.close()
 
 
 def _finish_mended(mended: list[Mended], *, as_json: bool) -> None:

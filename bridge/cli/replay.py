@@ -89,7 +89,7 @@ def replay(
             ids = list(_matching(store.journal, chosen, cause, limit))
         done = list(_each(bridge.replay, ids, who=who, why=why, dry_run=not yes, anew=anew))
     finally:
-        store.close()
+        bridge.close()
     _tell(ids, done, yes, as_json, Masking(bridge.settings))
 
 

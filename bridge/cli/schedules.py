@@ -34,7 +34,7 @@ def list_schedules(target: Target = None, as_json: AsJson = False, config: Confi
     try:
         found = {one.name: one for one in shown(store, lease=bridge.settings.delivery.lease)}
     finally:
-        store.close()
+        bridge.close()
     names = sorted({*found, *declared})
     listed = [_as_json(name, found.get(name), declared.get(name)) for name in names]
     if not as_json:
@@ -77,7 +77,7 @@ def run(
     try:
         ended = scheduler.run_by_hand(name, who=who.strip() or getpass.getuser(), why=why.strip())
     finally:
-        store.close()
+        bridge.close()
     content = {
         "name": name,
         "outcome": ended.outcome,

@@ -70,8 +70,7 @@ def run(
         server.serve(lambda: bridge, bridge.settings, ready=announce, delivers=delivers)
         return
     announce(bridge.settings.server.port)
-    if bridge.store is not None:
-        bridge.store.close()  # each process makes its own connections
+    bridge.close()  # each process makes its own connections
     make = functools.partial(_in_process, target, config, given)
     server.serve(make, bridge.settings, delivers=delivers)
 

@@ -44,8 +44,7 @@ def worker(target: Target = None, as_json: AsJson = False, config: ConfigFile = 
         notifier.alive()
     notifier.stopping()
     background.stop(things, bridge.settings.server.grace)
-    if bridge.store is not None:
-        bridge.store.close()
+    bridge.close()
 
 
 def _warn(bridge: Bridge) -> None:

@@ -119,8 +119,7 @@ class Story:
                 yield bridge
             finally:
                 world.erp.stop()
-                if bridge.store is not None:
-                    bridge.store.close()
+                bridge.close()
 
     @contextmanager
     def _running(self, bridge: Bridge) -> Iterator[None]:

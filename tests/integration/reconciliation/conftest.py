@@ -181,5 +181,4 @@ def sides(tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> It
 
     yield make
     for bridge in made:
-        if bridge.store is not None:
-            bridge.store.close()
+        bridge.close()

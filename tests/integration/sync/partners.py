@@ -299,7 +299,7 @@ class Company:
         return self.bridge.store
 
     def close(self) -> None:
-        self.store.close()
+        self.bridge.close()
 
     def deliver(self) -> None:
         """Have delivered whatever can be, now."""

@@ -180,8 +180,7 @@ def test_check_says_what_is_wrong_with_a_flow(
     with pytest.raises(SettingsError) as caught:
         bridge.check()
     assert said in str(caught.value)
-    assert bridge.store is not None
-    bridge.store.close()
+    bridge.close()
 
 
 MAPPING = """\
@@ -217,5 +216,4 @@ def test_a_mapping_s_file_moves_records_and_tells_which_it_cannot(
     assert (problem.record_id, problem.stage) == ("A-2", "map")
     assert "'Z'" in problem.explanation
     assert bridge.deliveries.list()[0].entry.reference == "A-1"
-    assert bridge.store is not None
-    bridge.store.close()
+    bridge.close()
