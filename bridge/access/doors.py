@@ -63,7 +63,7 @@ def comes_from_here(environ: Mapping[str, Any]) -> bool:
     address = environ.get("REMOTE_ADDR")
     if address not in _HERE and not is_loopback(address or ""):
         return False
-    if any(name in environ for name in _FORWARDING):
+    if not environ.keys().isdisjoint(_FORWARDING):
         return False
     return "HTTP_ORIGIN" not in environ or _ORIGIN_HERE.fullmatch(environ["HTTP_ORIGIN"]) is not None
 

@@ -211,7 +211,8 @@ def _may_declare_longer(utf8: bytes, most: int) -> bool:
 def _longer_declaration(most: int) -> re.Pattern[bytes]:
     # A prefix of any length would be read again from each `xmlns` in it: one that is too long is looked at in the tree as well.
     value = b"|".join(b"%b[^%b<]{%d}" % (quote, quote, most + 1) for quote in (b'"', b"'"))
-    return re.compile(rb"xmlns(?::[^\s=<>\"']{0,%d})?(?:[^\s=<>\"']|\s*=\s*(?:%b))" % (most, value))
+    # Atomic: a shorter reading of a prefix would make any prefix look too long.
+    return re.compile(rb"xmlns(?>(?::[^\s=<>\"']{0,%d})?)(?:[^\s=<>\"']|\s*=\s*(?:%b))" % (most, value))
 
 
 def _declares_longer(root: etree._Element, most: int) -> bool:

@@ -279,6 +279,12 @@ def test_a_namespace_that_is_too_long_is_always_found(names: list[str], quote: s
         parse(body, limits=limits)
 
 
+@pytest.mark.parametrize("declared", ["xmlns", "xmlns:soap", "xmlns:" + "p" * 256])
+def test_an_ordinary_declaration_has_nobody_walk_through_the_tree(declared: str) -> None:
+    assert not xml._may_declare_longer(f'<a {declared}="urn:x" b="y"/>'.encode(), 256)
+    assert xml._may_declare_longer(f'<a {declared}="{"u" * 257}"/>'.encode(), 256)
+
+
 @pytest.mark.parametrize(
     "text", ["xmlns ", "xmlns:", "xmlns=", 'xmlns="', "xmlns" + " " * 100_000, "xmlns:" + "x" * 1000]
 )
