@@ -16,32 +16,27 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from bridge import atrest, checks
+from bridge import atrest, checks, upkeep
 from bridge import contract as contracts
 from bridge import settings as settings_
 from bridge.access import doors
 from bridge.audit import Notes, Unkept, follow
 from bridge.contract import Contract
-from bridge.delivery import retention
 from bridge.delivery.accept import accept
 from bridge.delivery.background import Background
-from bridge.delivery.drain import Drain
 from bridge.delivery.due import Cron, Every
-from bridge.delivery.schedules import Firing, Schedule, Scheduler, Work
+from bridge.delivery.schedules import Schedule, Scheduler, Work
 from bridge.errors import HandlerError, SettingsError
 from bridge.handlers import Service, called_out, calling_out, current_transaction, writing
 from bridge.inbound import Inbound, Observer
 from bridge.once import made_once
-from bridge.partners import entities, kinds
 from bridge.partners.entity_partner import EntityPartner
-from bridge.partners.journal import OutgoingJournal
+from bridge.partners.making import AnyPartner, Making
 from bridge.partners.mappings import Mappings
-from bridge.settings import Partner as PartnerSettings
 from bridge.settings import Settings
 from bridge.shipped import contracts as shipped_contracts
 from bridge.store import Store, Transaction, credentials, runners
@@ -51,23 +46,12 @@ if TYPE_CHECKING:
     from bridge.access.gatekeeper import Doorkeeper
     from bridge.backup import Backups
     from bridge.delivery.acts import Deliveries
-    from bridge.delivery.runner import Destination
     from bridge.partners.salesforce.listening import Take
     from bridge.partners.soap import SoapPartner
     from bridge.reconciliation.acts import Reconciliations
     from bridge.replay import Replay
     from bridge.store.outbox import NewEntry
     from bridge.sync import Flows
-
-_DAY = 86_400.0
-_BACKUP = "backup"
-"""The schedule's name."""
-_RENEWAL = "notifications of {}"
-"""The same, of what renews a partner's channels."""
-_RENEW_SECONDS = 1800.0
-
-AnyPartner: TypeAlias = "SoapPartner | EntityPartner"
-"""A partner of any kind."""
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -312,17 +296,19 @@ class Bridge:
         found = self.partners.get(name)
         if found is not None:
             return found
-        settings = self.settings.partners.get(name)
-        if settings is None or (settings.kind == "soap" and not settings.wsdl):
-            raise self._no_partner(name, known=settings is not None)
-        made: AnyPartner
-        if settings.kind == "soap":
-            made = self._soap(name, settings)
-        elif settings.kind == "salesforce":
-            made = self._salesforce(name, settings)
-        else:
-            made = self._entity_partner(name, settings)
-        return self.partners.setdefault(name, made)
+        return self.partners.setdefault(name, self._making(name))
+
+    @made_once
+    def _making(self) -> Making:
+        return Making(
+            settings=self.settings,
+            store=(lambda: self.store) if self._with_store else None,
+            load=lambda wsdl: self._load(self._place_of(wsdl)),
+            mappings=self.mappings,
+            accept=self._accept if self._with_store else None,
+            before_call=calling_out,
+            after_call=called_out,
+        )
 
     def listen(self, name: str, take: Take | None = None) -> Service:
         """Answers the WSDL by which a partner of the kind salesforce tells of changes (docs/salesforce.md).
@@ -347,54 +333,6 @@ class Bridge:
         listener = Listener(name, entity, take or self.flows.take, organization=settings.client_id)
         service.operation(OPERATION)(listener)
         return service
-
-    def _salesforce(self, name: str, settings: PartnerSettings) -> EntityPartner:
-        from bridge.partners.salesforce import Telling, entity_of
-
-        if not settings.wsdl:
-            raise self._no_partner(name, known=True)
-        entity = entity_of(self._load(self._place_of(settings.wsdl)))
-        return EntityPartner(name, settings, {entity.name: entity}, Telling(name))
-
-    def _soap(self, name: str, settings: PartnerSettings) -> SoapPartner:
-        # zeep takes as long to import as all the rest: only for those who call somebody.
-        from bridge.partners.soap import SoapPartner
-
-        return SoapPartner(
-            self._load(self._place_of(settings.wsdl)),
-            name=name,
-            settings=settings,
-            limits=self.settings.limits,
-            journal=self._outgoing_journal(),
-            before_call=calling_out,
-            after_call=called_out,
-            accept=self._accept if self._with_store else None,
-            mappings=self.mappings,
-            entities=entities.read(settings.entities, with_fields=False) if settings.entities else None,
-        )
-
-    def _entity_partner(self, name: str, settings: PartnerSettings) -> EntityPartner:
-        if settings.entities is None:
-            raise SettingsError(
-                f"partners.{name}.entities: a partner of the kind {settings.kind} is described in a file.",
-                advice=f'Write entities = "partners/{name}.toml"; docs/partner-files.md says what is in it.',
-            )
-        described = entities.read(settings.entities)
-        setting = kinds.Setting(name, settings, described, self.settings.limits, lambda: self.store)
-        return EntityPartner(
-            name,
-            settings,
-            described.entities,
-            kinds.backend(setting),
-            journal=self._outgoing_journal(),
-            accept=self._accept if self._with_store else None,
-            mappings=self.mappings,
-        )
-
-    def _outgoing_journal(self) -> OutgoingJournal | None:
-        if not self._with_store:
-            return None
-        return OutgoingJournal(lambda: self.store, self.settings.journal.keep_bodies)
 
     def _accept(self, entry: NewEntry) -> None:
         store = self.store
@@ -430,40 +368,21 @@ class Bridge:
         Raises:
             SettingsError: the bridge runs without a store.
         """
+        from bridge.delivery.destinations import destination
         from bridge.delivery.runner import Runner
 
         if self.store is None:
             raise SettingsError(
                 "A bridge without a store delivers nothing.", advice="Give it one: `store.url`."
             )
-        destinations = [self._destination(self.store, name) for name in self.settings.partners]
+        destinations = [
+            destination(self.store, self.settings, name, partial(self.any_partner, name))
+            for name in self.settings.partners
+        ]
         self.audit.serve(self.settings)
         runner = Runner(self.store, destinations, self.settings.delivery)
         lease = self.settings.delivery.lease
         return [runner, Scheduler(self.store, self.all_schedules(), owner=runner.owner, lease=lease)]
-
-    def _destination(self, store: Store, name: str) -> Destination:
-        from bridge.delivery.gate import Gate, GateOptions
-        from bridge.delivery.runner import Destination
-
-        own = self.settings.partners[name]
-        gate = Gate(name, GateOptions.of(self.settings, name))
-
-        # Its contract is loaded when the first document for it is due.
-        def drains(
-            *, owner: str, lease: int, stopping: Callable[[], bool], crowded: Callable[[], bool]
-        ) -> Drain:
-            sender = self.any_partner(name)
-            return Drain(store, sender, gate, owner=owner, lease=lease, stopping=stopping, crowded=crowded)
-
-        return Destination(
-            name=name,
-            concurrency=own.concurrency,
-            # What a partner asks for, what an open circuit pauses, or a timetable from one week to the next.
-            furthest=10 * max(own.max_delay, own.circuit_pause) + 8 * _DAY,
-            gate=gate,
-            drains=drains,
-        )
 
     def open_doors(self) -> list[doors.Door]:
         """Each door that stands open, and each caller that finds none."""
@@ -499,19 +418,6 @@ class Bridge:
                 found += [f"partner {name}: {sentence}" for sentence in partner.inspect()]
         return found
 
-    def _no_partner(self, name: str, *, known: bool) -> SettingsError:
-        if known:
-            return SettingsError(
-                f"partners.{name} has no contract.", advice=f'Give one: wsdl = "…" under [partners.{name}].'
-            )
-        names = list(self.settings.partners)
-        near = get_close_matches(name, names, n=1)
-        guess = f"Did you mean {near[0]}? " if near else ""
-        return SettingsError(
-            f"There is no partner {name} in the settings.",
-            advice=f"{guess}There are: {', '.join(names) or 'none'}. Add [partners.{name}] with its wsdl.",
-        )
-
     def schedule(
         self, name: str, *, cron: str = "", every: float | None = None, zone: str = ""
     ) -> Callable[[Work], Work]:
@@ -528,9 +434,7 @@ class Bridge:
         Raises:
             HandlerError: it is not said when, or not so that it can be read; the name is taken.
         """
-        flows = ("flows", *(f"flow {one}" for one in self.settings.flows))
-        renewed = (_RENEWAL.format(one) for one in self._notifying)
-        if name in (*self.schedules, retention.NAME, atrest.NAME, _BACKUP, *flows, *renewed):
+        if name in self.schedules or name in upkeep.names(self.settings):
             raise HandlerError(f"There are two schedules {name}.", advice="Give one of them another name.")
         if bool(cron) == (every is not None):
             raise HandlerError(
@@ -552,40 +456,7 @@ class Bridge:
         store = self.store
         if store is None:
             return tuple(self.schedules.values())
-        built_in = [retention.schedule(store, self.settings, self.audit.removing)]
-        if store.cipher is not None:
-            every = Every(atrest.EVERY_SECONDS)
-            built_in.append(
-                Schedule(atrest.NAME, every, lambda _: atrest.renewed(store, self.settings.at_rest))
-            )
-        if self.settings.backup.folder is not None:
-            built_in.append(Schedule(_BACKUP, self.backup_rule(), lambda _: self.backups.make()))
-        if any(rule.cron for rule in self.settings.reconcile.values()):
-            built_in.extend(self.reconciliations.schedules())
-        if self.settings.flows:
-            built_in.extend(self.flows.schedules())
-        built_in += [
-            Schedule(_RENEWAL.format(name), Every(_RENEW_SECONDS), partial(self._renew, name))
-            for name in self._notifying
-        ]
-        return (*built_in, *self.schedules.values())
-
-    @property
-    def _notifying(self) -> list[str]:
-        """Partners that may tell of changes, by channels that have to be renewed."""
-        return [name for name, partner in self.settings.partners.items() if partner.kind == "zoho"]
-
-    def _renew(self, name: str, _: Firing) -> None:
-        backend: Any = getattr(self.any_partner(name), "backend", None)
-        backend.notifications.renew()
-
-    def backup_rule(self) -> Cron:
-        """When a backup is made by itself. Raises SettingsError where it is not said so that it can be read."""
-        cron = self.settings.backup.cron
-        try:
-            return Cron(cron, self.settings.contracts.zone)
-        except ValueError as error:
-            raise SettingsError(f"backup.cron: {error}.", advice='Write it like "30 2 * * *".') from None
+        return (*upkeep.schedules(self, store), *self.schedules.values())
 
     def _place_of(self, wsdl: str) -> str | os.PathLike[str]:
         """A shipped contract by its name, a URL, or a file beside the settings."""

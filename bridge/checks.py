@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bridge import upkeep
 from bridge.access import certificates, doors
 from bridge.access.permits import unknown_operations, unknown_requirements
 from bridge.access.sight import Sight, unknown_services
@@ -110,7 +111,7 @@ def _of_mappings(bridge: Bridge) -> Iterator[str]:
 def _of_store(bridge: Bridge) -> Iterator[str]:
     try:
         if bridge.settings.backup.folder is not None:
-            bridge.backup_rule()
+            upkeep.backup_rule(bridge.settings)
         if bridge.store is not None:
             bridge.store.check()
     except BridgeError as error:

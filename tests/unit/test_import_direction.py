@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "entrances",
         "bridge.cli bridge.console bridge.handover bridge.host bridge.mock bridge.ops",
     ),
-    ("app", "bridge.app bridge.checks"),
+    ("app", "bridge.app bridge.checks bridge.upkeep"),
     (
         "stories",
         "bridge.inbound bridge.replay bridge.outbound bridge.sync bridge.reconciliation bridge.process",
@@ -51,6 +51,8 @@ WITHIN: frozenset[tuple[str, str]] = frozenset(
     {
         ("bridge.__main__", "bridge"),
         ("bridge.app", "bridge.checks"),
+        ("bridge.app", "bridge.upkeep"),
+        ("bridge.checks", "bridge.upkeep"),
         ("bridge.app", "bridge.host"),  # `Bridge.wsgi()`, when it is called: users have one object, not two
         ("bridge.testing", "bridge"),
         ("bridge.cli", "bridge.host"),  # `serve` starts the host

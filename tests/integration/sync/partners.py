@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import Bridge
+from bridge.delivery import destinations
 from bridge.delivery.sender import Document
 from bridge.errors import PartnerError
 from bridge.partners import entities
@@ -314,7 +315,9 @@ class Company:
     def _drain(self, partner: str) -> bool:
         from bridge.store.outbox import due_keys
 
-        destination = self.bridge._destination(self.store, partner)
+        destination = destinations.destination(
+            self.store, self.bridge.settings, partner, lambda: self.bridge.any_partner(partner)
+        )
         drain = destination.drains(
             owner="test", lease=60_000_000, stopping=lambda: False, crowded=lambda: False
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge import Bridge
+from bridge.delivery.destinations import destination
 from bridge.settings import load
 from bridge.store.outbox import due_keys
 from bridge.store.runners import open_partners
@@ -113,9 +114,9 @@ class Group:
         """Deliver what waits, with what is tried again after a moment."""
         store = self.bridge.store
         assert store is not None
-        drain = self.bridge._destination(store, "branch").drains(
-            owner="test", lease=60_000_000, stopping=lambda: False, crowded=lambda: False
-        )
+        drain = destination(
+            store, self.bridge.settings, "branch", lambda: self.bridge.any_partner("branch")
+        ).drains(owner="test", lease=60_000_000, stopping=lambda: False, crowded=lambda: False)
         for _ in range(200):
             with store.reading() as session:
                 if not open_partners(session):
