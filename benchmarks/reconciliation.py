@@ -3,7 +3,7 @@
 Both sides are tables of an SQLite database of their own, with amounts as scaled whole numbers, read directly, five values of each record compared: in the order of ids that both
 sides have, and in that of a key that one finds on the other, where each side has ids of its own (the key has an index). Each
 difference is looked at again, explained and kept. The floor: the same two SELECTs in the same order by the driver alone, merged in
-Python, and nothing else. Seconds of CPU time of this process, where both databases work too. Memory: what the process holds at most, against
+Python, and nothing else. Seconds of CPU time of this process, where both databases work too; the best of two rounds. Memory: what the process holds at most, against
 what it held before the run.
 """
 
@@ -27,6 +27,9 @@ from bridge.settings import Store as StoreSettings
 
 RECORDS = 1_000_000
 ONE_IN = 10_000
+ROUNDS = 2
+WAYS = {"by id": "account_no", "by a key": "own_id"}
+"""The field that is the id of both entities, by what a record is found by on the other side."""
 OF_FLOOR = 3.0
 GROWTH_MB = 100.0
 
@@ -54,25 +57,31 @@ def run() -> tuple[list[str], list[Budget]]:
     with tempfile.TemporaryDirectory(prefix="soapbridge-") as place:
         folder = Path(place)
         seeded = fill(folder)
-        floor, floor_found = merged(folder)
-        lines = [
-            "| | CPU s | records/s a side | differences | s by the clock | MB more |",
-            "|---|---|---|---|---|---|",
-            f"| two ordered SELECTs and a merge | {floor:.2f} | {RECORDS / floor:,.0f} | {floor_found} | | |",
+        floors: list[tuple[float, int]] = []
+        runs: dict[str, list[Measured]] = {name: [] for name in WAYS}
+        for _ in range(ROUNDS):
+            floors.append(merged(folder))
+            for name, id_ in WAYS.items():
+                runs[name].append(measured(folder, id_))
+    floor, floor_found = min(floors)
+    lines = [
+        "| | CPU s | records/s a side | differences | s by the clock | MB more |",
+        "|---|---|---|---|---|---|",
+        f"| two ordered SELECTs and a merge | {floor:.2f} | {RECORDS / floor:,.0f} | {floor_found} | | |",
+    ]
+    budgets = []
+    for name, found in runs.items():
+        best, growth = min(found, key=lambda one: one.cpu), max(one.growth for one in found)
+        wrong = max(len(one.differences ^ seeded) for one in found)
+        lines.append(
+            f"| reconciliation {name} | {best.cpu:.2f} | {RECORDS / best.cpu:,.0f} "
+            f"| {len(best.differences)} of {len(seeded)} seeded | {best.seconds:.1f} | {growth:.0f} |"
+        )
+        budgets += [
+            Budget(f"reconciliation of 1,000,000 rows a side, {name}", best.cpu / floor, OF_FLOOR),
+            Budget(f"memory held more, {name}", growth, GROWTH_MB, unit="MB"),
+            Budget(f"differences not found, or invented, {name}", float(wrong), 0.0, unit="records"),
         ]
-        budgets = []
-        for name, id_ in (("by id", "account_no"), ("by a key", "own_id")):
-            found = measured(folder, id_)
-            wrong = len(found.differences ^ seeded)
-            lines.append(
-                f"| reconciliation {name} | {found.cpu:.2f} | {RECORDS / found.cpu:,.0f} "
-                f"| {len(found.differences)} of {len(seeded)} seeded | {found.seconds:.1f} | {found.growth:.0f} |"
-            )
-            budgets += [
-                Budget(f"reconciliation of 1,000,000 rows a side, {name}", found.cpu / floor, OF_FLOOR),
-                Budget(f"memory held more, {name}", found.growth, GROWTH_MB, unit="MB"),
-                Budget(f"differences not found, or invented, {name}", float(wrong), 0.0, unit="records"),
-            ]
     return lines, budgets
 
 

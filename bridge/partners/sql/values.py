@@ -92,6 +92,9 @@ def loading(column: Column, dialect: Dialect) -> Change | None:
         return _FLAGS.__getitem__
     if field.kind == "decimal" and not field.repeats and dialect == "sqlite" and not column.scaled:
         return _sqlite_decimal
+    if column.scaled:
+        unit = unscaled(1, field.fraction or 0)  # to multiply by it is the quickest; a text or a float cannot be
+        return lambda value: None if value is None else value * unit
     change = _loading_one(column, dialect)
     if change is None:
         return None
@@ -103,9 +106,6 @@ def _loading_one(column: Column, dialect: Dialect) -> Change | None:
     if field.repeats or field.kind == "object":
         return lambda value: from_json(field, json.loads(value, parse_float=Decimal))
     match field.kind:
-        case "decimal":
-            places = -(field.fraction or 0)
-            return (lambda value: Decimal(value).scaleb(places)) if column.scaled else None
         case "integer":
             return None if family == "integer" else _whole
         case "date":
