@@ -3,7 +3,7 @@
 python -m benchmarks                    all of them, a few minutes
 python -m benchmarks --only over_http durable
 python -m benchmarks --strict           exit status 1 when a budget is missed
-python -m benchmarks --write            docs/benchmarks.md anew, and the table in docs/choosing.md
+python -m benchmarks --write            docs/benchmarks.md anew, and the table in docs/choosing.md; with --only their sections
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks import (
     sync,
     wss,
 )
-from benchmarks.page import Result, budget_table, put, render, verdict
+from benchmarks.page import Result, budget_table, put, render, renewed, verdict
 
 SUITE = {
     "in_process": ("In process", in_process),
@@ -67,11 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="write docs/benchmarks.md and the table in docs/choosing.md; only with the whole suite",
+        help="write docs/benchmarks.md, with --only their sections, and the table in docs/choosing.md",
     )
     chosen = parser.parse_args(arguments)
-    if chosen.write and chosen.only:
-        parser.error("--write wants the whole suite: leave --only out")
 
     results = []
     for name in chosen.only or SUITE:
@@ -82,9 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(lines), "", *budget_table(budgets), sep="\n", flush=True)
     print(f"\n{verdict(results)}")
     if chosen.write:
-        PAGE.write_text(render(results), encoding="utf-8")
-        (measured,) = (one.lines for one in results if one.title == SUITE["modes"][0])
-        CHOOSING.write_text(put(CHOOSING.read_text("utf-8"), "modes", measured), encoding="utf-8")
+        page = renewed(PAGE.read_text("utf-8"), results) if chosen.only else render(results)
+        PAGE.write_text(page, encoding="utf-8")
+        for measured in (one.lines for one in results if one.title == SUITE["modes"][0]):
+            CHOOSING.write_text(put(CHOOSING.read_text("utf-8"), "modes", measured), encoding="utf-8")
         print(f"Written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}")
     missed = any(not budget.kept for result in results for budget in result.budgets)
     return 1 if chosen.strict and missed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,14 +36,22 @@ def budget_table(budgets: Sequence[Budget]) -> list[str]:
 
 def verdict(results: Sequence[Result]) -> str:
     """One sentence: how many budgets were kept, and which were not."""
-    budgets = [budget for result in results for budget in result.budgets]
-    missed = [budget for budget in budgets if not budget.kept]
+    return _verdict("\n".join(budget.row() for result in results for budget in result.budgets))
+
+
+_ROW = re.compile(
+    r"^\| (.+) \| (\S+ .+) \| (at (?:most|least) \S+) \| (kept|\*\*missed\*\*) \|$", re.MULTILINE
+)
+
+
+def _verdict(text: str) -> str:
+    """The same of all rows of budgets in a text."""
+    rows = _ROW.findall(text)
+    missed = [row for row in rows if row[3] != "kept"]
     if not missed:
-        return f"All {len(budgets)} budgets were kept."
-    names = "".join(
-        f"\n- {budget.name}: {budget.value:.2f} {budget.unit}, {budget.wanted}" for budget in missed
-    )
-    return f"{len(budgets) - len(missed)} of {len(budgets)} budgets were kept. Missed:\n{names}"
+        return f"All {len(rows)} budgets were kept."
+    names = "".join(f"\n- {name}: {value}, {wanted}" for name, value, wanted, _ in missed)
+    return f"{len(rows) - len(missed)} of {len(rows)} budgets were kept. Missed:\n{names}"
 
 
 def machine() -> str:
@@ -63,13 +72,29 @@ def machine() -> str:
 
 def render(results: Sequence[Result]) -> str:
     """docs/benchmarks.md."""
-    parts = [_HEAD.format(machine=machine(), verdict=verdict(results))]
+    head = _HEAD.format(machine=machine(), verdict=verdict(results))
+    return "\n\n".join(part.strip() for part in (head, *map(_section, results), _REMARKS)) + "\n"
+
+
+def _section(result: Result) -> str:
+    parts = [f"## {result.title}", result.about.strip(), "\n".join(result.lines)]
+    if result.budgets:
+        parts.append("\n".join(budget_table(result.budgets)))
+    return "\n\n".join(parts)
+
+
+def renewed(page: str, results: Sequence[Result]) -> str:
+    """docs/benchmarks.md with these sections anew, the others as they were.
+
+    Raises:
+        ValueError: it has no such section.
+    """
     for result in results:
-        parts += [f"## {result.title}", result.about.strip(), "\n".join(result.lines)]
-        if result.budgets:
-            parts.append("\n".join(budget_table(result.budgets)))
-    parts.append(_REMARKS)
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        start = page.index(f"\n## {result.title}\n") + 1
+        end = page.index("\n## ", start)
+        page = f"{page[:start]}{_section(result)}\n{page[end:]}"
+    start = page.index("\n\n", page.index("\nMeasured on ")) + 2
+    return f"{page[:start]}{_verdict(page)}\n{page[page.index(chr(10) + '## ', start) :]}"
 
 
 def put(text: str, name: str, lines: Sequence[str]) -> str:

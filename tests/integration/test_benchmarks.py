@@ -13,7 +13,7 @@ from benchmarks import mapping as benchmarks_mapping
 from benchmarks.in_process import caller
 from benchmarks.measure import Budget
 from benchmarks.messages import NAMESPACE, order
-from benchmarks.page import Result, put, render, verdict
+from benchmarks.page import Result, put, render, renewed, verdict
 from benchmarks.serving import Load, Server, post
 from bridge.contract import load
 
@@ -111,6 +111,16 @@ def test_the_page_shows_tables_budgets_and_the_machine() -> None:
     assert "## Fast things\n\nHow it was done.\n\n| a |" in page
     assert "| so many | 1.50 × | at least 2 | **missed** |" in page
     assert "cores" in page
+
+
+def test_one_section_can_be_written_anew_and_the_verdict_is_that_of_all() -> None:
+    slow, other = Result("Fast things", "How.", ["| a |"], [MISSED]), Result("Others", "So.", [], [KEPT])
+    quick = Result("Fast things", "How, once more.", ["| b |"], [KEPT])
+
+    assert renewed(render([slow, other]), [quick]) == render([quick, other])
+    assert renewed(render([quick, other]), [slow]) == render([slow, other])
+    with pytest.raises(ValueError, match="substring"):
+        renewed(render([slow]), [other])
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 0), (["--strict"], 1)])
