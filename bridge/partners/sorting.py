@@ -48,25 +48,25 @@ def in_order(
     """The rows by their first value, a text, in batches. Of two rows with one id both come, in the order in which they were given."""
     with tempfile.TemporaryFile() as file:
         runs: list[Iterator[Row]] = []
-        rows: list[Row] = []
+        last: list[Row] = []
         for some in batches:
-            rows.extend(some)
-            if len(rows) >= held:
-                rows.sort(key=_FIRST)
-                runs.append(_read(file, _write(file, rows)))
-                rows = []
-        rows.sort(key=_FIRST)
-        merged = heapq.merge(*runs, rows, key=_FIRST) if runs else iter(rows)
+            last.extend(some)
+            if len(last) >= held:
+                last.sort(key=_FIRST)
+                runs.append(_read(file, _write(file, last)))
+                last = []
+        last.sort(key=_FIRST)
+        merged = heapq.merge(*runs, last, key=_FIRST) if runs else iter(last)
         while found := list(islice(merged, batch)):
             yield found
 
 
-def _write(file: IO[bytes], rows: Sequence[Row]) -> list[int]:
+def _write(file: IO[bytes], run: Sequence[Row]) -> list[int]:
     """Puts a run at the end of the file; where its parts stand."""
     places = []
-    for start in range(0, len(rows), _PART):
+    for start in range(0, len(run), _PART):
         places.append(file.tell())
-        pickle.dump(rows[start : start + _PART], file, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(run[start : start + _PART], file, pickle.HIGHEST_PROTOCOL)
     return places
 
 
