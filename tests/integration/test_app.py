@@ -160,3 +160,27 @@ def test_operations_with_the_same_input_are_told_apart_by_the_action_and_by_noth
     }
     reply = b"".join(bridge.wsgi()(environ, lambda status, headers: None)).decode()
     assert (f">{answered}<" if answered else "<faultcode>soap:Client</faultcode>") in reply
+
+
+class Closing:
+    """A partner that counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_bridge_that_is_closed_leaves_no_connection_open_and_may_go_on(tmp_path: Path) -> None:
+    bridge = Bridge(Settings(data=Data(folder=tmp_path)))
+    bridge.close()
+    assert not list(tmp_path.iterdir()), "nobody has looked at the store"
+    partner: Any = Closing()
+    bridge.partners["erp"] = partner
+    assert bridge.store is not None
+    bridge.store.migrate()
+    bridge.close()
+    assert partner.closed == 1
+    assert not list(tmp_path.glob("*-wal")), "SQLite removes it with the last connection"
+    bridge.store.check()
+    bridge.close()

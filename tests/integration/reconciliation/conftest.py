@@ -31,6 +31,7 @@ changed = "changed"
 [entities.accounts.fields]
 no = { type = "text", required = true }
 other = "text"
+number = "integer"
 name = "text"
 level = "text"
 credit = "decimal"

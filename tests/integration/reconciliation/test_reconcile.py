@@ -186,6 +186,15 @@ def test_a_record_that_nobody_gave_a_key_is_missing_over_there(sides: Make) -> N
     assert one.source_id == "2"
 
 
+def test_a_key_may_be_a_whole_number(sides: Make) -> None:
+    both = sides('key = "number=number"')
+    both.crm.put("1", number=10, name="Account 7")
+    both.erp.put("7", number=10)
+    both.crm.put("2", number=9)
+    both.erp.put("8", number=9, name="Other")
+    assert found(both, run(both)) == [("fields", "9", "never sent")]
+
+
 def test_ids_that_each_side_gives_its_own_are_no_difference_and_single_ones_are_looked_at_again(
     sides: Make,
 ) -> None:
