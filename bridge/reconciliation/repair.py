@@ -113,7 +113,10 @@ def by_key(side: Side, key: str) -> Record | None:
     """The same by the side's key."""
     if side.by_id:
         return by_id(side, key)
-    page = side.partner.fetch(side.entity.name, Query(among=(side.key, side.typed((key,))), limit=2))
+    query = side.asking_for((key,), limit=2)
+    if query is None:
+        return None
+    page = side.partner.fetch(side.entity.name, query)
     return next((record for record in page.records if not record.deleted), None)
 
 

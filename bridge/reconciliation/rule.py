@@ -49,11 +49,16 @@ class Side:
         """Whether the key is the record's id."""
         return self.key == self.entity.id
 
-    def typed(self, keys: Iterable[str]) -> tuple[Any, ...]:
-        """Keys as the field has them."""
+    def asking_for(self, keys: Iterable[str], *, limit: int) -> Query | None:
+        """What asks for the records with these keys; None where there is nothing to ask by: a record may have no key."""
+        wanted = tuple(key for key in keys if key)
+        if not wanted:
+            return None
+        if self.by_id:
+            return Query(ids=wanted, limit=limit)
         found = self.entity.shape.find(self.key)
         whole = found is not None and found.kind == "integer"
-        return tuple(int(key) if whole else key for key in keys if key)
+        return Query(among=(self.key, tuple(map(int, wanted)) if whole else wanted), limit=limit)
 
     def query(self, first: date | None, before: date | None) -> Query:
         """What is asked for: everything, or what is in the window."""
@@ -154,7 +159,7 @@ class _Reader:
         if source is None or target is None:
             raise SettingsError.of(self._mistakes)
         key = self._pair("key", options.key, source[1], target[1]) or (source[1].id, target[1].id)
-        for name, entity in zip(key, (source[1], target[1]), strict=True):
+        for name, entity in zip(key, (source[1], target[1]), strict=True) if options.key else ():
             found = entity.shape.find(name)
             if found is not None and found.kind not in _KEYS:
                 self._mistake("key", f"names {name}, which is {found.kind}; a key is {' or '.join(_KEYS)}")

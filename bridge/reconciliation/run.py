@@ -304,12 +304,13 @@ def _counted(batches: Iterator[list[Row]], progress: Progress) -> Iterator[list[
 
 def _read_again(side: Side, candidates: Sequence[Found]) -> dict[str, Record] | None:
     """Today's records by key; None where the partner cannot be asked for single ones."""
-    keys = tuple(one.key for one in candidates)
-    query = Query(ids=keys) if side.by_id else Query(among=(side.key, side.typed(keys)))
+    query = side.asking_for((one.key for one in candidates), limit=BATCH)
+    if query is None:
+        return {}
     try:
         return {
             record.id if side.by_id else text_of(value_at(record.values, side.key)): record
-            for record in _fetch(side, dataclasses.replace(query, limit=max(BATCH, len(keys))))
+            for record in _fetch(side, query)
         }
     except HandlerError:
         return None

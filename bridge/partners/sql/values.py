@@ -93,9 +93,8 @@ def loading(column: Column, dialect: Dialect) -> Change | None:
     if field.kind == "decimal" and not field.repeats and dialect == "sqlite" and not column.scaled:
         return _sqlite_decimal
     if column.scaled:
-        unit = unscaled(
-            1, field.fraction or 0
-        )  # to multiply by it is the quickest; a text or a float cannot be
+        # To multiply is the quickest, and what is neither a whole number nor a decimal cannot be.
+        unit = unscaled(1, field.fraction or 0)
         return lambda value: None if value is None else value * unit
     change = _loading_one(column, dialect)
     if change is None:

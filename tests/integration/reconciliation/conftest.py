@@ -90,6 +90,7 @@ class Memory:
         return Written(values["no"])
 
     def _chosen(self, query: Query) -> Iterator[dict[str, Any]]:
+        assert query.among is None or query.among[1], "some APIs refuse to look for one of no values"
         for no in sorted(self.rows):
             if query.wants(self.rows[no]) and (not query.ids or no in query.ids):
                 yield self.rows[no]
