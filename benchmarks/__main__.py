@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints their tables and says which budgets were kept.
 
-python -m benchmarks                    all of them, a few minutes
+python -m benchmarks                    all of them, a quarter of an hour
 python -m benchmarks --only over_http durable
 python -m benchmarks --strict           exit status 1 when a budget is missed
 python -m benchmarks --write            docs/benchmarks.md anew, and the table in docs/choosing.md; with --only their sections

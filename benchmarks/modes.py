@@ -12,6 +12,7 @@ accounts; from the start of the flow to the last row. CPU: milliseconds a record
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -30,11 +31,9 @@ import psycopg
 from benchmarks import counterpart, durable
 from benchmarks.measure import Budget
 from benchmarks.serving import Server
+from benchmarks.sync import make_tables
 from benchmarks.waiting import ROOT, cpu_of
 from bridge import Bridge
-from bridge.partners.entity_partner import EntityPartner
-from bridge.partners.staging.backend import StagingBackend
-from bridge.partners.staging.ddl import statements
 from bridge.settings import Flow, Settings
 from bridge.settings import Partner as Options
 from bridge.settings import Store as StoreSettings
@@ -71,6 +70,8 @@ country = { type = "text", required = true, longest = 2 }
 grade = { type = "text", required = true, one_of = ["A", "B", "C"] }
 credit = { type = "decimal", required = true, digits = 18, fraction = 2 }
 """
+# The same statement, with the parameters of partners' files.
+_UPSERT = re.sub(r"%\((\w+)\)s", r":\1", counterpart.UPSERT)
 ERP = {
     "staging": f'[entities.customers]\nid = "code"\n{FIELDS}',
     "direct": f"""
@@ -80,7 +81,7 @@ writable = true
 id = "code"
 table = "customers"
 [entities.customers.write]
-upsert = "INSERT INTO customers (code, name, country, grade, credit, arrived_at) VALUES (:code, :name, :country, :grade, :credit, clock_timestamp()) ON CONFLICT (code) DO UPDATE SET name = excluded.name, country = excluded.country, grade = excluded.grade, credit = excluded.credit, arrived_at = excluded.arrived_at"
+upsert = '''{_UPSERT}'''
 {FIELDS}""",
     "rest": f"""
 [partner]
@@ -135,7 +136,6 @@ class Theirs:
     """The other system: its table, what it uses of the CPU, and who works for it."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self._connection = psycopg.connect(url, autocommit=True)
         (folder,) = self._connection.execute("SHOW data_directory").fetchone() or ("",)
         self._postmaster = int((Path(folder) / "postmaster.pid").read_text().split()[0])
@@ -199,7 +199,7 @@ def way(kind: str, url: str, folder: Path) -> Iterator[tuple[Bridge, Theirs]]:
         assert bridge.store is not None
         bridge.store.migrate()
         if kind == "staging":
-            theirs.job = stack.enter_context(_job(bridge, url))
+            theirs.job = stack.enter_context(_job(url))
         runner = bridge.background()[0]
         runner.start()
         stack.callback(runner.stop, 10.0)
@@ -233,15 +233,9 @@ def _bridge(kind: str, folder: Path, endpoint: str, url: str) -> Bridge:
 
 
 @contextmanager
-def _job(bridge: Bridge, url: str) -> Iterator[subprocess.Popen[str]]:
+def _job(url: str) -> Iterator[subprocess.Popen[str]]:
     """The staging tables, and the job that reads them."""
-    partner = bridge.any_partner("erp")
-    assert isinstance(partner, EntityPartner)
-    backend = partner.backend
-    assert isinstance(backend, StagingBackend)
-    with psycopg.connect(url) as connection:
-        for one in statements(backend.layouts, backend.database.dialect, backend.database.quoted):
-            connection.execute(one.encode())
+    make_tables(url, ERP["staging"])
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.counterpart", url], cwd=ROOT, stdin=subprocess.PIPE, text=True
     )

@@ -28,7 +28,7 @@ def migrated_postgresql(postgresql_server: Any) -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(migrated_postgresql: str) -> str:
     """A database with the tables, and nothing in them."""
-    empty(migrated_postgresql, kept=["alembic_version"])
+    empty(migrated_postgresql)
     return migrated_postgresql
 
 
